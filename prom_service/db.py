@@ -1,0 +1,181 @@
+"""The database: naming, column types, engines and the one insert that may find its row already there.
+
+Two kinds are supported, SQLite (embedded) and PostgreSQL. What differs between them is in this module, and nowhere else.
+"""
+
+import datetime as dt
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import DeclarativeBase, Session
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there SQLite's own busy time-out queues the writers, less fairly.
+    fcntl = None  # type: ignore[assignment]
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(sa.types.TypeDecorator[dt.datetime]):
+    """An aware instant, stored in UTC on both databases. A naive one is refused: it would be a guess."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("an instant without a time zone cannot be stored")
+        value = value.astimezone(dt.UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """The tables. Every constraint has a name, so that a migration can find it on both databases."""
+
+    metadata = sa.MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it once, as a class attribute)
+        dt.datetime: UtcDateTime(),
+        uuid.UUID: sa.Uuid(),
+        dict[str, Any]: sa.JSON(),
+        list[str]: sa.JSON(),
+    }
+
+
+def new_id() -> uuid.UUID:
+    """Return a fresh UUID, version 7 (RFC 9562): unguessable enough to be public, and rising in time so that
+    indexes stay compact and a list ordered by id is a list ordered by creation."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (2**48 - 1)) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+def make_engine(url: str | sa.URL) -> Engine:
+    """Return an engine whose connections keep the promises the tables rely on.
+
+    SQLite: write-ahead log, foreign keys enforced, writers begin with ``BEGIN IMMEDIATE`` (a late upgrade from
+    reading to writing fails at once under SQLite, whatever the time-out says).
+    """
+    url = sa.engine.make_url(url)
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, pool_size=32, max_overflow=32)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # We say BEGIN ourselves.
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def for_reading(engine: Engine) -> Engine:
+    """Return the same engine with transactions that see one snapshot and cannot write."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(reading=True)
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def writing_turn(engine: Engine) -> Iterator[None]:
+    """Hold this database's turn to write while the block runs.
+
+    SQLite lets one writer in at a time and makes the others poll, unfairly: under load one waits half a second while
+    another wins ten times. A lock on a file beside the database queues them, across threads and processes, and
+    wakes the next at once. PostgreSQL needs none.
+    """
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path or path == ":memory:" or fcntl is None:
+        yield
+        return
+    handle = os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # Closing gives the lock up, also when the process dies.
+
+
+def insert_if_absent(session: Session, table: type[Base], values: Mapping[str, Any], *, unique: Sequence[str]) -> bool:
+    """Insert one row unless a row with the same ``unique`` columns is there; return whether it was inserted."""
+    row = {"id": new_id(), **values} if "id" in table.__table__.c else dict(values)
+    statement = _insert(session)(table).values(**row).on_conflict_do_nothing(index_elements=list(unique))
+    return session.execute(statement.returning(sa.literal(1))).first() is not None
+
+
+def _insert(session: Session) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+
+
+def upgrade(url: str | sa.URL, revision: str = "head") -> None:
+    """Bring the database at ``url`` to ``revision`` (the newest by default)."""
+    from alembic import command  # Slow to import, and only the commands that migrate need it.
+
+    command.upgrade(alembic_config(url), revision)
+
+
+def downgrade(url: str | sa.URL, revision: str) -> None:
+    """Take the database at ``url`` back to ``revision``; ``base`` is the empty database."""
+    from alembic import command
+
+    command.downgrade(alembic_config(url), revision)
+
+
+def check(url: str | sa.URL) -> None:
+    """Raise ``alembic.util.exc.CommandError`` when the tables are not what the models say."""
+    from alembic import command
+
+    command.check(alembic_config(url))
+
+
+def alembic_config(url: str | sa.URL) -> Any:
+    """Return Alembic's configuration for ``url``; there is no ini file."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "prom_service:migrations")
+    config.attributes["url"] = sa.engine.make_url(url)
+    return config
+
+
+def current_revision(connection: sa.Connection) -> str | None:
+    """Return the revision the database is at, or None when it was never migrated."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

@@ -1,0 +1,25 @@
+"""Errors of the domain, each named after what went wrong. The doors turn them into answers."""
+
+
+class PromError(Exception):
+    """Something the caller asked for cannot be done; the message may be shown to the caller."""
+
+
+class NotFoundError(PromError):
+    """The thing named does not exist, or belongs to another clinic: the two look the same from outside."""
+
+
+class ConflictError(PromError):
+    """The request contradicts what is already recorded."""
+
+
+class StaleVersionError(PromError):
+    """The caller changed an older version than the one on record."""
+
+
+class InvalidInputError(PromError):
+    """What was sent cannot be accepted; ``errors`` says for each field what is wrong and what is allowed."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items()))

@@ -1,0 +1,47 @@
+"""The tables, one file per aggregate. Each row of a clinic carries ``clinic_id``; facts are append-only."""
+
+from prom_service.db import Base
+from prom_service.models.administration import Administration, Link, SavedAnswer
+from prom_service.models.api_key import ApiKey, IdempotentRequest
+from prom_service.models.clinic import Clinic, Organisation
+from prom_service.models.episode import Episode, EpisodeChange
+from prom_service.models.flag import Flag, FlagEvent
+from prom_service.models.message import Message, MessageEvent
+from prom_service.models.operation import Heartbeat, JobRun, Lease
+from prom_service.models.patient import Patient, PatientChange
+from prom_service.models.response import AnswerSet, Judgement, Response, Score
+from prom_service.models.user import Membership, StaffSession, Throttle, User
+from prom_service.models.visit import EpisodeVisit, Visit, VisitVersion
+
+__all__ = [
+    "Administration",
+    "AnswerSet",
+    "ApiKey",
+    "Base",
+    "Clinic",
+    "Episode",
+    "EpisodeChange",
+    "EpisodeVisit",
+    "Flag",
+    "FlagEvent",
+    "Heartbeat",
+    "IdempotentRequest",
+    "JobRun",
+    "Judgement",
+    "Lease",
+    "Link",
+    "Membership",
+    "Message",
+    "MessageEvent",
+    "Organisation",
+    "Patient",
+    "PatientChange",
+    "Response",
+    "SavedAnswer",
+    "Score",
+    "StaffSession",
+    "Throttle",
+    "User",
+    "Visit",
+    "VisitVersion",
+]

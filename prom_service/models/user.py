@@ -1,0 +1,63 @@
+"""People who log in, and their sessions."""
+
+import datetime as dt
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from prom_service.db import Base
+from prom_service.models.columns import Key, Name, Word, one_of
+
+ROLES = ("clinician", "clinic_admin", "quality_analyst", "operator")
+
+
+class User(Base):
+    """A staff account. Flags are assigned to users."""
+
+    __tablename__ = "user"
+
+    id: Mapped[Key]
+    organisation_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("organisation.id"), index=True)
+    email: Mapped[Name] = mapped_column(unique=True)
+    """Lower case."""
+    name: Mapped[Name]
+    password_hash: Mapped[str] = mapped_column(sa.String(200))
+    """argon2id."""
+    created_at: Mapped[dt.datetime]
+    deactivated_at: Mapped[dt.datetime | None]
+
+
+class Membership(Base):
+    """A user's role at one clinic; without a row the clinic does not exist for that user."""
+
+    __tablename__ = "membership"
+    __table_args__ = (one_of("role", ROLES),)
+
+    user_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("user.id"), primary_key=True)
+    clinic_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("clinic.id"), primary_key=True, index=True)
+    role: Mapped[Word]
+
+
+class StaffSession(Base):
+    """One log-in. The cookie carries a token, the table only its keyed digest: a stolen copy opens nothing."""
+
+    __tablename__ = "staff_session"
+
+    digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("user.id"), index=True)
+    created_at: Mapped[dt.datetime]
+    last_seen_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+
+
+class Throttle(Base):
+    """Tries in one window of time, such as failed log-ins of one account; shared by all processes."""
+
+    __tablename__ = "throttle"
+
+    bucket: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
+    """What is counted: an action and a keyed digest of whom, never an address in clear."""
+    window_start: Mapped[dt.datetime] = mapped_column(primary_key=True)
+    tries: Mapped[int]

@@ -1,0 +1,84 @@
+"""Visits: attended treatment sessions, as the clinic reports them."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from prom_service.db import Base
+from prom_service.models.columns import Actor, Code, RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
+
+VISIT_STATUSES = ("attended", "cancelled", "no_show")
+VISIT_FORMATS = ("individual", "group", "telehealth")
+
+
+class Visit(TenantOwned, Base):
+    """One visit under the clinic's own number. The row holds the present, ``visit_version`` every earlier state."""
+
+    __tablename__ = "visit"
+    __table_args__ = (
+        tenant_key(),
+        sa.UniqueConstraint("clinic_id", "external_id"),
+        one_of("status", VISIT_STATUSES),
+        one_of("format", VISIT_FORMATS),
+        sa.Index("ix_visit_visited", "clinic_id", "visited_on"),
+    )
+
+    external_id: Mapped[Code]
+    visited_on: Mapped[dt.date]
+    clinician: Mapped[str] = mapped_column(sa.String(100), default="")
+    status: Mapped[Word] = mapped_column(default="attended")
+    format: Mapped[Word] = mapped_column(default="individual")
+    reassessed: Mapped[bool] = mapped_column(default=False)
+    """The clinician reviewed the plan with the patient at this visit."""
+    documentation: Mapped[dict[str, Any]]
+    """What was done, where the clinic documents it: exercise dose, interventions, education, medication, imaging."""
+    voided_at: Mapped[dt.datetime | None]
+    restorations: Mapped[int] = mapped_column(default=0)
+    """How often it came back after being voided; part of the basis of findings, so that one can return too."""
+    number: Mapped[int] = mapped_column(default=1)
+    """Number of the newest version."""
+    recorded_at: Mapped[RecordedAt]
+    """When this service first heard of it."""
+
+
+class VisitVersion(TenantOwned, Base):
+    """One state of a visit as it was reported: first report, correction, void or restoration. Kept for good."""
+
+    __tablename__ = "visit_version"
+    __table_args__ = (
+        tenant_key(),
+        belongs_to("visit"),
+        sa.UniqueConstraint("visit_id", "number"),
+    )
+
+    visit_id: Mapped[uuid.UUID]
+    number: Mapped[int]
+    voided: Mapped[bool]
+    visited_on: Mapped[dt.date]
+    clinician: Mapped[str] = mapped_column(sa.String(100))
+    status: Mapped[Word]
+    format: Mapped[Word]
+    reassessed: Mapped[bool]
+    documentation: Mapped[dict[str, Any]]
+    actor: Mapped[Actor]
+    recorded_at: Mapped[RecordedAt]
+
+
+class EpisodeVisit(Base):
+    """A visit serves an episode. One visit may serve two; it is still one visit."""
+
+    __tablename__ = "episode_visit"
+    __table_args__ = (
+        belongs_to("episode"),
+        belongs_to("visit"),
+        sa.Index("ix_episode_visit_visit", "clinic_id", "visit_id"),
+    )
+
+    clinic_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("clinic.id"))
+    episode_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    visit_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    recorded_at: Mapped[RecordedAt]
+    removed_at: Mapped[dt.datetime | None]

@@ -1,0 +1,130 @@
+"""Settings, read from the environment once, with every fault reported together.
+
+A secret may come from a file instead: ``PROM_SECRET_KEY_FILE=/run/secrets/key``.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prom_service.errors import PromError
+
+ENVIRONMENTS = ("production", "demo", "development", "test")
+SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL")
+SECRET_LENGTH = 32
+
+
+class SettingsError(PromError):
+    """Some settings are missing or wrong; ``faults`` has one sentence for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(faults))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process runs. The field ``database_url`` is the variable ``PROM_DATABASE_URL``, and so on."""
+
+    env: str = "development"
+    database_url: str = "sqlite:///var/prom.db"
+    base_url: str = "http://127.0.0.1:8000"
+    secret_key: str = "development-only-secret-key-not-for-production"  # noqa: S105 (refused in production)
+    smtp_url: str = ""
+    mailbox_dir: str = "var/mailbox"
+    mail_from: str = "Questionnaires <questionnaires@clinic.invalid>"
+    mail_allow: tuple[str, ...] = ()
+    trusted_proxies: int = 0
+    tick_seconds: int = 15
+    web_threads: int = 8
+    log_level: str = "INFO"
+
+    @property
+    def in_production(self) -> bool:
+        """Say whether real patients are served."""
+        return self.env == "production"
+
+    @property
+    def secret(self) -> bytes:
+        """The key of every digest kept in place of a token."""
+        return self.secret_key.encode()
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in ``environ``; raise ``SettingsError`` naming everything that is wrong."""
+    faults: list[str] = []
+    values: dict[str, object] = {}
+    for field in fields(Settings):
+        variable = f"PROM_{field.name.upper()}"
+        text = _text(environ, variable, faults)
+        if text is None:
+            continue
+        try:
+            values[field.name] = _parse(text, field.type)
+        except ValueError:
+            faults.append(f"{variable} must be a whole number, not {text!r}")
+    settings = Settings(**values)  # type: ignore[arg-type]
+    faults += _check(settings, named=set(values))
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _text(environ: Mapping[str, str], variable: str, faults: list[str]) -> str | None:
+    path = environ.get(f"{variable}_FILE") if variable in SECRETS else None
+    if path is None:
+        return environ.get(variable)
+    if variable in environ:
+        faults.append(f"{variable} and {variable}_FILE are both set; keep one")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        faults.append(f"{variable}_FILE cannot be read: {error.strerror}")
+        return None
+
+
+def _parse(text: str, kind: object) -> object:
+    if kind is int:
+        return int(text)
+    if kind is str:
+        return text
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _check(settings: Settings, named: set[str]) -> list[str]:
+    faults = []
+    if settings.env not in ENVIRONMENTS:
+        faults.append(f"PROM_ENV must be one of {', '.join(ENVIRONMENTS)}, not {settings.env!r}")
+    if urlsplit(settings.base_url).scheme not in ("http", "https") or not urlsplit(settings.base_url).netloc:
+        faults.append("PROM_BASE_URL must be an address such as https://questions.example.org")
+    if settings.database_url.split(":")[0].split("+")[0] not in ("sqlite", "postgresql"):
+        faults.append("PROM_DATABASE_URL must begin with sqlite: or postgresql:")
+    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
+        faults.append("PROM_SMTP_URL must begin with smtp:// or smtps://")
+    if not 1 <= settings.tick_seconds <= 3600:
+        faults.append("PROM_TICK_SECONDS must be between 1 and 3600")
+    if not 1 <= settings.web_threads <= 256:
+        faults.append("PROM_WEB_THREADS must be between 1 and 256")
+    if settings.trusted_proxies < 0:
+        faults.append("PROM_TRUSTED_PROXIES must be 0 or more")
+    if len(settings.secret_key) < SECRET_LENGTH:
+        faults.append(f"PROM_SECRET_KEY must have at least {SECRET_LENGTH} characters")
+    return faults + (_check_production(settings, named) if settings.in_production else [])
+
+
+def _check_production(settings: Settings, named: set[str]) -> list[str]:
+    faults = [
+        f"PROM_{name.upper()} must be set in production"
+        for name in ("database_url", "base_url", "secret_key", "smtp_url", "mail_from")
+        if name not in named
+    ]
+    if "base_url" in named and urlsplit(settings.base_url).scheme != "https":
+        faults.append("PROM_BASE_URL must begin with https:// in production")
+    return faults
+
+
+def from_process() -> Settings:
+    """Return the settings of this process."""
+    return read(os.environ)
