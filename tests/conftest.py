@@ -1,0 +1,125 @@
+"""The fixtures: databases, time, mail and a browser, each of them real where a fake could lie."""
+
+import contextlib
+import datetime as dt
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.fakes import Clock
+from tests.support import browser as browsers
+from tests.support import database
+from tests.support.postgres import postgres
+from tests.support.smtp import SmtpServer
+from tests.support.web import serving
+
+SERVER = "TEST_POSTGRES_URL"  # names the server for a run in several processes; may also be set to use one's own
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="the same tests with full counts; takes hours rather than minutes"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set how thoroughly examples are drawn, and start the one PostgreSQL that several processes share."""
+    hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, database=None)
+    hypothesis.settings.register_profile("full", deadline=None, max_examples=2000)
+    hypothesis.settings.load_profile("full" if config.getoption("full") else "quick")
+    if hasattr(config, "workerinput"):
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # A run that is told to stop takes its servers along.
+    if config.getoption("numprocesses", None) and SERVER not in os.environ:
+        running = contextlib.ExitStack()
+        os.environ[SERVER] = running.enter_context(postgres())
+        running.callback(os.environ.pop, SERVER)
+        config.add_cleanup(running.close)
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether the full counts were asked for (`./run test --full`)."""
+    return bool(pytestconfig.getoption("full"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of the maintenance database of a running PostgreSQL."""
+    with contextlib.nullcontext(os.environ[SERVER]) if SERVER in os.environ else postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    return database.migrated_postgres(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return database.migrated_sqlite(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A fresh, migrated PostgreSQL database."""
+    with database.copied_postgres(postgres_server, postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh, migrated SQLite database."""
+    return database.copy_sqlite(sqlite_template, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database: the test runs once on each kind."""
+    return str(request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands at a working morning, 08:00 UTC on Monday 2 March 2026, until the test moves it."""
+    return Clock(dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC))
+
+
+@pytest.fixture
+def smtp() -> Iterator[SmtpServer]:
+    """A running SMTP server that takes everything until the test scripts a fault."""
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A running Chromium."""
+    with browsers.chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def base_url(app: Any) -> Iterator[str]:
+    """Where the application of this test is served."""
+    with serving(app) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Any, base_url: str) -> Iterator[Any]:
+    """A page on a phone, 390 by 844, with the application at relative addresses."""
+    with browsers.phone(browser, base_url) as page:
+        yield page
+
+
+@pytest.fixture
+def page_without_scripts(browser: Any, base_url: str) -> Iterator[Any]:
+    """The same phone with JavaScript switched off."""
+    with browsers.phone(browser, base_url, java_script_enabled=False) as page:
+        yield page

