@@ -1,0 +1,41 @@
+"""The instruments shipped with the service, each read from its file once."""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from instruments import definition_file
+from instruments.definition import Instrument
+from instruments.errors import DefinitionError, UnknownInstrumentError
+
+FOLDER: Final = Path(__file__).parent / "data" / "instruments"
+
+
+def find(ref: str) -> Instrument:
+    """The instrument of a reference such as "hoos-2.0"; raises UnknownInstrumentError."""
+    if ref not in _files():  # Never a path made of a caller's text.
+        raise UnknownInstrumentError(ref)
+    return _read(ref)
+
+
+def all_instruments() -> tuple[Instrument, ...]:
+    """Every shipped instrument, by reference."""
+    return tuple(find(ref) for ref in _files())
+
+
+def derived_from(instrument: Instrument) -> tuple[Instrument, ...]:
+    """The short forms that can be scored from a response to this instrument; their item codes coincide."""
+    return tuple(other for other in all_instruments() if other.derives_from == instrument.ref)
+
+
+@cache
+def _files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+
+
+@cache
+def _read(ref: str) -> Instrument:
+    instrument = definition_file.read(_files()[ref], find=find)
+    if instrument.ref != ref:
+        raise DefinitionError("key", f"key and version say {instrument.ref}", file=f"{ref}.toml")
+    return instrument
