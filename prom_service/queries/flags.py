@@ -1,0 +1,135 @@
+"""Flags as a clinic reads them: a list, one flag with its history, and the feed of events."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from prom_service.errors import NotFoundError
+from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
+from prom_service.models.flag import LIVE_STATUSES
+
+
+@dataclass(frozen=True)
+class FlagFilter:
+    """Which flags are wanted; None leaves a property open. Without ``status`` the live ones are meant."""
+
+    status: str | None = None
+    kind: str | None = None
+    checkpoint: str | None = None
+    queue: str | None = None
+    clinician: str | None = None
+    episode_id: uuid.UUID | None = None
+
+
+def list_flags(
+    session: Session, clinic_id: uuid.UUID, wanted: FlagFilter, *, after: uuid.UUID | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Return up to ``limit`` flags of the clinic, newest first, older than the flag ``after``, each with its history."""
+    query = _flags(clinic_id).order_by(Flag.id.desc()).limit(limit)
+    query = query.where(Flag.status == wanted.status if wanted.status else Flag.status.in_(LIVE_STATUSES))
+    for column, value in (
+        (Flag.kind, wanted.kind),
+        (Flag.checkpoint, wanted.checkpoint),
+        (Flag.queue, wanted.queue),
+        (Episode.clinician, wanted.clinician),
+        (Flag.episode_id, wanted.episode_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        query = query.where(Flag.id < after)
+    return _with_history(session, [flag_view(*row) for row in session.execute(query)])
+
+
+def find_flag(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dict[str, Any]:
+    """Return one flag of the clinic with its history; raise ``NotFoundError`` when it is not there."""
+    row = session.execute(_flags(clinic_id).where(Flag.id == flag_id)).first()
+    if row is None:
+        raise NotFoundError("There is no such flag.")
+    return _with_history(session, [flag_view(*row)])[0]
+
+
+def feed_position(session: Session, clinic_id: uuid.UUID) -> int:
+    """Return the number of the clinic's newest flag event; 0 when there is none."""
+    return session.scalar(select(Clinic.flag_event_count).where(Clinic.id == clinic_id)) or 0
+
+
+def list_events(session: Session, clinic_id: uuid.UUID, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return up to ``limit`` flag events numbered above ``after``, in order; none is ever skipped or shown twice."""
+    rows = session.execute(
+        select(FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail, FlagEvent.flag)
+        .where(FlagEvent.clinic_id == clinic_id, FlagEvent.number > after)
+        .order_by(FlagEvent.number)
+        .limit(limit)
+    )
+    return [{**_event(number, type_, at, actor, detail), "flag": flag} for number, type_, at, actor, detail, flag in rows]
+
+
+def flag_view(flag: Flag, patient_external_id: str, patient_id: uuid.UUID, clinician: str) -> dict[str, Any]:
+    """Return the flag in the shape the API gives it, without its history."""
+    return {
+        "id": str(flag.id),
+        "number": flag.number,
+        "version": flag.version,
+        "episode_id": str(flag.episode_id),
+        "patient": {"id": str(patient_id), "external_id": patient_external_id},
+        "clinician": clinician,
+        "kind": flag.kind,
+        "checkpoint": flag.checkpoint or None,
+        "severity": flag.severity,
+        "queue": flag.queue,
+        "status": flag.status,
+        "raised_at": _instant(flag.raised_at),
+        "updated_at": _instant(flag.updated_at),
+        "why": flag.why,
+        "guidance": flag.guidance,
+        "evidence": flag.evidence,
+        "assignee_id": str(flag.assignee_id) if flag.assignee_id else None,
+        "snoozed_until": _instant(flag.snoozed_until),
+        "resolution": flag.resolution,
+        "resolved_at": _instant(flag.resolved_at),
+        "predecessor_id": str(flag.predecessor_id) if flag.predecessor_id else None,
+    }
+
+
+def _flags(clinic_id: uuid.UUID) -> Select[tuple[Flag, str, uuid.UUID, str]]:
+    return (
+        select(Flag, Patient.external_id, Patient.id, Episode.clinician)
+        .join(Episode, Episode.id == Flag.episode_id)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .where(Flag.clinic_id == clinic_id)
+    )
+
+
+def _with_history(session: Session, views: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not views:
+        return []
+    histories: dict[str, list[dict[str, Any]]] = {view["id"]: [] for view in views}
+    rows = session.execute(
+        select(
+            FlagEvent.flag_id, FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail
+        )
+        .where(FlagEvent.flag_id.in_([uuid.UUID(view["id"]) for view in views]))
+        .order_by(FlagEvent.number)
+    )
+    for flag_id, number, type_, at, actor, detail in rows:
+        histories[str(flag_id)].append({**_event(number, type_, at, actor, detail), "detail": detail})
+    return [{**view, "history": histories[view["id"]]} for view in views]
+
+
+def _event(number: int, type_: str, at: dt.datetime, actor: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "number": number,
+        "type": type_,
+        "at": at.isoformat(),
+        "actor": {"id": actor, "on_behalf_of": detail.get("on_behalf_of")},
+    }
+
+
+def _instant(at: dt.datetime | None) -> str | None:
+    return at.isoformat() if at else None

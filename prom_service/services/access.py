@@ -1,0 +1,144 @@
+"""Who may come in without a log-in: patients by the link of a message, programs by a key."""
+
+import datetime as dt
+import secrets
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from prom_service.errors import InvalidInputError
+from prom_service.models import Administration, ApiKey, Clinic, Episode, Link, Patient
+from prom_service.models.api_key import QUALITY_SCOPES, SCOPES
+from prom_service.services.tokens import digest, new_token
+
+KEY_MARK = "prom"
+PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class LinkTarget:
+    """What a link leads to."""
+
+    link: Link
+    administration: Administration
+    episode: Episode
+    patient: Patient
+    clinic: Clinic
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The program behind a request: which key it holds and what that key opens."""
+
+    key_id: uuid.UUID
+    name: str
+    organisation_id: uuid.UUID
+    clinic_id: uuid.UUID | None
+    """None for a quality key."""
+    scopes: frozenset[str]
+
+    @property
+    def actor(self) -> str:
+        """How this key is named in the record."""
+        return f"key:{self.key_id}"
+
+
+def issue_link(
+    session: Session,
+    administration: Administration,
+    *,
+    purpose: str = "survey",
+    message_id: uuid.UUID | None = None,
+    issued_by: str = "sweep",
+    secret: bytes,
+    now: dt.datetime,
+) -> str:
+    """Write a link to ``administration`` and return its token, which exists in clear nowhere else."""
+    token = new_token()
+    link = Link(
+        clinic_id=administration.clinic_id,
+        administration_id=administration.id,
+        message_id=message_id,
+        purpose=purpose,
+        digest=digest(token, purpose=purpose, secret=secret),
+        issued_at=now,
+        issued_by=issued_by,
+    )
+    session.add(link)
+    return token
+
+
+def find_link(session: Session, token: str, *, purpose: str = "survey", secret: bytes) -> LinkTarget | None:
+    """Return what ``token`` leads to, or None when no such link was ever issued or it was revoked."""
+    row = session.execute(
+        select(Link, Administration, Episode, Patient, Clinic)
+        .join(Administration, Administration.id == Link.administration_id)
+        .join(Episode, Episode.id == Administration.episode_id)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .join(Clinic, Clinic.id == Link.clinic_id)
+        .where(Link.digest == digest(token, purpose=purpose, secret=secret), Link.revoked_at.is_(None))
+    ).first()
+    return LinkTarget(*row) if row else None
+
+
+def create_api_key(
+    session: Session,
+    *,
+    organisation_id: uuid.UUID,
+    clinic_id: uuid.UUID | None,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: dt.datetime | None = None,
+    secret: bytes,
+    now: dt.datetime,
+) -> tuple[ApiKey, str]:
+    """Write a key and return it with its text, which is shown once. A key without a clinic may only read reports."""
+    wanted = sorted(set(scopes))
+    allowed = SCOPES if clinic_id else QUALITY_SCOPES
+    wrong = [scope for scope in wanted if scope not in allowed]
+    if wrong or not wanted:
+        raise InvalidInputError({"scopes": [f"{', '.join(wrong) or 'none'}: allowed are {', '.join(allowed)}"]})
+    prefix = f"{KEY_MARK}_{''.join(secrets.choice(PREFIX_ALPHABET) for _ in range(12))}"
+    text = f"{prefix}_{new_token()}"
+    key = ApiKey(
+        organisation_id=organisation_id,
+        clinic_id=clinic_id,
+        name=name,
+        prefix=prefix,
+        digest=digest(text, purpose="api", secret=secret),
+        scopes=wanted,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    session.add(key)
+    session.flush()
+    return key, text
+
+
+def authenticate_key(session: Session, text: str, *, secret: bytes, now: dt.datetime) -> Principal | None:
+    """Return who holds the key ``text``, or None when it is unknown, revoked or has expired. Nothing is written."""
+    key = session.scalar(select(ApiKey).where(ApiKey.digest == digest(text, purpose="api", secret=secret)))
+    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        return None
+    return Principal(key.id, key.name, key.organisation_id, key.clinic_id, frozenset(key.scopes))
+
+
+def note_key_use(session: Session, key_id: uuid.UUID, *, now: dt.datetime) -> None:
+    """Note that the key was used, at most once an hour: a write on every request would be a lock on every request."""
+    session.execute(
+        update(ApiKey)
+        .where(
+            ApiKey.id == key_id,
+            (ApiKey.last_used_at.is_(None)) | (ApiKey.last_used_at <= now - KEY_USE_NOTED_EVERY),
+        )
+        .values(last_used_at=now)
+    )
+
+
+def revoke_key(session: Session, key: ApiKey, *, now: dt.datetime) -> None:
+    """End the key; the next request with it is refused on every process."""
+    key.revoked_at = key.revoked_at or now

@@ -1,0 +1,55 @@
+"""Administrations moving with time: windows that open, and windows that pass without a complete answer."""
+
+import datetime as dt
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration
+from prom_service.services import assessment, submission
+
+
+def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
+    """Open the administrations whose window has begun; return how many. Any number of processes may do so at once."""
+    due = (
+        select(Administration.id)
+        .where(Administration.state == "planned", Administration.opens_at <= now)
+        .order_by(Administration.opens_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("due")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    opened = session.execute(
+        update(Administration)
+        .where(Administration.id.in_(select(due.c.id)))
+        .values(state="open")
+        .returning(Administration.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(opened.all())
+
+
+def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
+    """Settle the administrations whose time has passed: scored as partial where a rule allows, else missed.
+
+    The link goes on taking answers until the window closes for good; a late answer completes them all the same.
+    """
+    passed = session.scalars(
+        select(Administration)
+        .where(Administration.state.in_(("planned", "open", "started")), Administration.late_after <= now)
+        .order_by(Administration.clinic_id, Administration.late_after)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    ).all()
+    for administration in passed:
+        response = submission.score_partial(session, administration, now=now) if administration.started_at else None
+        if response is None:
+            administration.state = "missed"
+            administration.missed_at = now
+        else:
+            administration.state = "partial"
+            administration.partial_at = now
+    session.flush()
+    assessment.assess_episodes(session, [administration.episode_id for administration in passed], now=now)
+    return len(passed)

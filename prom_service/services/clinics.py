@@ -1,0 +1,94 @@
+"""Organisations and clinics: adding them, and letting a clinic go live."""
+
+import datetime as dt
+import uuid
+from dataclasses import asdict, dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.orm import Session
+
+from prom_service.errors import InvalidInputError
+from prom_service.models import Clinic, Organisation, Patient
+from prom_service.services.rows import add_or_conflict
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What a clinic must have settled before real patients are asked, and who answers for it."""
+
+    owner: str
+    owner_email: str
+    deputy: str
+    deputy_email: str
+    approved_by: str
+    """The clinician who approved pathway texts, symptom tiers and thresholds."""
+    own_wording_accepted_by: str
+    """The clinician who accepted the service's own wording in place of the official one."""
+    escalation_tested_on: dt.date
+
+
+def add_organisation(session: Session, name: str, *, now: dt.datetime) -> Organisation:
+    """Write an organisation."""
+    organisation = Organisation(name=name, created_at=now)
+    add_or_conflict(session, organisation, f"There is an organisation named {name} already.")
+    return organisation
+
+
+def add_clinic(
+    session: Session,
+    *,
+    organisation_id: uuid.UUID,
+    code: str,
+    name: str,
+    time_zone: str,
+    phone: str,
+    reply_hours: str,
+    urgent_text: str,
+    language: str = "en",
+    now: dt.datetime,
+) -> Clinic:
+    """Write a clinic. It may not mail real patients until it is activated."""
+    find_zone(time_zone)
+    clinic = Clinic(
+        organisation_id=organisation_id,
+        code=code,
+        name=name,
+        time_zone=time_zone,
+        phone=phone,
+        reply_hours=reply_hours,
+        urgent_text=urgent_text,
+        language=language,
+        created_at=now,
+    )
+    add_or_conflict(session, clinic, f"There is a clinic with the code {code} already.")
+    return clinic
+
+
+def activate_clinic(session: Session, clinic: Clinic, activation: Activation, *, now: dt.datetime) -> None:
+    """Let the clinic mail real patients; raise ``InvalidInputError`` naming what is still missing."""
+    values = {name: str(value).strip() for name, value in asdict(activation).items()}
+    values |= {"urgent_text": clinic.urgent_text.strip(), "reply_hours": clinic.reply_hours.strip()}
+    errors = {name: ["Needed before the clinic can go live."] for name, value in values.items() if not value}
+    errors |= {
+        name: ["Not an email address."]
+        for name in ("owner_email", "deputy_email")
+        if values[name] and "@" not in values[name]
+    }
+    if errors:
+        raise InvalidInputError(errors)
+    clinic.activation = values
+    clinic.activated_at = now
+    session.flush()
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """Return the IANA zone ``name``; raise ``InvalidInputError`` when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInputError({"time_zone": ["Not an IANA time zone, such as Europe/London."]}) from None
+
+
+def zone_of(patient: Patient, clinic: Clinic) -> ZoneInfo:
+    """Return the zone in which the patient's days begin and end."""
+    return ZoneInfo(patient.time_zone or clinic.time_zone)

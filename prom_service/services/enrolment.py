@@ -1,0 +1,225 @@
+"""Patients and episodes: writing them, changing them, closing them."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+
+from prom_service.errors import InvalidInputError
+from prom_service.models import Clinic, Episode, EpisodeChange, Patient, PatientChange
+from prom_service.models.episode import SIDES
+from prom_service.models.patient import SEXES
+from prom_service.pathway import definition as pathways
+from prom_service.services import assessment, planning
+from prom_service.services.clinics import find_zone, zone_of
+from prom_service.services.rows import add_or_conflict
+
+ADULT_YEARS = 18
+
+
+@dataclass(frozen=True)
+class PatientDetails:
+    """What a clinic says of a patient."""
+
+    external_id: str
+    name: str
+    date_of_birth: dt.date
+    email: str | None = None
+    sex: str = "unknown"
+    language: str = "en"
+    time_zone: str | None = None
+    email_allowed: bool = True
+
+
+@dataclass(frozen=True)
+class EpisodeDetails:
+    """What a clinic says of a course of care."""
+
+    external_id: str
+    started_on: dt.date
+    pathway: str = "hip-related-pain-1"
+    side: str = "none"
+    diagnosis: str = ""
+    clinician: str = ""
+    symptom_onset_on: dt.date | None = None
+    pathology_excluded_by: str | None = None
+    pathology_excluded_on: dt.date | None = None
+
+
+def register_patient(
+    session: Session, clinic: Clinic, details: PatientDetails, *, actor: str, now: dt.datetime
+) -> Patient:
+    """Write a patient of ``clinic``; a second one under the same number is a conflict."""
+    _check_patient(vars(details), now)
+    patient = Patient(clinic_id=clinic.id, created_at=now, **vars(details))
+    add_or_conflict(session, patient, "There is a patient with this external_id already.")
+    _note_patient(session, patient, "registered", actor, now)
+    return patient
+
+
+def change_patient(
+    session: Session, patient: Patient, changes: Mapping[str, Any], *, actor: str, now: dt.datetime
+) -> Patient:
+    """Change what is said of a patient. A new address is unproven: an earlier bounce no longer counts against it."""
+    _check_patient(changes, now)
+    if "email" in changes and changes["email"] != patient.email:
+        patient.bounced_at = None
+        _note_patient(session, patient, "address_changed", actor, now)
+    for name, value in changes.items():
+        setattr(patient, name, value)
+    session.flush()
+    return patient
+
+
+def enrol(
+    session: Session, clinic: Clinic, patient: Patient, details: EpisodeDetails, *, actor: str, now: dt.datetime
+) -> Episode:
+    """Write an episode with everything its pathway plans for it, and say what is already known of it."""
+    _check_episode(vars(details), patient)
+    pathway = _find_pathway(details.pathway)
+    episode = Episode(
+        clinic_id=clinic.id, patient_id=patient.id, pathway_key=pathway.key, enrolled_at=now, **vars(details)
+    )
+    if session.scalar(
+        select(Episode.id).where(Episode.clinic_id == clinic.id, Episode.external_id == details.external_id)
+    ):
+        message = "There is an episode with this external_id already."
+    else:
+        message = "The patient has an open episode of this side on this pathway already."
+    add_or_conflict(session, episode, message)
+    _note_episode(session, episode, "enrolled", {}, _details(details), actor, now)
+    planning.plan_episode(session, episode, pathway, zone_of(patient, clinic), now=now)
+    assessment.assess_episodes(session, [episode.id], now=now)
+    return episode
+
+
+def change_episode(
+    session: Session, episode: Episode, changes: Mapping[str, Any], *, actor: str, now: dt.datetime
+) -> Episode:
+    """Change what is said of an episode. The start has its own way, because everything hangs on it."""
+    patient = session.get_one(Patient, episode.patient_id)
+    _check_episode({"started_on": episode.started_on, **changes}, patient)
+    plain = {name: value for name, value in changes.items() if name != "started_on"}
+    before = {name: _plain(getattr(episode, name)) for name in plain}
+    for name, value in plain.items():
+        setattr(episode, name, value)
+    session.flush()
+    if plain:
+        after = {name: _plain(value) for name, value in plain.items()}
+        _note_episode(session, episode, "changed", before, after, actor, now)
+    started_on = changes.get("started_on", episode.started_on)
+    if started_on != episode.started_on:
+        moved = {"started_on": episode.started_on.isoformat()}, {"started_on": started_on.isoformat()}
+        planning.move_start(session, episode, patient, started_on, now=now)
+        _note_episode(session, episode, "start_changed", *moved, actor, now)
+    assessment.assess_episodes(session, [episode.id], now=now)
+    return episode
+
+
+def close_episode(
+    session: Session, episode: Episode, *, closed_on: dt.date, reason: str, actor: str, now: dt.datetime
+) -> Episode:
+    """Close the episode: everything pending is cancelled with it. Closing again changes nothing."""
+    if episode.closed_on is not None:
+        return episode
+    if closed_on < episode.started_on:
+        raise InvalidInputError({"closed_on": ["Before the episode started."]})
+    episode.closed_on = closed_on
+    episode.closed_reason = reason
+    session.flush()
+    planning.cancel_pending(session, [episode.id], "closed", now=now)
+    _note_episode(session, episode, "closed", {}, {"closed_on": closed_on.isoformat(), "reason": reason}, actor, now)
+    assessment.assess_episodes(session, [episode.id], now=now)
+    return episode
+
+
+def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
+    errors: dict[str, list[str]] = {}
+    if details.get("sex", "unknown") not in SEXES:
+        errors["sex"] = [f"Allowed are {', '.join(SEXES)}."]
+    email = details.get("email")
+    if email is not None and not _looks_like_address(email):
+        errors["email"] = ["Not an email address."]
+    born = details.get("date_of_birth")
+    if born is not None and not 0 <= now.date().year - born.year <= 120:
+        errors["date_of_birth"] = ["Must lie within the last 120 years."]
+    if errors:
+        raise InvalidInputError(errors)
+    if details.get("time_zone"):
+        find_zone(details["time_zone"])
+
+
+def _looks_like_address(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    return bool(local and domain) and not any(mark.isspace() or mark in '<>,;"\\' for mark in text) and text.isprintable()
+
+
+def _check_episode(details: Mapping[str, Any], patient: Patient) -> None:
+    errors: dict[str, list[str]] = {}
+    if details.get("side", "none") not in SIDES:
+        errors["side"] = [f"Allowed are {', '.join(SIDES)}."]
+    if _years(patient.date_of_birth, details["started_on"]) < ADULT_YEARS:
+        errors["started_on"] = [f"The patient must be {ADULT_YEARS} or older when the episode starts."]
+    if errors:
+        raise InvalidInputError(errors)
+
+
+def _find_pathway(ref: str) -> pathways.Pathway:
+    try:
+        return pathways.find(ref)
+    except pathways.UnknownPathwayError:
+        allowed = ", ".join(pathway.ref for pathway in pathways.all_pathways())
+        raise InvalidInputError({"pathway": [f"Unknown. Allowed are {allowed}."]}) from None
+
+
+def _years(born: dt.date, on: dt.date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def _note_patient(session: Session, patient: Patient, kind: str, actor: str, now: dt.datetime) -> None:
+    session.add(
+        PatientChange(
+            clinic_id=patient.clinic_id,
+            patient_id=patient.id,
+            kind=kind,
+            effective_on=now.date(),
+            actor=actor,
+            recorded_at=now,
+        )
+    )
+    session.flush()
+
+
+def _note_episode(
+    session: Session,
+    episode: Episode,
+    kind: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    actor: str,
+    now: dt.datetime,
+) -> None:
+    session.add(
+        EpisodeChange(
+            clinic_id=episode.clinic_id,
+            episode_id=episode.id,
+            kind=kind,
+            before=before,
+            after=after,
+            actor=actor,
+            recorded_at=now,
+        )
+    )
+    session.flush()
+
+
+def _details(details: EpisodeDetails) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in vars(details).items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.date) else value

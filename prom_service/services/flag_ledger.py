@@ -1,0 +1,152 @@
+"""The ledger of flags: it makes them say what the rules find, and numbers every event."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
+from prom_service.models.flag import LIVE_STATUSES
+from prom_service.pathway import definition as pathways
+from prom_service.pathway.rules import Finding
+from prom_service.queries.flags import flag_view
+
+RULES = "rules"
+"""The actor of every step that no person took."""
+
+
+def reconcile(
+    session: Session,
+    episode: Episode,
+    patient: Patient,
+    known: Sequence[Flag],
+    findings: Sequence[Finding],
+    *,
+    now: dt.datetime,
+) -> None:
+    """Make the flags of ``episode`` say what ``findings`` say.
+
+    ``known`` are all flags the episode ever had; the caller holds the episode's row, so nobody else writes them. A
+    live flag is updated, or superseded when its finding has moved to another basis or has gone. A resolved flag
+    stays resolved: its finding returns only on a new basis, as a new flag that names its predecessor.
+    """
+    found = {(finding.kind, finding.checkpoint) for finding in findings}
+    live = {(flag.kind, flag.checkpoint): flag for flag in known if flag.status in LIVE_STATUSES}
+    for key in live.keys() - found:
+        _supersede(session, live[key], episode, patient, "no_longer_applies", now)
+    for finding in findings:
+        alike = [flag for flag in known if (flag.kind, flag.checkpoint) == (finding.kind, finding.checkpoint)]
+        current = live.get((finding.kind, finding.checkpoint))
+        if current is not None and _root(current.basis) == finding.basis:
+            _update(session, current, finding, episode, patient, now)
+        elif not any(_root(flag.basis) == finding.basis and flag.status == "resolved" for flag in alike):
+            if current is not None:
+                _supersede(session, current, episode, patient, "new_basis", now)
+            _raise(session, finding, alike, episode, patient, now)
+
+
+def _root(basis: str) -> str:
+    """The basis without the count that a returning finding adds to it."""
+    return basis.partition("#")[0]
+
+
+def _raise(
+    session: Session, finding: Finding, alike: Sequence[Flag], episode: Episode, patient: Patient, now: dt.datetime
+) -> None:
+    predecessor = max(alike, key=lambda flag: flag.raised_at, default=None)
+    returns = sum(_root(flag.basis) == finding.basis for flag in alike)
+    flag = Flag(
+        clinic_id=episode.clinic_id,
+        episode_id=episode.id,
+        kind=finding.kind,
+        checkpoint=finding.checkpoint,
+        basis=f"{finding.basis}#{returns}" if returns else finding.basis,
+        severity=finding.severity,
+        queue=finding.queue,
+        status="open",
+        why=finding.why,
+        evidence=dict(finding.evidence),
+        guidance=_guidance(finding, episode),
+        raised_at=now,
+        updated_at=now,
+        number=0,
+        predecessor_id=predecessor.id if predecessor else None,
+    )
+    note(session, flag, episode, patient, "raised", RULES, {}, now)
+
+
+def _update(
+    session: Session, flag: Flag, finding: Finding, episode: Episode, patient: Patient, now: dt.datetime
+) -> None:
+    values = {
+        "severity": finding.severity,
+        "queue": finding.queue,
+        "why": finding.why,
+        "evidence": dict(finding.evidence),
+    }
+    if all(getattr(flag, name) == value for name, value in values.items()):
+        return
+    for name, value in values.items():
+        setattr(flag, name, value)
+    note(session, flag, episode, patient, "updated", RULES, {}, now)
+
+
+def _supersede(
+    session: Session, flag: Flag, episode: Episode, patient: Patient, reason: str, now: dt.datetime
+) -> None:
+    flag.status = "superseded"
+    flag.snoozed_until = None
+    note(session, flag, episode, patient, "superseded", RULES, {"reason": reason}, now)
+
+
+def note(
+    session: Session,
+    flag: Flag,
+    episode: Episode,
+    patient: Patient,
+    type_: str,
+    actor: str,
+    detail: dict[str, Any],
+    now: dt.datetime,
+) -> None:
+    """Write the flag and its next event.
+
+    The number comes from the clinic's row, which stays locked until the transaction ends: numbers become visible
+    in order and none is skipped, whatever else commits meanwhile.
+    """
+    number = session.scalars(
+        update(Clinic)
+        .where(Clinic.id == flag.clinic_id)
+        .values(flag_event_count=Clinic.flag_event_count + 1)
+        .returning(Clinic.flag_event_count)
+        .execution_options(synchronize_session=False)
+    ).one()
+    flag.number = number
+    flag.updated_at = now
+    session.add(flag)
+    session.flush()
+    session.add(
+        FlagEvent(
+            clinic_id=flag.clinic_id,
+            flag_id=flag.id,
+            number=flag.number,
+            type=type_,
+            at=now,
+            actor=actor,
+            detail=detail,
+            flag=flag_view(flag, patient.external_id, patient.id, episode.clinician),
+            recorded_at=now,
+        )
+    )
+    session.flush()
+
+
+def _guidance(finding: Finding, episode: Episode) -> dict[str, Any]:
+    shown = pathways.find(episode.pathway).guidance_for(finding.guidance_key, diagnosis=episode.diagnosis)
+    texts = [
+        {"text": one.text, "source": one.source, "evidence_status": one.evidence_status}
+        for one in shown
+    ]
+    return {**texts[0], "options": texts[1:]}

@@ -1,0 +1,155 @@
+"""What staff do with a flag: acknowledge, assign, put aside, resolve. Every step is a numbered event."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.models import Episode, Flag, Membership, Patient
+from prom_service.models.flag import LIVE_STATUSES, RESOLUTIONS
+from prom_service.services import assessment, flag_ledger
+
+
+def acknowledge(
+    session: Session,
+    flag: Flag,
+    *,
+    actor: str,
+    on_behalf_of: Mapping[str, str] | None = None,
+    note: str = "",
+    now: dt.datetime,
+) -> Flag:
+    """Record that somebody has seen the flag. It stays live: seeing is not reviewing."""
+    _must_be_live(flag)
+    flag.status = "acknowledged"
+    flag.snoozed_until = None
+    return _step(session, flag, "acknowledged", actor, _detail(on_behalf_of, note), now)
+
+
+def assign(
+    session: Session,
+    flag: Flag,
+    user_id: uuid.UUID,
+    *,
+    actor: str,
+    on_behalf_of: Mapping[str, str] | None = None,
+    note: str = "",
+    now: dt.datetime,
+) -> Flag:
+    """Give the flag to one of the clinic's users."""
+    _must_be_live(flag)
+    if session.get(Membership, (user_id, flag.clinic_id)) is None:
+        raise InvalidInputError({"user_id": ["No user of this clinic."]})
+    flag.status = "assigned"
+    flag.assignee_id = user_id
+    flag.snoozed_until = None
+    return _step(session, flag, "assigned", actor, _detail(on_behalf_of, note, user_id=str(user_id)), now)
+
+
+def snooze(
+    session: Session,
+    flag: Flag,
+    until: dt.datetime,
+    *,
+    actor: str,
+    on_behalf_of: Mapping[str, str] | None = None,
+    note: str = "",
+    now: dt.datetime,
+) -> Flag:
+    """Put the flag aside until a moment; it wakes as open."""
+    _must_be_live(flag)
+    if until <= now:
+        raise InvalidInputError({"until": ["Must lie in the future."]})
+    if flag.severity == "urgent":
+        raise ConflictError("An urgent flag cannot be put aside.")
+    flag.status = "snoozed"
+    flag.snoozed_until = until
+    return _step(session, flag, "snoozed", actor, _detail(on_behalf_of, note, until=until.isoformat()), now)
+
+
+def resolve(
+    session: Session,
+    flag: Flag,
+    reason: str,
+    *,
+    note: str = "",
+    actor: str,
+    on_behalf_of: Mapping[str, str] | None = None,
+    now: dt.datetime,
+) -> Flag:
+    """Close the flag with a reason. Resolving is what counts as a review of its finding."""
+    if reason not in RESOLUTIONS:
+        raise InvalidInputError({"reason": [f"Allowed are {', '.join(RESOLUTIONS)}."]})
+    _must_be_live(flag)
+    flag.status = "resolved"
+    flag.resolution = reason
+    flag.resolution_note = note or None
+    flag.resolved_at = now
+    flag.snoozed_until = None
+    _step(session, flag, "resolved", actor, _detail(on_behalf_of, note, reason=reason), now)
+    assessment.assess_episodes(session, [flag.episode_id], now=now)  # A review ends what follows from its absence.
+    return flag
+
+
+def wake_snoozed(session: Session, *, now: dt.datetime, limit: int) -> int:
+    """Reopen the flags whose snooze has run out; return how many."""
+    flags = session.scalars(
+        select(Flag)
+        .join(Episode, Episode.id == Flag.episode_id)
+        .where(Flag.status == "snoozed", Flag.snoozed_until <= now)
+        .order_by(Flag.clinic_id, Flag.id)
+        .limit(limit)
+        .with_for_update(of=Episode, skip_locked=True, key_share=True)
+    ).all()
+    for flag in flags:
+        flag.status = "open"
+        flag.snoozed_until = None
+        _step(session, flag, "reopened", flag_ledger.RULES, {}, now)
+    return len(flags)
+
+
+def find_for_update(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> Flag | None:
+    """Return the clinic's flag, its episode held until the transaction ends, or None.
+
+    Whoever writes flags holds the episode first; so no two writers wait for each other.
+    """
+    session.scalar(
+        select(Episode.id)
+        .join(Flag, Flag.episode_id == Episode.id)
+        .where(Flag.clinic_id == clinic_id, Flag.id == flag_id)
+        .with_for_update(of=Episode, key_share=True)
+    )
+    return session.scalar(
+        select(Flag)
+        .where(Flag.clinic_id == clinic_id, Flag.id == flag_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _must_be_live(flag: Flag) -> None:
+    if flag.status not in LIVE_STATUSES:
+        raise ConflictError(f"The flag is {flag.status}; only a live flag can be changed.")
+
+
+def _detail(on_behalf_of: Mapping[str, str] | None, note: str, **more: str) -> dict[str, Any]:
+    detail: dict[str, Any] = dict(more)
+    if on_behalf_of:
+        detail["on_behalf_of"] = dict(on_behalf_of)
+    if note:
+        detail["note"] = note
+    return detail
+
+
+
+
+
+
+def _step(session: Session, flag: Flag, type_: str, actor: str, detail: dict[str, Any], now: dt.datetime) -> Flag:
+    episode = session.get_one(Episode, flag.episode_id)
+    patient = session.get_one(Patient, episode.patient_id)
+    flag_ledger.note(session, flag, episode, patient, type_, actor, detail, now)
+    return flag

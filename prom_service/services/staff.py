@@ -1,0 +1,186 @@
+"""Staff accounts: adding them, logging in, the session behind the cookie."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from prom_service.db import insert_if_absent
+from prom_service.errors import ConflictError, InvalidInputError, PromError
+from prom_service.models import Membership, StaffSession, Throttle, User
+from prom_service.models.user import ROLES
+from prom_service.services.tokens import digest, new_token
+
+IDLE = dt.timedelta(minutes=30)
+LIFETIME = dt.timedelta(hours=12)
+TRIES_ALLOWED = 10
+TRIES_WINDOW = dt.timedelta(minutes=15)
+PASSWORD_LENGTH = 12
+SEEN_NOTED_EVERY = dt.timedelta(minutes=1)
+
+
+class LogInRefusedError(PromError):
+    """The address and password do not open an account; which of the two was wrong is not said."""
+
+
+class TooManyTriesError(PromError):
+    """Too many failed tries for this account; ``retry_after`` says when the next one counts."""
+
+    def __init__(self, retry_after: dt.timedelta) -> None:
+        self.retry_after = retry_after
+        super().__init__("Too many tries. Wait a little and try again.")
+
+
+@dataclass(frozen=True)
+class StaffPrincipal:
+    """The person behind a request, and that person's role at each clinic."""
+
+    user_id: uuid.UUID
+    name: str
+    organisation_id: uuid.UUID
+    roles: Mapping[uuid.UUID, str]
+
+    @property
+    def actor(self) -> str:
+        """How this person is named in the record."""
+        return f"user:{self.user_id}"
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher().hash("the password of no account")
+
+
+def add_user(
+    session: Session,
+    *,
+    organisation_id: uuid.UUID,
+    email: str,
+    name: str,
+    password: str,
+    memberships: Mapping[uuid.UUID, str],
+    now: dt.datetime,
+) -> User:
+    """Write an account with a role at each of ``memberships``' clinics."""
+    errors: dict[str, list[str]] = {}
+    if "@" not in email:
+        errors["email"] = ["Not an email address."]
+    if len(password) < PASSWORD_LENGTH:
+        errors["password"] = [f"Use at least {PASSWORD_LENGTH} characters."]
+    if any(role not in ROLES for role in memberships.values()):
+        errors["role"] = [f"Allowed are {', '.join(ROLES)}."]
+    if errors:
+        raise InvalidInputError(errors)
+    if session.scalar(select(User.id).where(User.email == email.lower())):
+        raise ConflictError("There is an account with this address.")
+    user = User(
+        organisation_id=organisation_id,
+        email=email.lower(),
+        name=name,
+        password_hash=_hasher().hash(password),
+        created_at=now,
+    )
+    session.add(user)
+    session.flush()
+    session.add_all(Membership(user_id=user.id, clinic_id=clinic, role=role) for clinic, role in memberships.items())
+    session.flush()
+    return user
+
+
+def count_try(session: Session, email: str, *, secret: bytes, now: dt.datetime) -> None:
+    """Count one try to log in; raise ``TooManyTriesError`` when the account has had its share for now.
+
+    Called in a transaction of its own, so that a refused log-in is counted too.
+    """
+    bucket = f"login:{digest(email.lower(), purpose='throttle', secret=secret)}"
+    start = dt.datetime.fromtimestamp(now.timestamp() // TRIES_WINDOW.total_seconds() * TRIES_WINDOW.total_seconds(), dt.UTC)
+    insert_if_absent(
+        session, Throttle, {"bucket": bucket, "window_start": start, "tries": 0}, unique=["bucket", "window_start"]
+    )
+    tries = session.scalar(
+        update(Throttle)
+        .where(Throttle.bucket == bucket, Throttle.window_start == start)
+        .values(tries=Throttle.tries + 1)
+        .returning(Throttle.tries)
+    )
+    if (tries or 0) > TRIES_ALLOWED:
+        raise TooManyTriesError(start + TRIES_WINDOW - now)
+
+
+def verify_password(session: Session, email: str, password: str) -> User:
+    """Return the account that ``email`` and ``password`` open; take equally long when there is none."""
+    user = session.scalar(select(User).where(User.email == email.lower(), User.deactivated_at.is_(None)))
+    try:
+        _hasher().verify(user.password_hash if user else _nobodys_hash(), password)
+    except (VerificationError, InvalidHashError):
+        raise LogInRefusedError("The address or the password is not right.") from None
+    if user is None:
+        raise LogInRefusedError("The address or the password is not right.")
+    return user
+
+
+def open_session(session: Session, user: User, *, secret: bytes, now: dt.datetime) -> str:
+    """Write a session for ``user`` and return the token that goes into the cookie."""
+    token = new_token()
+    session.add(
+        StaffSession(
+            digest=digest(token, purpose="staff", secret=secret),
+            user_id=user.id,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + LIFETIME,
+        )
+    )
+    return token
+
+
+def session_user(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> StaffPrincipal | None:
+    """Return who is logged in with ``token``, or None when the session has ended, idled out or grown too old."""
+    row = session.execute(
+        select(StaffSession, User)
+        .join(User, User.id == StaffSession.user_id)
+        .where(
+            StaffSession.digest == digest(token, purpose="staff", secret=secret),
+            StaffSession.ended_at.is_(None),
+            StaffSession.expires_at > now,
+            StaffSession.last_seen_at > now - IDLE,
+            User.deactivated_at.is_(None),
+        )
+    ).first()
+    if row is None:
+        return None
+    user = row.User
+    roles = session.execute(select(Membership.clinic_id, Membership.role).where(Membership.user_id == user.id))
+    return StaffPrincipal(user.id, user.name, user.organisation_id, {clinic: role for clinic, role in roles})
+
+
+def note_seen(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> None:
+    """Keep the session awake, writing at most once a minute."""
+    session.execute(
+        update(StaffSession)
+        .where(
+            StaffSession.digest == digest(token, purpose="staff", secret=secret),
+            StaffSession.last_seen_at <= now - SEEN_NOTED_EVERY,
+        )
+        .values(last_seen_at=now)
+    )
+
+
+def close_session(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> None:
+    """End the session behind ``token``."""
+    session.execute(
+        update(StaffSession)
+        .where(StaffSession.digest == digest(token, purpose="staff", secret=secret), StaffSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )

@@ -1,0 +1,159 @@
+"""Whether a patient takes part: withdrawn, deceased, paused, resumed, unsubscribed. Each is recorded with who said so."""
+
+import datetime as dt
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.models import Administration, Episode, EpisodeChange, Patient, PatientChange
+from prom_service.services import assessment, messages, planning
+
+
+def withdraw(
+    session: Session,
+    patient: Patient,
+    *,
+    effective_on: dt.date | None = None,
+    note: str = "",
+    actor: str,
+    now: dt.datetime,
+) -> Patient:
+    """End the patient's part in the follow-up: nothing more is asked or sent. Care is not touched by it."""
+    _refuse_after_death(patient)
+    if patient.status != "withdrawn":
+        patient.status = "withdrawn"
+        _note(session, patient, "withdrawn", effective_on, note, actor, now)
+        _cancel_everything(session, patient, "withdrawn", now)
+    return patient
+
+
+def mark_deceased(
+    session: Session,
+    patient: Patient,
+    *,
+    effective_on: dt.date | None = None,
+    note: str = "",
+    actor: str,
+    now: dt.datetime,
+) -> Patient:
+    """Record that the patient has died: everything ends at once, open episodes with it."""
+    if patient.status == "deceased":
+        return patient
+    patient.status = "deceased"
+    patient.paused_until = None
+    _note(session, patient, "deceased", effective_on, note, actor, now)
+    closed_on = effective_on or now.date()
+    for episode in session.scalars(
+        select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
+    ):
+        episode.closed_on = max(closed_on, episode.started_on)
+        episode.closed_reason = "deceased"
+        session.add(
+            EpisodeChange(
+                clinic_id=episode.clinic_id,
+                episode_id=episode.id,
+                kind="closed",
+                before={},
+                after={"closed_on": episode.closed_on.isoformat(), "reason": "deceased"},
+                actor=actor,
+                recorded_at=now,
+            )
+        )
+    _cancel_everything(session, patient, "deceased", now)
+    return patient
+
+
+def pause(
+    session: Session,
+    patient: Patient,
+    *,
+    until: dt.date | None = None,
+    effective_on: dt.date | None = None,
+    note: str = "",
+    actor: str,
+    now: dt.datetime,
+) -> Patient:
+    """Hold all mail, up to and including ``until`` when given. Links already sent go on working."""
+    _refuse_after_death(patient)
+    if patient.status == "withdrawn":
+        raise ConflictError("The patient has withdrawn; there is nothing to pause.")
+    if until is not None and until < now.date():
+        raise InvalidInputError({"until": ["Must not lie in the past."]})
+    if (patient.status, patient.paused_until) != ("paused", until):
+        patient.status = "paused"
+        patient.paused_until = until
+        _note(session, patient, "paused", effective_on, note, actor, now)
+    return patient
+
+
+def resume(
+    session: Session,
+    patient: Patient,
+    *,
+    effective_on: dt.date | None = None,
+    note: str = "",
+    actor: str,
+    now: dt.datetime,
+) -> Patient:
+    """Let mail go out again after a pause. A withdrawal is not undone by it: a new episode starts a new follow-up."""
+    _refuse_after_death(patient)
+    if patient.status == "withdrawn":
+        raise ConflictError("The patient has withdrawn; enrol a new episode to start again.")
+    if patient.status == "paused":
+        patient.status = "active"
+        patient.paused_until = None
+        _note(session, patient, "resumed", effective_on, note, actor, now)
+    return patient
+
+
+def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datetime) -> None:
+    """Stop all mail to the patient, at once and for good until the patient asks otherwise. Repeating it changes nothing."""
+    if patient.unsubscribed_at is None:
+        patient.unsubscribed_at = now
+        _note(session, patient, "unsubscribed", None, "", actor, now)
+        messages.cancel_pending(session, _administrations(session, _episodes(session, patient)), "unsubscribed", now=now)
+
+
+def _refuse_after_death(patient: Patient) -> None:
+    if patient.status == "deceased":
+        raise ConflictError("The patient is recorded as deceased.")
+
+
+def _cancel_everything(session: Session, patient: Patient, reason: str, now: dt.datetime) -> None:
+    session.flush()
+    episodes = _episodes(session, patient)
+    planning.cancel_pending(session, episodes, reason, now=now)
+    assessment.assess_episodes(session, episodes, now=now)
+
+
+def _episodes(session: Session, patient: Patient) -> list[uuid.UUID]:
+    return list(session.scalars(select(Episode.id).where(Episode.patient_id == patient.id)))
+
+
+def _administrations(session: Session, episode_ids: list[uuid.UUID]) -> list[uuid.UUID]:
+    return list(session.scalars(select(Administration.id).where(Administration.episode_id.in_(episode_ids))))
+
+
+def _note(
+    session: Session,
+    patient: Patient,
+    kind: str,
+    effective_on: dt.date | None,
+    note: str,
+    actor: str,
+    now: dt.datetime,
+) -> None:
+    session.add(
+        PatientChange(
+            clinic_id=patient.clinic_id,
+            patient_id=patient.id,
+            kind=kind,
+            effective_on=effective_on or now.date(),
+            note=note,
+            actor=actor,
+            recorded_at=now,
+        )
+    )
+    session.flush()

@@ -1,0 +1,445 @@
+"""Answers: saving them as they are given, and taking a finished set in with everything that follows from it."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import instruments
+from instruments.answer import NotApplicable
+from instruments.definition import Instrument, Item
+from prom_service.errors import InvalidInputError, PromError
+from prom_service.models import Administration, AnswerSet, Episode, Patient, Response, SavedAnswer, Score
+from prom_service.pathway import definition as pathways
+from prom_service.services import assessment, messages
+
+SCORING_ENGINE = "1"
+"""Version of the scoring rules; kept with every score, so that a later change is never mixed up with an earlier."""
+SAFETY = "safety-1.0"
+TEXT = ".text"
+"""Suffix of the key that holds the name of an activity, such as ``Q1.text``."""
+TEXT_LENGTH = 100
+
+Answers = Mapping[str, Mapping[str, object]]
+"""Instrument reference → item code → whole number, ``"NA"``, the text of an activity under ``<item>.text``, or None."""
+
+
+class AnswersClosedError(PromError):
+    """The administration takes no answers; ``reason`` is one word for why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"No answers are taken: {reason.replace('_', ' ')}.")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What became of a set of answers: ``first`` stands, ``same`` was there already, ``amendment`` is kept beside it."""
+
+    response: Response
+    kind: str
+
+
+def instruments_asked(administration: Administration, episode: Episode) -> tuple[Instrument, ...]:
+    """Return the instruments of this timepoint, in the order of the pathway."""
+    timepoint = pathways.find(episode.pathway).timepoint(administration.timepoint)
+    return tuple(instruments.find(ref) for ref in timepoint.instruments)
+
+
+def items_asked(instrument: Instrument, *, follow_up: bool) -> tuple[Item, ...]:
+    """Return the items asked at a baseline or a follow-up; background questions are asked once."""
+    return tuple(item for item in instrument.items if not (follow_up and item.baseline_only))
+
+
+def current_answers(session: Session, administration: Administration) -> dict[str, dict[str, Any]]:
+    """Return the answers saved so far, by instrument and item; a cleared one is absent."""
+    rows = session.execute(
+        select(SavedAnswer.instrument, SavedAnswer.item, SavedAnswer.value)
+        .where(SavedAnswer.administration_id == administration.id)
+        .order_by(SavedAnswer.id)
+    )
+    answers: dict[str, dict[str, Any]] = {}
+    for instrument, item, value in rows:
+        answers.setdefault(instrument, {})[item] = _read_value(item, value)
+    return {
+        instrument: {item: value for item, value in given.items() if value is not None}
+        for instrument, given in answers.items()
+    }
+
+
+def baseline_activities(session: Session, episode: Episode, instrument: Instrument) -> dict[str, str]:
+    """Return the activities the patient named at baseline, by item; later timepoints rate the same ones."""
+    if not any(item.activity for item in instrument.items):
+        return {}
+    answers = session.scalar(
+        select(AnswerSet.answers)
+        .join(Response, Response.id == AnswerSet.response_id)
+        .join(Administration, Administration.id == Response.administration_id)
+        .where(
+            Administration.episode_id == episode.id,
+            Administration.sequence == 0,
+            Response.amendment.is_(False),
+            AnswerSet.instrument == instrument.ref,
+        )
+        .order_by(Response.number.desc())
+        .limit(1)
+    )
+    named = {item.code: (answers or {}).get(item.code + TEXT) for item in instrument.items}
+    return {code: text for code, text in named.items() if text}
+
+
+def check_open(administration: Administration, episode: Episode, patient: Patient, *, at: dt.datetime) -> None:
+    """Raise ``AnswersClosedError`` unless answers given ``at`` that moment are taken."""
+    if patient.status in ("withdrawn", "deceased"):
+        raise AnswersClosedError("withdrawn")
+    if administration.state == "completed":
+        raise AnswersClosedError("completed")
+    if administration.state == "cancelled":
+        raise AnswersClosedError("cancelled")
+    if at < administration.opens_at:
+        raise AnswersClosedError("not_open_yet")
+    if at >= administration.closes_at or episode.closed_on is not None:
+        raise AnswersClosedError("closed")
+
+
+def start(session: Session, administration: Administration, *, now: dt.datetime) -> None:
+    """Record that the patient pressed Start. Pressing it again changes nothing."""
+    administration = _locked(session, administration)
+    check_open(administration, *_whose(session, administration), at=now)
+    if administration.started_at is None:
+        administration.started_at = now
+    if administration.state in ("planned", "open"):
+        administration.state = "started"
+    session.flush()
+
+
+def save_answers(
+    session: Session,
+    administration: Administration,
+    answers: Answers,
+    *,
+    entered_with: Mapping[tuple[str, str], str] | None = None,
+    now: dt.datetime,
+) -> None:
+    """Keep these answers beside all earlier ones; the newest of an item is its answer, None clears it.
+
+    A page that carries safety items is assessed at once, finished or not.
+    """
+    administration = _locked(session, administration)
+    episode, patient = _whose(session, administration)
+    check_open(administration, episode, patient, at=now)
+    _check(session, administration, episode, answers)
+    _keep(session, administration, answers, entered_with or {}, now)
+    if SAFETY in answers:
+        assessment.assess_episodes(session, [episode.id], now=now)
+
+
+def submit(
+    session: Session,
+    administration: Administration,
+    *,
+    mode: str = "web",
+    answered_by: str = "unknown",
+    language: str = "en",
+    entered_by: str = "patient",
+    answers: Answers | None = None,
+    answered_at: dt.datetime | None = None,
+    now: dt.datetime,
+) -> Submission:
+    """Take in a finished set of answers: stored, scored, judged and flagged when this returns.
+
+    ``answers`` None takes the saved ones. ``answered_at`` is the true date of answers on paper or by phone; it
+    decides whether they are late, and must lie in the window. The same answers again have no effect; different
+    ones after a complete set are kept as an amendment for the clinic, and the first set stands.
+    """
+    administration = _locked(session, administration)
+    episode, patient = _whose(session, administration)
+    at = answered_at or now
+    _check_moment(administration, episode, patient, at, now)
+    if answers is None:
+        answers = current_answers(session, administration)
+    checked = _check(session, administration, episode, answers)
+    if not any(checked.values()):
+        raise InvalidInputError({"answers": ["Answer at least one question before sending."]})
+    standing = _standing(session, administration)
+    digest = _digest(checked)
+    if standing is not None and not standing.partial:
+        known = _with_digest(session, administration, digest)
+        if known is not None:
+            return Submission(known, "same")
+    _keep(session, administration, answers, {}, now)
+    response = Response(
+        clinic_id=administration.clinic_id,
+        episode_id=episode.id,
+        administration_id=administration.id,
+        number=_next_number(session, administration),
+        amendment=standing is not None and not standing.partial,
+        late=at >= administration.late_after,
+        mode=mode,
+        answered_by=answered_by,
+        language=language,
+        entered_by=entered_by,
+        digest=digest,
+        seconds=_seconds(administration, now) if mode == "web" else None,
+        answered_at=at,
+        recorded_at=now,
+    )
+    _store(session, response, checked, now)
+    if not response.amendment:
+        _complete(session, administration, response, now)
+    assessment.assess_episodes(session, [episode.id], now=now)
+    return Submission(response, "amendment" if response.amendment else "first")
+
+
+def score_partial(session: Session, administration: Administration, *, now: dt.datetime) -> Response | None:
+    """Score what was saved when the window has passed, where an instrument's rule allows a score; else return None."""
+    episode, _patient = _whose(session, administration)
+    checked = _check(session, administration, episode, current_answers(session, administration))
+    if not _any_scorable(checked):
+        return None
+    response = Response(
+        clinic_id=administration.clinic_id,
+        episode_id=episode.id,
+        administration_id=administration.id,
+        number=_next_number(session, administration),
+        partial=True,
+        mode="web",
+        entered_by="sweep",
+        digest=_digest(checked),
+        answered_at=_last_saved(session, administration) or now,
+        recorded_at=now,
+    )
+    _store(session, response, checked, now)
+    return response
+
+
+def _locked(session: Session, administration: Administration) -> Administration:
+    return session.scalars(
+        select(Administration)
+        .where(Administration.id == administration.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _whose(session: Session, administration: Administration) -> tuple[Episode, Patient]:
+    row = session.execute(
+        select(Episode, Patient)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .where(Episode.id == administration.episode_id)
+    ).one()
+    return row.Episode, row.Patient
+
+
+def _check_moment(
+    administration: Administration, episode: Episode, patient: Patient, at: dt.datetime, now: dt.datetime
+) -> None:
+    if at > now:
+        raise InvalidInputError({"answered_at": ["Must not lie in the future."]})
+    if administration.state == "completed" and patient.status not in ("withdrawn", "deceased"):
+        return  # The same answers again, or an amendment: both are welcome, also after the window.
+    check_open(administration, episode, patient, at=at)
+
+
+def _check(
+    session: Session, administration: Administration, episode: Episode, answers: Answers
+) -> dict[Instrument, dict[str, Any]]:
+    """Return the answers by instrument with codes and activity texts; raise with every bad one named."""
+    asked = {instrument.ref: instrument for instrument in instruments_asked(administration, episode)}
+    errors: dict[str, list[str]] = {
+        ref: [f"Not asked here. Asked are {', '.join(asked)}."] for ref in answers if ref not in asked
+    }
+    checked = {}
+    for ref, instrument in asked.items():
+        given = answers.get(ref, {})
+        texts = {key: value for key, value in given.items() if key.endswith(TEXT)}
+        codes = instruments.check_answers(instrument, {key: given[key] for key in given.keys() - texts.keys()})
+        errors |= {f"{ref}.{item}": [message] for item, message in codes.errors.items()}
+        known = baseline_activities(session, episode, instrument) if administration.sequence else {}
+        errors |= {f"{ref}.{key}": problem for key, problem in _text_problems(instrument, texts, known).items()}
+        if administration.sequence:
+            errors |= {
+                f"{ref}.{item.code}": ["Asked at the baseline only."]
+                for item in instrument.items
+                if item.baseline_only and item.code in codes.codes
+            }
+        checked[instrument] = _with_activities(instrument, codes.codes, {**texts, **_keyed(known)})
+        errors |= {
+            f"{ref}.{item.code}": ["This activity was not named."]
+            for item in instrument.items
+            if item.activity and item.code in codes.codes and item.code + TEXT not in checked[instrument]
+        }
+    if errors:
+        raise InvalidInputError(errors)
+    return checked
+
+
+def _with_activities(instrument: Instrument, codes: Mapping[str, Any], texts: Mapping[str, object]) -> dict[str, Any]:
+    plain = {item: str(code) if isinstance(code, NotApplicable) else code for item, code in codes.items()}
+    named = {item.code + TEXT for item in instrument.items if item.activity}
+    return {**plain, **{key: str(text).strip() for key, text in texts.items() if key in named and text}}
+
+
+def _keyed(activities: Mapping[str, str]) -> dict[str, str]:
+    return {item + TEXT: text for item, text in activities.items()}
+
+
+def _text_problems(
+    instrument: Instrument, texts: Mapping[str, object], known: Mapping[str, str]
+) -> dict[str, list[str]]:
+    allowed = {item.code + TEXT for item in instrument.items if item.activity}
+    problems = {}
+    for key, text in texts.items():
+        if key not in allowed:
+            problems[key] = ["No activity is named here."]
+        elif text is not None and (not isinstance(text, str) or len(text) > TEXT_LENGTH or not text.isprintable()):
+            problems[key] = [f"A text of at most {TEXT_LENGTH} characters is allowed."]
+        elif text and known and known.get(key.removesuffix(TEXT)) != text:
+            problems[key] = ["Later timepoints rate the activities named at baseline."]
+    return problems
+
+
+def _keep(
+    session: Session,
+    administration: Administration,
+    answers: Answers,
+    entered_with: Mapping[tuple[str, str], str],
+    now: dt.datetime,
+) -> None:
+    """Append what differs from the answers on record."""
+    before = current_answers(session, administration)
+    session.add_all(
+        SavedAnswer(
+            clinic_id=administration.clinic_id,
+            administration_id=administration.id,
+            instrument=ref,
+            item=item,
+            value=None if value in (None, "") else str(value),
+            entered_with=entered_with.get((ref, item)),
+            recorded_at=now,
+        )
+        for ref, given in answers.items()
+        for item, value in given.items()
+        if (None if value == "" else value) != before.get(ref, {}).get(item)
+    )
+    session.flush()
+
+
+def _read_value(item: str, value: str | None) -> int | str | None:
+    if value is None or item.endswith(TEXT) or value == NotApplicable.NA:
+        return value
+    return int(value)
+
+
+def _store(
+    session: Session, response: Response, checked: Mapping[Instrument, Mapping[str, Any]], now: dt.datetime
+) -> None:
+    session.add(response)
+    session.flush()
+    for instrument, given in checked.items():
+        codes = {item: value for item, value in given.items() if not item.endswith(TEXT)}
+        session.add(
+            AnswerSet(
+                clinic_id=response.clinic_id,
+                response_id=response.id,
+                instrument=instrument.ref,
+                wording=instrument.wording,
+                answers=dict(given),
+                codes=instruments.encode(instrument, [codes]).tobytes(),
+            )
+        )
+        _score(session, response, instrument, codes, derived=False, now=now)
+        for short in instruments.derived_from(instrument):
+            wanted = {item.code for item in short.items}
+            picked = {item: code for item, code in codes.items() if item in wanted}
+            _score(session, response, short, picked, derived=True, now=now)
+    session.flush()
+
+
+def _score(
+    session: Session,
+    response: Response,
+    instrument: Instrument,
+    codes: Mapping[str, Any],
+    *,
+    derived: bool,
+    now: dt.datetime,
+) -> None:
+    session.add_all(
+        Score(
+            clinic_id=response.clinic_id,
+            episode_id=response.episode_id,
+            response_id=response.id,
+            instrument=instrument.ref,
+            scale=scale,
+            value=score.value,
+            answered=score.answered,
+            items=score.items,
+            derived=derived,
+            engine=SCORING_ENGINE,
+            recorded_at=now,
+        )
+        for scale, score in instruments.score(instrument, codes).items()
+    )
+
+
+def _complete(session: Session, administration: Administration, response: Response, now: dt.datetime) -> None:
+    administration.state = "completed"
+    administration.completed_at = response.answered_at
+    administration.late = response.late
+    session.flush()
+    messages.cancel_pending(session, [administration.id], "completed", now=now)
+
+
+def _any_scorable(checked: Mapping[Instrument, Mapping[str, Any]]) -> bool:
+    return any(
+        score.value is not None
+        for instrument, given in checked.items()
+        for score in instruments.score(
+            instrument, {item: value for item, value in given.items() if not item.endswith(TEXT)}
+        ).values()
+    )
+
+
+def _standing(session: Session, administration: Administration) -> Response | None:
+    return session.scalar(
+        select(Response)
+        .where(Response.administration_id == administration.id, Response.amendment.is_(False))
+        .order_by(Response.number.desc())
+        .limit(1)
+    )
+
+
+def _with_digest(session: Session, administration: Administration, digest: str) -> Response | None:
+    return session.scalar(
+        select(Response).where(
+            Response.administration_id == administration.id, Response.digest == digest, Response.partial.is_(False)
+        )
+    )
+
+
+def _next_number(session: Session, administration: Administration) -> int:
+    newest = session.scalar(
+        select(func.max(Response.number)).where(Response.administration_id == administration.id)
+    )
+    return (newest or 0) + 1
+
+
+def _last_saved(session: Session, administration: Administration) -> dt.datetime | None:
+    return session.scalar(
+        select(func.max(SavedAnswer.recorded_at)).where(SavedAnswer.administration_id == administration.id)
+    )
+
+
+def _seconds(administration: Administration, now: dt.datetime) -> int | None:
+    return None if administration.started_at is None else round((now - administration.started_at).total_seconds())
+
+
+def _digest(checked: Mapping[Instrument, Mapping[str, Any]]) -> str:
+    plain = {instrument.ref: dict(given) for instrument, given in checked.items()}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,152 @@
+"""Visits: recording, correcting and voiding them under the clinic's own number."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.db import insert_if_absent
+from prom_service.errors import InvalidInputError, NotFoundError
+from prom_service.models import Episode, EpisodeVisit, Visit, VisitVersion
+from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
+from prom_service.services import assessment
+
+FUTURE_SLACK = dt.timedelta(days=1)  # A clinic east of us is a day ahead.
+
+
+@dataclass(frozen=True)
+class VisitDetails:
+    """What a clinic says of a visit. ``documentation`` is optional and free to grow: dose, interventions, education …"""
+
+    visited_on: dt.date
+    clinician: str = ""
+    status: str = "attended"
+    format: str = "individual"
+    reassessed: bool = False
+    documentation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record_visit(
+    session: Session, episode: Episode, external_id: str, details: VisitDetails, *, actor: str, now: dt.datetime
+) -> tuple[Visit, bool]:
+    """Record the visit, or correct it; return it and whether it is new to this episode. The same again changes nothing."""
+    _check(details, episode, now)
+    values = {**vars(details), "documentation": dict(details.documentation)}
+    fresh = insert_if_absent(
+        session,
+        Visit,
+        {
+            "clinic_id": episode.clinic_id,
+            "external_id": external_id,
+            "recorded_at": now,
+            "number": 1,
+            "restorations": 0,
+            **values,
+        },
+        unique=["clinic_id", "external_id"],
+    )
+    visit = _locked(session, episode, external_id)
+    if fresh:
+        _keep_version(session, visit, actor, now)
+    elif visit.voided_at is not None or any(getattr(visit, name) != value for name, value in values.items()):
+        for name, value in values.items():
+            setattr(visit, name, value)
+        visit.restorations += visit.voided_at is not None
+        visit.voided_at = None
+        visit.number += 1
+        _keep_version(session, visit, actor, now)
+    added = _serve(session, episode, visit, now)
+    assessment.assess_episodes(session, _served(session, visit), now=now)
+    return visit, added
+
+
+def void_visit(session: Session, episode: Episode, external_id: str, *, actor: str, now: dt.datetime) -> None:
+    """Take the visit off this episode; when it serves no other, it is void. Doing so again changes nothing."""
+    visit = _locked(session, episode, external_id)
+    link = session.get(EpisodeVisit, (episode.id, visit.id))
+    if link is None:
+        raise NotFoundError("This episode has no such visit.")
+    if visit.voided_at is not None or link.removed_at is not None:
+        return
+    if len(_served(session, visit)) > 1:
+        link.removed_at = now
+    else:
+        visit.voided_at = now
+        visit.number += 1
+        _keep_version(session, visit, actor, now)
+    session.flush()
+    assessment.assess_episodes(session, [episode.id], now=now)
+
+
+def _check(details: VisitDetails, episode: Episode, now: dt.datetime) -> None:
+    errors: dict[str, list[str]] = {}
+    if details.status not in VISIT_STATUSES:
+        errors["status"] = [f"Allowed are {', '.join(VISIT_STATUSES)}."]
+    if details.format not in VISIT_FORMATS:
+        errors["format"] = [f"Allowed are {', '.join(VISIT_FORMATS)}."]
+    if details.visited_on < episode.started_on:
+        errors["date"] = [f"Before the episode started ({episode.started_on})."]
+    elif details.visited_on > (now + FUTURE_SLACK).date():
+        errors["date"] = ["Must not lie in the future."]
+    elif episode.closed_on is not None and details.visited_on > episode.closed_on:
+        errors["date"] = [f"After the episode was closed ({episode.closed_on})."]
+    if errors:
+        raise InvalidInputError(errors)
+
+
+def _locked(session: Session, episode: Episode, external_id: str) -> Visit:
+    visit = session.scalar(
+        select(Visit)
+        .where(Visit.clinic_id == episode.clinic_id, Visit.external_id == external_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if visit is None:
+        raise NotFoundError("This episode has no such visit.")
+    return visit
+
+
+def _keep_version(session: Session, visit: Visit, actor: str, now: dt.datetime) -> None:
+    session.add(
+        VisitVersion(
+            clinic_id=visit.clinic_id,
+            visit_id=visit.id,
+            number=visit.number,
+            voided=visit.voided_at is not None,
+            visited_on=visit.visited_on,
+            clinician=visit.clinician,
+            status=visit.status,
+            format=visit.format,
+            reassessed=visit.reassessed,
+            documentation=visit.documentation,
+            actor=actor,
+            recorded_at=now,
+        )
+    )
+    session.flush()
+
+
+def _serve(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -> bool:
+    added = insert_if_absent(
+        session,
+        EpisodeVisit,
+        {"clinic_id": episode.clinic_id, "episode_id": episode.id, "visit_id": visit.id, "recorded_at": now},
+        unique=["episode_id", "visit_id"],
+    )
+    if not added:
+        link = session.get_one(EpisodeVisit, (episode.id, visit.id))
+        link.removed_at = None
+        session.flush()
+    return added
+
+
+def _served(session: Session, visit: Visit) -> list[uuid.UUID]:
+    return list(
+        session.scalars(
+            select(EpisodeVisit.episode_id).where(EpisodeVisit.visit_id == visit.id, EpisodeVisit.removed_at.is_(None))
+        )
+    )
