@@ -33,12 +33,19 @@ def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
 def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Settle the administrations whose time has passed: scored as partial where a rule allows, else missed.
 
-    The link goes on taking answers until the window closes for good; a late answer completes them all the same.
+    Those of one clinic at a time, so that no two processes wait for each other's flag counters. The link goes on
+    taking answers until the window closes for good; a late answer completes them all the same.
     """
-    passed = session.scalars(
+    due = (
         select(Administration)
         .where(Administration.state.in_(("planned", "open", "started")), Administration.late_after <= now)
-        .order_by(Administration.clinic_id, Administration.late_after)
+        .order_by(Administration.late_after)
+    )
+    first = session.scalars(due.limit(1)).first()
+    if first is None:
+        return 0
+    passed = session.scalars(
+        due.where(Administration.clinic_id == first.clinic_id)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
     ).all()

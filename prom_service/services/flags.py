@@ -96,12 +96,14 @@ def resolve(
 
 
 def wake_snoozed(session: Session, *, now: dt.datetime, limit: int) -> int:
-    """Reopen the flags whose snooze has run out; return how many."""
+    """Reopen the flags of one clinic whose snooze has run out; return how many."""
+    due = select(Flag).where(Flag.status == "snoozed", Flag.snoozed_until <= now).order_by(Flag.snoozed_until)
+    first = session.scalars(due.limit(1)).first()
+    if first is None:
+        return 0
     flags = session.scalars(
-        select(Flag)
-        .join(Episode, Episode.id == Flag.episode_id)
-        .where(Flag.status == "snoozed", Flag.snoozed_until <= now)
-        .order_by(Flag.clinic_id, Flag.id)
+        due.join(Episode, Episode.id == Flag.episode_id)
+        .where(Flag.clinic_id == first.clinic_id)
         .limit(limit)
         .with_for_update(of=Episode, skip_locked=True, key_share=True)
     ).all()

@@ -1,0 +1,257 @@
+"""Episodes as the rules see them, read in a fixed number of queries whatever their number."""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import instruments
+from prom_service.models import (
+    Administration,
+    AnswerSet,
+    Clinic,
+    Episode,
+    EpisodeVisit,
+    Flag,
+    Message,
+    Patient,
+    Response,
+    SavedAnswer,
+    Score,
+    Visit,
+)
+from prom_service.models.message import DELIVERED_PHASES
+from prom_service.pathway import definition as pathways
+from prom_service.pathway.dates import start_of_day
+from prom_service.pathway.facts import (
+    EpisodeFacts,
+    FlagFacts,
+    ResponseFacts,
+    SafetyFacts,
+    TimepointFacts,
+    VisitFacts,
+)
+from prom_service.pathway.plan import phone_from
+
+SAFETY = "safety-1.0"
+YES = "1"
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class LoadedEpisode:
+    """An episode, whose it is, every flag it ever had, and what the rules may look at."""
+
+    episode: Episode
+    patient: Patient
+    flags: Sequence[Flag]
+    facts: EpisodeFacts
+
+
+def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[LoadedEpisode]:
+    """Return these episodes with their facts, ordered by id."""
+    ids = sorted(set(episode_ids))
+    rows = session.execute(
+        select(Episode, Patient, Clinic.time_zone)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .join(Clinic, Clinic.id == Episode.clinic_id)
+        .where(Episode.id.in_(ids))
+        .order_by(Episode.id)
+    ).all()
+    administrations = session.scalars(
+        select(Administration).where(Administration.episode_id.in_(ids)).order_by(Administration.sequence)
+    ).all()
+    asked = [administration.id for administration in administrations]
+    by_episode = _grouped(administrations, "episode_id")
+    messages = _grouped(session.scalars(select(Message).where(Message.administration_id.in_(asked))), "administration_id")
+    responses = _responses(session, ids)
+    safety = _safety(session, administrations)
+    visits = _visits(session, ids)
+    flags = _grouped(session.scalars(select(Flag).where(Flag.episode_id.in_(ids)).order_by(Flag.id)), "episode_id")
+    return [
+        LoadedEpisode(
+            episode,
+            patient,
+            flags[episode.id],
+            _facts(
+                episode,
+                ZoneInfo(patient.time_zone or clinic_zone),
+                by_episode[episode.id],
+                messages,
+                responses,
+                safety,
+                visits[episode.id],
+                flags[episode.id],
+            ),
+        )
+        for episode, patient, clinic_zone in rows
+    ]
+
+
+def missed_cause(administration: Administration, messages: Sequence[Message]) -> str:
+    """Return why nothing (or not enough) came: the furthest point that was reached.
+
+    ``declined``, ``partial``, ``started``, ``delivered_never_started``, ``bounced`` or ``not_sent:<reason>``.
+    """
+    if administration.declined_at is not None:
+        return "declined"
+    if administration.state == "partial":
+        return "partial"
+    if administration.started_at is not None:
+        return "started"
+    if any(message.phase in DELIVERED_PHASES and message.bounced_at is None for message in messages):
+        return "delivered_never_started"
+    if any(message.bounced_at is not None for message in messages):
+        return "bounced"
+    reasons = [message.reason for message in sorted(messages, key=lambda one: one.ordinal) if message.reason]
+    return f"not_sent:{reasons[-1] if reasons else 'nothing_planned'}"
+
+
+def _facts(
+    episode: Episode,
+    zone: ZoneInfo,
+    administrations: Sequence[Administration],
+    messages: Mapping[uuid.UUID, list[Message]],
+    responses: Mapping[uuid.UUID, ResponseFacts],
+    safety: Mapping[uuid.UUID, list[SafetyFacts]],
+    visits: Sequence[VisitFacts],
+    flags: Sequence[Flag],
+) -> EpisodeFacts:
+    pathway = pathways.find(episode.pathway)
+    answered = [one for administration in administrations for one in safety[administration.id]]
+    return EpisodeFacts(
+        episode_id=str(episode.id),
+        pathway=pathway,
+        started_on=episode.started_on,
+        zone=zone,
+        closed_at=start_of_day(episode.closed_on + dt.timedelta(days=1), zone) if episode.closed_on else None,
+        timepoints=tuple(
+            TimepointFacts(
+                timepoint=one.timepoint,
+                administration_id=str(one.id),
+                state=one.state,
+                opens_at=one.opens_at,
+                target_at=one.target_at,
+                late_after=one.late_after,
+                closes_at=one.closes_at,
+                phone_from=phone_from(pathway, one, enrolled_at=episode.enrolled_at, zone=zone),
+                response=responses.get(one.id),
+                cause=missed_cause(one, messages[one.id]) if one.state in ("missed", "partial") else None,
+            )
+            for one in administrations
+        ),
+        visits=tuple(visits),
+        safety=tuple(one for one in answered if one.tier != "background"),
+        background=tuple(sorted({one.item for one in answered if one.tier == "background" and one.now_yes})),
+        flags=tuple(
+            FlagFacts(str(flag.id), flag.kind, flag.checkpoint, flag.raised_at, flag.status, flag.resolved_at)
+            for flag in flags
+        ),
+    )
+
+
+def _responses(session: Session, episode_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ResponseFacts]:
+    """Return the standing response of each administration: the newest that is not an amendment."""
+    newest = (
+        select(Response.administration_id, func.max(Response.number).label("number"))
+        .where(Response.episode_id.in_(episode_ids), Response.amendment.is_(False))
+        .group_by(Response.administration_id)
+        .subquery()
+    )
+    standing = session.scalars(
+        select(Response).join(
+            newest,
+            (newest.c.administration_id == Response.administration_id) & (newest.c.number == Response.number),
+        )
+    ).all()
+    ids = [response.id for response in standing]
+    scores: dict[uuid.UUID, dict[tuple[str, str], float | None]] = defaultdict(dict)
+    for response_id, instrument, scale, value in session.execute(
+        select(Score.response_id, Score.instrument, Score.scale, Score.value).where(Score.response_id.in_(ids))
+    ):
+        scores[response_id][instrument, scale] = value
+    wordings: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
+    for response_id, instrument, wording in session.execute(
+        select(AnswerSet.response_id, AnswerSet.instrument, AnswerSet.wording).where(AnswerSet.response_id.in_(ids))
+    ):
+        wordings[response_id][instrument] = wording
+    return {
+        response.administration_id: ResponseFacts(
+            id=str(response.id),
+            answered_at=response.answered_at,
+            late=response.late,
+            partial=response.partial,
+            scores=scores[response.id],
+            wordings=wordings[response.id],
+        )
+        for response in standing
+    }
+
+
+def _safety(session: Session, administrations: Sequence[Administration]) -> Mapping[uuid.UUID, list[SafetyFacts]]:
+    """Return the safety items of each administration that were ever answered yes, as they were saved."""
+    tiers = {item.code: item.tier for item in instruments.find(SAFETY).items}
+    timepoints = {administration.id: administration.timepoint for administration in administrations}
+    given: dict[tuple[uuid.UUID, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
+    for administration_id, item, value, recorded_at in session.execute(
+        select(SavedAnswer.administration_id, SavedAnswer.item, SavedAnswer.value, SavedAnswer.recorded_at)
+        .where(SavedAnswer.administration_id.in_(timepoints), SavedAnswer.instrument == SAFETY)
+        .order_by(SavedAnswer.id)
+    ):
+        given[administration_id, item].append((value, recorded_at))
+    facts = defaultdict(list)
+    for (administration_id, item), values in sorted(given.items()):
+        yes = [recorded_at for value, recorded_at in values if value == YES]
+        if yes:
+            facts[administration_id].append(
+                SafetyFacts(
+                    administration_id=str(administration_id),
+                    timepoint=timepoints[administration_id],
+                    item=item,
+                    tier=tiers[item],
+                    saved_at=yes[0],
+                    ever_yes=True,
+                    now_yes=values[-1][0] == YES,
+                )
+            )
+    return facts
+
+
+def _visits(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[VisitFacts]]:
+    rows = session.execute(
+        select(
+            EpisodeVisit.episode_id,
+            Visit.id,
+            Visit.restorations,
+            Visit.visited_on,
+            Visit.recorded_at,
+            Visit.format,
+            Visit.reassessed,
+        )
+        .join(Visit, Visit.id == EpisodeVisit.visit_id)
+        .where(
+            EpisodeVisit.episode_id.in_(episode_ids),
+            EpisodeVisit.removed_at.is_(None),
+            Visit.status == "attended",
+            Visit.voided_at.is_(None),
+        )
+        .order_by(Visit.visited_on, Visit.recorded_at, Visit.id)
+    )
+    visits = defaultdict(list)
+    for episode_id, visit_id, restorations, visited_on, recorded_at, format_, reassessed in rows:
+        basis = f"{visit_id}/{restorations}" if restorations else str(visit_id)
+        visits[episode_id].append(VisitFacts(basis, visited_on, recorded_at, format_, reassessed))
+    return visits
+
+
+def _grouped(rows: Iterable[Row], column: str) -> defaultdict[uuid.UUID, list[Row]]:
+    groups: defaultdict[uuid.UUID, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, column)].append(row)
+    return groups

@@ -1,0 +1,106 @@
+"""The one door to the rules: answers, visits and the sweep all come through here."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from prom_service.models import Episode, Judgement
+from prom_service.pathway import rules
+from prom_service.queries.facts import LoadedEpisode, load_episodes
+from prom_service.services import flag_ledger
+
+
+def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
+    """Bring judgements and flags of these episodes up to what is known ``now``; return how many were assessed.
+
+    Holds the episodes' rows until the transaction ends, in the order of their ids, so that an answer and a visit
+    that arrive together are judged one after the other.
+    """
+    session.flush()
+    held = list(
+        session.scalars(
+            select(Episode.id)
+            .where(Episode.id.in_(set(episode_ids)))
+            .order_by(Episode.id)
+            .with_for_update(key_share=True)
+        )
+    )
+    loaded = load_episodes(session, held)
+    judged = rules.judge_episodes([one.facts for one in loaded])
+    _keep_judgements(session, loaded, judged, now)
+    for one, judgements in zip(loaded, judged, strict=True):
+        findings = rules.find_findings(one.facts, now=now, judgements=judgements)
+        flag_ledger.reconcile(session, one.episode, one.patient, one.flags, findings, now=now)
+        one.episode.assess_after = rules.next_assessment_at(one.facts, now=now)
+        one.episode.assessed_at = now
+    session.flush()
+    return len(loaded)
+
+
+def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> list[uuid.UUID]:
+    """Return the episodes of one clinic whose ``assess_after`` has passed, held for this transaction.
+
+    One clinic at a time: whoever writes flags of a clinic waits for its counter, and nobody may wait for two.
+    """
+    due = select(Episode).where(Episode.assess_after <= now).order_by(Episode.assess_after)
+    first = session.scalars(due.limit(1)).first()
+    if first is None:
+        return []
+    return list(
+        session.scalars(
+            due.with_only_columns(Episode.id)
+            .where(Episode.clinic_id == first.clinic_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+    )
+
+
+def _keep_judgements(
+    session: Session, loaded: list[LoadedEpisode], judged: list[tuple[rules.Judgement, ...]], now: dt.datetime
+) -> None:
+    """Append the judgements that differ from the ones in force."""
+    ids = [one.episode.id for one in loaded]
+    newest = (
+        select(Judgement.episode_id, Judgement.checkpoint, func.max(Judgement.number).label("number"))
+        .where(Judgement.episode_id.in_(ids))
+        .group_by(Judgement.episode_id, Judgement.checkpoint)
+        .subquery()
+    )
+    in_force = {
+        (row.episode_id, row.checkpoint): row
+        for row in session.scalars(
+            select(Judgement).join(
+                newest,
+                (newest.c.episode_id == Judgement.episode_id)
+                & (newest.c.checkpoint == Judgement.checkpoint)
+                & (newest.c.number == Judgement.number),
+            )
+        )
+    }
+    for one, judgements in zip(loaded, judged, strict=True):
+        for judgement in judgements:
+            before = in_force.get((one.episode.id, judgement.checkpoint))
+            row = Judgement(
+                clinic_id=one.episode.clinic_id,
+                episode_id=one.episode.id,
+                checkpoint=judgement.checkpoint,
+                number=before.number + 1 if before else 1,
+                response_id=uuid.UUID(judgement.response_id) if judgement.response_id else None,
+                outcome=judgement.outcome,
+                reason=judgement.reason,
+                evidence=dict(judgement.evidence),
+                pathway=one.episode.pathway,
+                rule_version=rules.RULE_VERSION,
+                recorded_at=now,
+            )
+            if before is None or _differs(before, row):
+                session.add(row)
+
+
+def _differs(before: Judgement, after: Judgement) -> bool:
+    columns = ("response_id", "outcome", "reason", "evidence", "rule_version")
+    return any(getattr(before, column) != getattr(after, column) for column in columns)
