@@ -4,14 +4,13 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from instruments.definition import Instrument, Item, LinearMap, Scale
-from instruments.errors import DefinitionError
+from instruments.errors import DefinitionError, UnknownInstrumentError
 
 _HEAD = ("key", "version", "title", "recall", "intro", "source", "licence", "wording", "language")
 _HEAD_OPTIONAL = ("derives_from", "na_text", "note")
-_TABLES = ("options", "item_defaults", "items", "scales", "loinc")
 _ITEM = {
     "code": str, "text": str, "section": str, "kind": str, "options": str, "minimum": int, "maximum": int,
     "low_label": str, "high_label": str, "na_allowed": bool, "followup_text": str, "tier": str,
@@ -21,6 +20,16 @@ _SCALE = {
     "key": str, "title": str, "combine": str, "range": list, "best": (int, float), "items": list, "scales": list,
     "weights": list, "min_answered": int, "min_answered_share": float, "map": dict, "table": list,
 }  # fmt: skip
+_TABLES_HOLD = {"options": dict, "item_defaults": dict, "items": list, "scales": list, "loinc": dict}
+_LISTS_HOLD = {
+    "items": str,
+    "scales": str,
+    "weights": int,
+    "table": (int, float),
+    "range": (int, float),
+    "from": int,
+    "to": int,
+}
 _RANGES = {"vas": (0, 100), "nrs": (0, 10), "yes_no": (0, 1)}
 _YES_NO = "yes_no"
 
@@ -44,14 +53,9 @@ def parse(text: str, *, find: Find) -> Instrument:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError("", f"not TOML: {error}") from error
-    _refuse_unknown("", table, (*_HEAD, *_HEAD_OPTIONAL, *_TABLES))
-    for key in _HEAD:
-        if key not in table:
-            raise DefinitionError(key, "is missing")
-    for key in (*_HEAD, *_HEAD_OPTIONAL):
-        _check_type(key, table.get(key, ""), str)
+    _check_row("", table, dict.fromkeys((*_HEAD, *_HEAD_OPTIONAL), str) | _TABLES_HOLD, needed=_HEAD)
     loinc = table.get("loinc", {})
-    _refuse_unknown("loinc", loinc, ("panel", "items", "scales"))
+    _check_row("loinc", loinc, {"panel": str, "items": dict, "scales": dict}, needed=())
     return Instrument(
         **{key: table[key] for key in (*_HEAD, *_HEAD_OPTIONAL) if key in table},
         items=_items(table, loinc.get("items", {}), find),
@@ -63,14 +67,24 @@ def parse(text: str, *, find: Find) -> Instrument:
 def _items(table: Mapping[str, Any], loinc: Mapping[str, str], find: Find) -> tuple[Item, ...]:
     """The items written out in the file, or those that a short form takes over by their codes."""
     option_sets, defaults = table.get("options", {}), table.get("item_defaults", {})
-    parent = find(table["derives_from"]) if table.get("derives_from") else None
+    for name, texts in option_sets.items():
+        _check_list(f"options.{name}", texts, str)
+    parent = _parent(table["derives_from"], find) if table.get("derives_from") else None
     items = []
     for row in table.get("items", []):
         if isinstance(row, str):
             items.append(_taken_over(row, parent, loinc))
         else:
+            _check_type("items", row, dict)
             items.append(_item({**defaults, **row}, option_sets, loinc))
     return tuple(items)
+
+
+def _parent(ref: str, find: Find) -> Instrument:
+    try:
+        return find(ref)
+    except UnknownInstrumentError as error:
+        raise DefinitionError("derives_from", str(error)) from error
 
 
 def _taken_over(code: str, parent: Instrument | None, loinc: Mapping[str, str]) -> Item:
@@ -94,7 +108,8 @@ def _item(row: Mapping[str, Any], option_sets: Mapping[str, list[str]], loinc: M
     return Item(**fields, minimum=low, maximum=high, options=options, loinc=loinc.get(row["code"], ""))
 
 
-def _scale(row: Mapping[str, Any], loinc: Mapping[str, str]) -> Scale:
+def _scale(row: Any, loinc: Mapping[str, str]) -> Scale:
+    _check_type("scales", row, dict)
     place = f"scales.{row.get('key', '?')}"
     _check_row(place, row, _SCALE, needed=("key", "title", "combine", "range", "best"))
     fields = dict(row)
@@ -114,8 +129,6 @@ def _scale(row: Mapping[str, Any], loinc: Mapping[str, str]) -> Scale:
 def _linear_map(place: str, line: Mapping[str, Any]) -> LinearMap:
     _check_row(place, line, {"from": list, "to": list}, needed=("from", "to"))
     ends = (*_two_ends(f"{place}.from", line["from"]), *_two_ends(f"{place}.to", line["to"]))
-    for end in ends:
-        _check_type(place, end, int)
     return LinearMap(*ends)
 
 
@@ -126,20 +139,26 @@ def _two_ends(place: str, ends: list[Any]) -> tuple[Any, Any]:
 
 
 def _check_row(place: str, row: Mapping[str, Any], types: Mapping[str, Any], *, needed: tuple[str, ...]) -> None:
-    _refuse_unknown(place, row, tuple(types))
+    """Every key of a TOML table is known and of its type, and those needed are there."""
+    prefix = f"{place}." if place else ""
+    for key in row:
+        if key not in types:
+            raise DefinitionError(prefix + key, "is not a key of this file")
     for key in needed:
         if key not in row:
-            raise DefinitionError(f"{place}.{key}", "is missing")
+            raise DefinitionError(prefix + key, "is missing")
     for key, value in row.items():
-        _check_type(f"{place}.{key}", value, types[key])
+        _check_type(prefix + key, value, types[key])
+        if place and isinstance(value, list):
+            _check_list(prefix + key, value, _LISTS_HOLD[key])
+
+
+def _check_list(place: str, values: object, expected: Any) -> None:
+    _check_type(place, values, list)
+    for value in cast(list[object], values):
+        _check_type(place, value, expected)
 
 
 def _check_type(place: str, value: object, expected: Any) -> None:
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise DefinitionError(place, "has the wrong type")
-
-
-def _refuse_unknown(place: str, row: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for key in row:
-        if key not in known:
-            raise DefinitionError(f"{place}.{key}" if place else key, "is not a key of this file")

@@ -18,9 +18,9 @@ def check_answers(instrument: Instrument, answers: Mapping[str, object]) -> Chec
     errors: dict[str, str] = {code: UNKNOWN_ITEM for code in answers if code not in instrument.item_codes}
     for item in instrument.items:
         answer = answers.get(item.code)
-        if answer is None or answer == "":
+        if answer is None or (isinstance(answer, str) and not answer):
             continue
-        if type(answer) is int and item.minimum <= answer <= item.maximum:
+        if type(answer) is int and item.minimum <= answer <= item.maximum:  # Not isinstance: True is an int too.
             codes[item.code] = answer
         elif item.na_allowed and isinstance(answer, str) and answer == NotApplicable.NA:
             codes[item.code] = NotApplicable.NA

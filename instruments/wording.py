@@ -1,0 +1,193 @@
+"""Wording packs: the texts of an instrument from its owner, or in another language.
+
+A pack is a TOML text:
+
+    instrument = "hoos-jr-1.0"
+    language = "en"
+    wording = "official"               # or "own"
+    source = "Form of March 2016"
+    intro = "..."
+    na_text = "..."                    # where an item may not apply
+    title = "..."                      # optional
+    [sections]                         # optional in the instrument's own language
+    Pain = "..."
+    [options]
+    severity = ["...", "...", "...", "...", "..."]
+    [items]
+    P5 = { text = "...", options = "severity" }
+    Q1 = { text = "...", low_label = "...", high_label = "..." }
+    R1 = { text = "...", options = "yes_no", followup_text = "..." }
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from instruments.definition import Instrument, Item
+from instruments.errors import WordingError
+
+_TEXTS: Final = ("instrument", "language", "wording", "source", "intro", "na_text", "title")
+_TABLES: Final = ("sections", "options", "items")
+_NEEDED: Final = ("instrument", "language", "wording", "source", "items")
+_ITEM_TEXTS: Final = ("text", "low_label", "high_label", "followup_text")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWording:
+    """The texts of one item; empty where the item has no such text."""
+
+    text: str = ""
+    options: tuple[str, ...] = ()
+    low_label: str = ""
+    high_label: str = ""
+    followup_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WordingPack:
+    """Texts for one instrument in one language. `wording` is "official" or "own"; `sections` by the original title."""
+
+    instrument: str
+    language: str
+    wording: str
+    source: str
+    items: Mapping[str, ItemWording]
+    sections: Mapping[str, str]
+    intro: str = ""
+    na_text: str = ""
+    title: str = ""
+
+
+def read(path: Path) -> WordingPack:
+    """The pack in a file; raises WordingError when it is not one. It may still be incomplete: see `problems`."""
+    try:
+        return parse(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise WordingError([f"{path.name} is not UTF-8"]) from error
+
+
+def parse(text: str) -> WordingPack:
+    """The pack in a TOML text; raises WordingError, which lists everything of the wrong shape."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WordingError([f"not TOML: {error}"]) from error
+    faults = list(_faults(table))
+    if faults:
+        raise WordingError(faults)
+    options = table.get("options", {})
+    return WordingPack(
+        **{key: table[key] for key in _TEXTS if key in table},
+        sections=table.get("sections", {}),
+        items={code: _item_wording(row, options) for code, row in table["items"].items()},
+    )
+
+
+def _faults(table: Mapping[str, Any]) -> Iterator[str]:
+    """Everything in a TOML table that is not of the shape of a pack."""
+    yield from (f"{key} is not a key of a wording pack" for key in table if key not in (*_TEXTS, *_TABLES))
+    yield from (f"{key} is missing" for key in _NEEDED if key not in table)
+    yield from (f"{key} must be a text" for key in _TEXTS if not isinstance(table.get(key, ""), str))
+    if table.get("wording", "own") not in ("own", "official"):
+        yield "wording must be own or official"
+    misshapen = [name for name in _TABLES if not isinstance(table.get(name, {}), dict)]
+    yield from (f"{name} must be a table" for name in misshapen)
+    if not misshapen:
+        yield from _table_faults(table)
+
+
+def _table_faults(table: Mapping[str, Any]) -> Iterator[str]:
+    for title, section in table.get("sections", {}).items():
+        if not isinstance(section, str):
+            yield f"sections.{title} must be a text"
+    option_sets = table.get("options", {})
+    for name, texts in option_sets.items():
+        if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
+            yield f"options.{name} must be a list of texts"
+    for code, row in table.get("items", {}).items():
+        yield from _item_faults(code, row, option_sets)
+
+
+def _item_faults(code: str, row: object, option_sets: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(row, dict):
+        yield f"items.{code} must be a table"
+        return
+    for key, value in row.items():
+        if key not in (*_ITEM_TEXTS, "options"):
+            yield f"items.{code}.{key} is not a key of an item's wording"
+        elif not isinstance(value, str):
+            yield f"items.{code}.{key} must be a text"
+        elif key == "options" and value not in option_sets:
+            yield f"items.{code}.options names an option set that is not there"
+
+
+def _item_wording(row: Mapping[str, str], option_sets: Mapping[str, list[str]]) -> ItemWording:
+    texts = {key: row[key] for key in _ITEM_TEXTS if key in row}
+    return ItemWording(options=tuple(option_sets[row["options"]]) if "options" in row else (), **texts)
+
+
+def problems(instrument: Instrument, pack: WordingPack) -> tuple[str, ...]:
+    """Everything that keeps the pack from wording the whole instrument; empty when it is complete."""
+    return tuple(_problems(instrument, pack))
+
+
+def _problems(instrument: Instrument, pack: WordingPack) -> Iterator[str]:
+    if pack.instrument != instrument.ref:
+        yield f"the pack is for {pack.instrument}, not for {instrument.ref}"
+    for code in pack.items:
+        if code not in instrument.item_codes:
+            yield f"items.{code}: {instrument.ref} has no such item"
+    if instrument.intro and not pack.intro:
+        yield "intro is missing"
+    if instrument.na_text and not pack.na_text:
+        yield "na_text is missing"
+    if pack.language != instrument.language:
+        for section in dict.fromkeys(item.section for item in instrument.items):
+            if not pack.sections.get(section):
+                yield f"sections.{section} is missing"
+    for item in instrument.items:
+        yield from _item_problems(item, pack.items.get(item.code))
+
+
+def _item_problems(item: Item, wording: ItemWording | None) -> Iterator[str]:
+    """Every text of the item is there where it is needed, and not where it is not."""
+    if wording is None:
+        yield f"items.{item.code} is missing"
+        return
+    for key in _ITEM_TEXTS:
+        needed, given = bool(getattr(item, key)), bool(getattr(wording, key).strip())
+        if needed != given:
+            yield f"items.{item.code}.{key} is {'missing' if needed else 'not used by this item'}"
+    if len(wording.options) != len(item.options) or not all(text.strip() for text in wording.options):
+        yield f"items.{item.code}.options: {len(item.options)} texts are needed"
+
+
+def apply(instrument: Instrument, pack: WordingPack) -> Instrument:
+    """The same instrument in the pack's words; scoring is untouched. Raises WordingError with every problem."""
+    found = problems(instrument, pack)
+    if found:
+        raise WordingError(found)
+    return replace(
+        instrument,
+        title=pack.title or instrument.title,
+        wording=pack.wording,
+        language=pack.language,
+        intro=pack.intro,
+        na_text=pack.na_text,
+        items=tuple(_reworded(item, pack) for item in instrument.items),
+    )
+
+
+def _reworded(item: Item, pack: WordingPack) -> Item:
+    wording = pack.items[item.code]
+    return replace(
+        item,
+        text=wording.text,
+        options=wording.options,
+        low_label=wording.low_label,
+        high_label=wording.high_label,
+        followup_text=wording.followup_text,
+        section=pack.sections.get(item.section, item.section),
+    )
