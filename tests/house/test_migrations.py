@@ -1,0 +1,53 @@
+"""The migrations: one line of them, in step with the models, and reversible, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+
+from prom_service import db
+from tests.support.database import empty_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that was never migrated."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    else:
+        with empty_postgres(request.getfixturevalue("postgres_server")) as url:
+            yield url
+
+
+def tables(url: str) -> set[str]:
+    engine = db.make_engine(url)
+    try:
+        return set(sa.inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_there_is_one_head(sqlite_url: str) -> None:
+    script = ScriptDirectory.from_config(db.alembic_config(sqlite_url))
+
+    assert len(script.get_heads()) == 1
+
+
+def test_the_migrated_tables_are_those_of_the_models(database_url: str) -> None:
+    db.check(database_url)
+
+    assert tables(database_url) == {*db.Base.metadata.tables, "alembic_version"}
+
+
+def test_a_database_can_be_taken_back_to_nothing_and_up_again(empty_url: str) -> None:
+    db.upgrade(empty_url)
+    migrated = tables(empty_url)
+    db.downgrade(empty_url, "base")
+    emptied = tables(empty_url)
+    db.upgrade(empty_url)
+
+    assert emptied == {"alembic_version"}
+    assert tables(empty_url) == migrated
+    db.check(empty_url)
