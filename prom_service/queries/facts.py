@@ -94,6 +94,11 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
     ]
 
 
+def flag_facts(flag: Flag) -> FlagFacts:
+    """Return a flag as the rules see it."""
+    return FlagFacts(str(flag.id), flag.kind, flag.checkpoint, flag.raised_at, flag.status, flag.resolved_at)
+
+
 def missed_cause(administration: Administration, messages: Sequence[Message]) -> str:
     """Return why nothing (or not enough) came: the furthest point that was reached.
 
@@ -109,8 +114,10 @@ def missed_cause(administration: Administration, messages: Sequence[Message]) ->
         return "delivered_never_started"
     if any(message.bounced_at is not None for message in messages):
         return "bounced"
+    if not messages:
+        return "not_sent:nothing_planned"
     reasons = [message.reason for message in sorted(messages, key=lambda one: one.ordinal) if message.reason]
-    return f"not_sent:{reasons[-1] if reasons else 'nothing_planned'}"
+    return f"not_sent:{reasons[-1] if reasons else 'never_tried'}"
 
 
 def _facts(
@@ -149,10 +156,7 @@ def _facts(
         visits=tuple(visits),
         safety=tuple(one for one in answered if one.tier != "background"),
         background=tuple(sorted({one.item for one in answered if one.tier == "background" and one.now_yes})),
-        flags=tuple(
-            FlagFacts(str(flag.id), flag.kind, flag.checkpoint, flag.raised_at, flag.status, flag.resolved_at)
-            for flag in flags
-        ),
+        flags=tuple(flag_facts(flag) for flag in flags),
     )
 
 

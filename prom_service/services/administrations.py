@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration
-from prom_service.services import assessment, submission
+from prom_service.services import assessment, messages, submission
 
 
 def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
@@ -58,5 +58,6 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
             administration.state = "partial"
             administration.partial_at = now
     session.flush()
+    messages.cancel_pending(session, [administration.id for administration in passed], "window_passed", now=now)
     assessment.assess_episodes(session, [administration.episode_id for administration in passed], now=now)
     return len(passed)

@@ -3,13 +3,15 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Episode, Judgement
 from prom_service.pathway import rules
-from prom_service.queries.facts import LoadedEpisode, load_episodes
+from prom_service.pathway.evidence import Judgements
+from prom_service.queries.facts import LoadedEpisode, flag_facts, load_episodes
 from prom_service.services import flag_ledger
 
 
@@ -29,12 +31,13 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
         )
     )
     loaded = load_episodes(session, held)
-    judged = rules.judge_episodes([one.facts for one in loaded])
+    judged = [rules.judge_episode(one.facts) for one in loaded]
     _keep_judgements(session, loaded, judged, now)
     for one, judgements in zip(loaded, judged, strict=True):
         findings = rules.find_findings(one.facts, now=now, judgements=judgements)
-        flag_ledger.reconcile(session, one.episode, one.patient, one.flags, findings, now=now)
-        one.episode.assess_after = rules.next_assessment_at(one.facts, now=now)
+        flags = flag_ledger.reconcile(session, one.episode, one.patient, one.flags, findings, now=now)
+        aged = replace(one.facts, flags=tuple(flag_facts(flag) for flag in flags))
+        one.episode.assess_after = rules.next_assessment_at(aged, now=now)
         one.episode.assessed_at = now
     session.flush()
     return len(loaded)
@@ -60,7 +63,7 @@ def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> lis
 
 
 def _keep_judgements(
-    session: Session, loaded: list[LoadedEpisode], judged: list[tuple[rules.Judgement, ...]], now: dt.datetime
+    session: Session, loaded: list[LoadedEpisode], judged: list[Judgements], now: dt.datetime
 ) -> None:
     """Append the judgements that differ from the ones in force."""
     ids = [one.episode.id for one in loaded]
@@ -82,19 +85,19 @@ def _keep_judgements(
         )
     }
     for one, judgements in zip(loaded, judged, strict=True):
-        for judgement in judgements:
+        for judgement in judgements.checkpoints.values():
             before = in_force.get((one.episode.id, judgement.checkpoint))
             row = Judgement(
                 clinic_id=one.episode.clinic_id,
                 episode_id=one.episode.id,
                 checkpoint=judgement.checkpoint,
                 number=before.number + 1 if before else 1,
-                response_id=uuid.UUID(judgement.response_id) if judgement.response_id else None,
+                response_id=uuid.UUID(judgement.response_id),
                 outcome=judgement.outcome,
                 reason=judgement.reason,
                 evidence=dict(judgement.evidence),
                 pathway=one.episode.pathway,
-                rule_version=rules.RULE_VERSION,
+                rule_version=judgement.rule_version,
                 recorded_at=now,
             )
             if before is None or _differs(before, row):

@@ -25,8 +25,8 @@ def reconcile(
     findings: Sequence[Finding],
     *,
     now: dt.datetime,
-) -> None:
-    """Make the flags of ``episode`` say what ``findings`` say.
+) -> list[Flag]:
+    """Make the flags of ``episode`` say what ``findings`` say; return all of them, the new ones last.
 
     ``known`` are all flags the episode ever had; the caller holds the episode's row, so nobody else writes them. A
     live flag is updated, or superseded when its finding has moved to another basis or has gone. A resolved flag
@@ -34,6 +34,7 @@ def reconcile(
     """
     found = {(finding.kind, finding.checkpoint) for finding in findings}
     live = {(flag.kind, flag.checkpoint): flag for flag in known if flag.status in LIVE_STATUSES}
+    flags = list(known)
     for key in live.keys() - found:
         _supersede(session, live[key], episode, patient, "no_longer_applies", now)
     for finding in findings:
@@ -44,7 +45,8 @@ def reconcile(
         elif not any(_root(flag.basis) == finding.basis and flag.status == "resolved" for flag in alike):
             if current is not None:
                 _supersede(session, current, episode, patient, "new_basis", now)
-            _raise(session, finding, alike, episode, patient, now)
+            flags.append(_raise(session, finding, alike, episode, patient, now))
+    return flags
 
 
 def _root(basis: str) -> str:
@@ -54,7 +56,7 @@ def _root(basis: str) -> str:
 
 def _raise(
     session: Session, finding: Finding, alike: Sequence[Flag], episode: Episode, patient: Patient, now: dt.datetime
-) -> None:
+) -> Flag:
     predecessor = max(alike, key=lambda flag: flag.raised_at, default=None)
     returns = sum(_root(flag.basis) == finding.basis for flag in alike)
     flag = Flag(
@@ -75,6 +77,7 @@ def _raise(
         predecessor_id=predecessor.id if predecessor else None,
     )
     note(session, flag, episode, patient, "raised", RULES, {}, now)
+    return flag
 
 
 def _update(

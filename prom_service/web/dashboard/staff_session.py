@@ -1,0 +1,70 @@
+"""Who is at the keyboard: the cookie, the person behind it, and the clinic that person looks at."""
+
+import uuid
+from typing import cast
+
+from flask import g, redirect, request, session, url_for
+from werkzeug.exceptions import Forbidden
+from werkzeug.local import LocalProxy
+from werkzeug.wrappers import Response
+
+from prom_service.errors import NotFoundError
+from prom_service.services import staff
+from prom_service.services.staff import StaffPrincipal
+from prom_service.web.context import prom
+
+TOKEN = "staff"  # noqa: S105 (the name of the place, not the token)
+CLINIC = "clinic"
+READING_ROLES = ("clinician", "clinic_admin")
+
+person = cast(StaffPrincipal, LocalProxy(lambda: g.person))
+"""Who is logged in; set before every page of the staff."""
+
+
+def require_log_in() -> Response | None:
+    """Set the person of this request, or lead to the log-in page."""
+    token = session.get(TOKEN)
+    if token:
+        with prom.reading() as database:
+            found = staff.session_user(database, token, secret=prom.settings.secret, now=prom.now())
+        if found is not None:
+            g.person = found
+            with prom.transaction() as database:
+                staff.note_seen(database, token, secret=prom.settings.secret, now=prom.now())
+            return None
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("dashboard.show_log_in", next=wanted), code=303)
+
+
+def begin(token: str) -> None:
+    """Put a fresh session into the cookie; nothing of an earlier one stays."""
+    session.clear()
+    session[TOKEN] = token
+
+
+def end() -> str | None:
+    """Empty the cookie and return the token that was in it."""
+    token = session.get(TOKEN)
+    session.clear()
+    return token
+
+
+def clinics_to_read() -> list[uuid.UUID]:
+    """Return the clinics whose flags the person may read."""
+    return [clinic for clinic, role in person.roles.items() if role in READING_ROLES]
+
+
+def chosen_clinic() -> uuid.UUID:
+    """Return the clinic the person looks at; another clinic than one's own does not exist."""
+    readable = clinics_to_read()
+    if not readable:
+        raise Forbidden("Your account has no clinic whose flags it may read.")
+    wanted = request.args.get(CLINIC) or session.get(CLINIC)
+    try:
+        clinic_id = uuid.UUID(wanted) if wanted else readable[0]
+    except ValueError:
+        raise NotFoundError("There is no such clinic.") from None
+    if clinic_id not in readable:
+        raise NotFoundError("There is no such clinic.")
+    session[CLINIC] = str(clinic_id)
+    return clinic_id
