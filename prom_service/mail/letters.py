@@ -1,7 +1,42 @@
-"""Letters: one email each, ready to be handed over."""
+"""Letters: one email each, neutral enough for a shared screen, ready to be handed over."""
 
+import datetime as dt
+import email.policy
 import uuid
 from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from prom_service.models import Message
+
+TEMPLATES = Environment(
+    loader=PackageLoader("prom_service.mail"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+WHOLE_LINES = ("list-unsubscribe", "message-id")
+"""Headers that stay on one line: folded, a long address becomes an encoded word, and no mail reader follows that."""
+
+
+NARROW = email.policy.SMTP.clone(cte_type="7bit")
+WIDE = NARROW.clone(max_line_length=998)
+
+
+class LetterPolicy(email.policy.EmailPolicy):
+    """Lines as RFC 5322 wants them: headers folded at 78 characters, but for those that must not be."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the header as it goes over the wire."""
+        return (WIDE if name.lower() in WHOLE_LINES else NARROW).fold_binary(name, value)
+
+
+POLICY = LetterPolicy(linesep="\r\n", cte_type="7bit")
 
 
 @dataclass(frozen=True)
@@ -9,9 +44,58 @@ class Letter:
     """One message as it goes out. Its token stands in clear here and nowhere else, so no part of it is printed."""
 
     message_id: uuid.UUID
+    administration_id: uuid.UUID
     claim: str
     """The claim it was written under; whoever holds another one may not send it."""
     sender: str = field(repr=False)
     to: str = field(repr=False)
     content: bytes = field(repr=False)
     """Headers and body as they go over the wire: CRLF, 7 bit, no line over 998 characters."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a letter says. No name, date of birth, body part, diagnosis, instrument or answer is among it."""
+
+    clinic_name: str
+    phone: str
+    reply_hours: str
+    minutes: int
+    last_day: dt.date
+    """Last local day on which the answers are on time."""
+    survey_url: str = field(repr=False)
+    stop_url: str = field(repr=False)
+    reminder: bool
+    """The patient was mailed about this questionnaire before."""
+
+    @property
+    def subject(self) -> str:
+        """The subject line; it may be seen on a locked screen."""
+        return f"{self.clinic_name}: {'your questionnaire is still open' if self.reminder else 'a short questionnaire'}"
+
+    @property
+    def last_day_in_words(self) -> str:
+        """Such as ``Monday 7 December 2026``."""
+        return f"{self.last_day:%A} {self.last_day.day} {self.last_day:%B %Y}"
+
+
+def write(contents: Contents, message: Message, *, mail_from: str, to: str, at: dt.datetime) -> Letter:
+    """Return the letter of a claimed message, as text and as HTML; the same arguments give the same bytes."""
+    sender = parseaddr(mail_from)[1]
+    letter = EmailMessage(policy=POLICY)
+    letter["From"] = Address(contents.clinic_name, addr_spec=sender)
+    letter["To"] = Address(addr_spec=to)
+    letter["Subject"] = contents.subject
+    letter["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
+    letter["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
+    letter["List-Unsubscribe"] = f"<{contents.stop_url}>"
+    letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(_render("letter.txt", contents), cte="quoted-printable")
+    letter.add_alternative(_render("letter.html", contents), subtype="html", cte="quoted-printable")
+    letter.set_boundary(f"part-{message.id.hex}")
+    return Letter(message.id, message.administration_id, message.claimed_by or "", sender, to, letter.as_bytes())
+
+
+def _render(template: str, contents: Contents) -> str:
+    return TEMPLATES.get_template(template).render(letter=contents)

@@ -12,6 +12,8 @@ What a refusal means depends on when it comes, so the conversation is spelled ou
 | no reply to the final dot                            | unknown: never sent again                 |
 
 A greeting, TLS or log-in that fails is the relay's trouble and not the letter's: deferred, whatever the code.
+Letters are held back by closing the connection before the final dot: without it a server discards what it was given
+(Klensin 2008, RFC 5321, 4.1.1.4).
 """
 
 import contextlib
@@ -52,6 +54,8 @@ class Outcome:
     reason: str | None = None
     """A code such as ``smtp 550``; never the server's words, which may hold an address."""
     address_suspect: bool = False
+    relay_at_fault: bool = False
+    """It never came to this letter: the next one would fare no better."""
 
     @property
     def accepted(self) -> bool:
@@ -97,6 +101,7 @@ class Relay:
     """``required``, ``offered`` (taken when there) or ``off``; a password never travels without it."""
     user: str = ""
     password: str = field(default="", repr=False)
+    timeout: float = TIMEOUT
 
     @classmethod
     def from_url(cls, url: str, *, tls: str = "offered") -> "Relay":
@@ -118,10 +123,10 @@ class Relay:
         context = ssl.create_default_context()
         if self.implicit_tls:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self.host, self.port, local_hostname=own_name, timeout=TIMEOUT, context=context
+                self.host, self.port, local_hostname=own_name, timeout=self.timeout, context=context
             )
         else:
-            server = smtplib.SMTP(self.host, self.port, local_hostname=own_name, timeout=TIMEOUT)
+            server = smtplib.SMTP(self.host, self.port, local_hostname=own_name, timeout=self.timeout)
         try:
             self._secure(server, context)
             if self.user:
@@ -169,7 +174,7 @@ class SmtpTransport:
             try:
                 server = self._connected(own_name=letter.sender.rpartition("@")[2])
             except (OSError, smtplib.SMTPException) as error:
-                return Outcome("deferred", _relay_fault(error))
+                return Outcome("deferred", _relay_fault(error), relay_at_fault=True)
             try:
                 outcome = _converse(server, letter, before_final_dot)
             except BaseException:

@@ -45,6 +45,7 @@ EXPLANATIONS = {
     "covered": "The email of the patient's other open questionnaire leads on to this one.",
     "missed": "A later email of the same questionnaire was due as well and went instead.",
     "start_changed": "The start of the course of care was changed.",
+    "address_changed": "The address was changed while the email was being written; it goes to the new one.",
     "not_open_yet": "The time to answer has not begun.",
     "paused": "The follow-up is paused.",
     "clinic_not_active": "The clinic has not been activated for real patients.",
@@ -58,7 +59,7 @@ EXPLANATIONS = {
     "no_reply_to_final_dot": "The mail server may have taken the email; it is not sent again.",
     "lease_lapsed": "The process that was sending it stopped.",
 }
-"""What each reason means, in words for a clinic. A reason that is not here is a mail server's code, such as ``smtp 550``."""
+"""What each reason means, in words for a clinic. Any other reason is a mail server's code, such as ``smtp 550``."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def addressees(
 
 def _addressee_rows(
     administration_ids: Collection[uuid.UUID],
-) -> Select[tuple[Administration, Episode, Patient, Clinic]]:
+) -> Select[Administration, Episode, Patient, Clinic]:
     return (
         select(Administration, Episode, Patient, Clinic)
         .join(Episode, Episode.id == Administration.episode_id)
@@ -242,7 +243,7 @@ def _mails(
 
 
 def _addressee(
-    row: Row[tuple[Administration, Episode, Patient, Clinic]], mails: list[Mail], *, production: bool, now: dt.datetime
+    row: Row[Administration, Episode, Patient, Clinic], mails: list[Mail], *, production: bool, now: dt.datetime
 ) -> Addressee:
     administration, episode, patient, clinic = row
     facts = ContactFacts(

@@ -1,0 +1,375 @@
+"""Messages: planned, claimed, sent at most once, and every step of it on record.
+
+planned → claimed → committing (just before the final dot) → sent. A process that dies before ``committing`` loses its
+claim and the message is sent later; one that dies after it leaves a message that may have gone out: it becomes
+``assumed_sent``, is shown as such and is never sent again.
+"""
+
+import datetime as dt
+import secrets
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
+
+from prom_service.errors import ConflictError
+from prom_service.mail.letters import Letter
+from prom_service.mail.transport import Outcome
+from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
+from prom_service.models.message import PENDING_PHASES
+from prom_service.pathway.plan import PlannedMessage
+from prom_service.services.contact import Addressee, Permission, addressees, may_contact
+from prom_service.services.letter_writing import write_letter
+from prom_service.settings import Settings
+
+CLAIM_LASTS = dt.timedelta(minutes=10)
+"""Longer than a batch takes; what is not sent by then somebody else may take."""
+COMMITTING_LASTS = dt.timedelta(minutes=5)
+"""Longer than a mail server is waited for; what has no outcome by then never gets one."""
+BACK_OFF = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
+"""Waits after the first, second … refusal that may pass; the last one is repeated until the window is over."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one claim took: the letters to send, and how many messages were looked at for them."""
+
+    letters: list[Letter]
+    claimed: int
+
+
+def plan_messages(session: Session, administration: Administration, planned: Iterable[PlannedMessage]) -> list[Message]:
+    """Write the messages of an administration as planned and return them.
+
+    A cancelled message of the same ordinal is planned anew. An ordinal whose message has gone out already is kept for
+    it, and the planned one takes the next that is free: the *n*-th reminder stays the *n*-th.
+    """
+    known = {
+        message.ordinal: message
+        for message in session.scalars(select(Message).where(Message.administration_id == administration.id))
+    }
+    free = (ordinal for ordinal in range(1000) if ordinal not in known or known[ordinal].phase == "cancelled")
+    written, last = [], -1
+    for step in planned:
+        last = next(ordinal for ordinal in free if ordinal >= max(step.ordinal, last + 1))
+        message = known.get(last) or Message(
+            clinic_id=administration.clinic_id, administration_id=administration.id, ordinal=last
+        )
+        message.kind, message.planned_for, message.due_at = step.kind, step.planned_for, step.planned_for
+        message.phase, message.reason, message.attempts = "planned", None, 0
+        written.append(message)
+    session.add_all(written)
+    session.flush()
+    return written
+
+
+def cancel_pending(
+    session: Session, administration_ids: Collection[uuid.UUID], reason: str, *, now: dt.datetime
+) -> int:
+    """Cancel every message of these administrations that has not reached its final dot; return how many."""
+    cancelled = session.execute(
+        update(Message)
+        .where(
+            Message.administration_id.in_(administration_ids),
+            Message.phase.in_((*PENDING_PHASES, "claimed")),
+        )
+        .values(phase="cancelled", reason=reason, claimed_until=None)
+        .returning(Message.clinic_id, Message.id)
+        .execution_options(synchronize_session="fetch")
+    ).all()
+    session.add_all(_event(clinic_id, message_id, "cancelled", now, reason) for clinic_id, message_id in cancelled)
+    return len(cancelled)
+
+
+def send_now(session: Session, administration: Administration, *, actor: str, now: dt.datetime) -> Message:
+    """Make the next message of an administration due at once, or at the next moment at which the patient may be mailed.
+
+    Without a pending message there is one more reminder. Raise ``ConflictError`` when the patient may not be mailed
+    about it any more; its text is the reason.
+    """
+    session.flush()
+    facts = addressees(session, [administration.id], now=now, lock=True)[administration.id].facts
+    permission = may_contact(facts, now=now)
+    if not permission.allowed and permission.again_at is None:
+        raise ConflictError(permission.reason or "")
+    known = session.scalars(
+        select(Message).where(Message.administration_id == administration.id).order_by(Message.ordinal)
+    ).all()
+    message = next((one for one in known if one.phase in PENDING_PHASES), None)
+    if message is None:
+        ordinal = known[-1].ordinal + 1 if known else 0
+        step = PlannedMessage("reminder" if facts.mails else "invitation", ordinal, now)
+        [message] = plan_messages(session, administration, [step])
+    message.due_at, message.reason = permission.again_at or now, permission.reason
+    _note(session, message, "requested", now, actor)
+    session.flush()
+    return message
+
+
+def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.datetime, limit: int) -> Batch:
+    """Reserve what is due to at most ``limit`` patients and return the letters that may go out.
+
+    A claim takes patients, each with all that is due to them: of one administration only the newest message goes, of
+    one patient only that of the administration closing first. What may not go is postponed or cancelled at once.
+    The number of queries does not depend on the number of messages.
+    """
+    claim = f"{worker[:60]}#{secrets.token_hex(4)}"
+    due = _take(
+        session, _due_to_patients(now, limit), phase="claimed", claimed_by=claim, claimed_until=now + CLAIM_LASTS
+    )
+    if not due:
+        return Batch([], 0)
+    known = addressees(
+        session,
+        {message.administration_id for message in due},
+        but_for=[message.id for message in due],
+        production=settings.in_production,
+        now=now,
+    )
+    going = _choose(session, due, known, now)
+    written = [write_letter(session, message, known[message.administration_id], settings, now) for message in going]
+    session.flush()
+    return Batch(written, len(due))
+
+
+def mark_committing(session: Session, letter: Letter, *, settings: Settings, now: dt.datetime) -> bool:
+    """Put on record that the final dot is about to be written, and return True; False when the letter must not go.
+
+    It must not when the claim was lost or the message cancelled, when the address has changed, or when the patient
+    may not be contacted any more. Patient and administration are held for the length of the transaction, so whatever
+    was committed before is seen.
+    """
+    addressee = addressees(
+        session,
+        [letter.administration_id],
+        but_for=[letter.message_id],
+        production=settings.in_production,
+        now=now,
+        lock=True,
+    )[letter.administration_id]
+    message = _claimed(session, letter, "claimed")
+    if message is None:
+        return False
+    permission = may_contact(addressee.facts, now=now)
+    if permission.allowed and addressee.patient.email != letter.to:
+        permission = Permission(False, "address_changed", now)
+    if not permission.allowed:
+        _hold_back(session, message, permission, now)
+        return False
+    message.phase, message.sent_at, message.claimed_until = "committing", now, now + COMMITTING_LASTS
+    _note(session, message, "committing", now)
+    return True
+
+
+def record(session: Session, letter: Letter, outcome: Outcome, *, now: dt.datetime) -> None:
+    """Put on record what became of a letter. Nothing is changed when its message is no longer ours."""
+    patient = _hold_patient(session, letter) if outcome.address_suspect else None
+    message = _claimed(session, letter, "claimed", "committing", "assumed_sent")
+    if message is not None:
+        _settle(session, message, outcome, now)
+    if patient is not None and patient.email == letter.to:
+        _note_refused_address(session, patient, now)
+
+
+def _settle(session: Session, message: Message, outcome: Outcome, now: dt.datetime) -> None:
+    message.claimed_until = None
+    message.reason = outcome.reason
+    match outcome.result:
+        case "accepted":
+            message.phase, message.sent_at = "sent", now
+        case "unknown":
+            message.phase = "assumed_sent"
+        case "refused":
+            message.phase, message.sent_at = "failed", None
+        case "deferred" if not outcome.relay_at_fault:
+            message.phase, message.sent_at = "deferred", None
+            message.due_at = now + BACK_OFF[min(message.attempts, len(BACK_OFF) - 1)]
+        case "deferred" | "withheld":
+            message.phase, message.sent_at = "planned", None
+            message.due_at = now + BACK_OFF[0]
+    if outcome.result != "withheld" and not outcome.relay_at_fault:
+        message.attempts += 1
+    _note(session, message, "deferred" if message.phase == "planned" else message.phase, now, outcome.reason)
+
+
+def release(session: Session, unsent: Collection[Letter], *, now: dt.datetime) -> None:
+    """Give back the messages of letters that were claimed and not tried."""
+    for letter in unsent:
+        message = _claimed(session, letter, "claimed")
+        if message is not None:
+            message.phase, message.claimed_until = "planned", None
+            _note(session, message, "released", now)
+
+
+def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -> int:
+    """Settle what dead processes left behind; return how many messages it was.
+
+    Claimed and not sent: planned again. Found ``committing``: assumed sent, because the mail server may have it.
+    """
+    unsent = _take(session, _lapsed("claimed", now, limit), phase="planned", claimed_until=None)
+    unknown = _take(
+        session,
+        _lapsed("committing", now, limit),
+        phase="assumed_sent",
+        reason="no_reply_to_final_dot",
+        claimed_until=None,
+    )
+    for message in unsent:
+        _note(session, message, "released", now, "lease_lapsed")
+    for message in unknown:
+        _note(session, message, "assumed_sent", now, message.reason)
+    return len(unsent) + len(unknown)
+
+
+def _due_to_patients(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
+    """Select all messages due to the patients who have waited longest and whom nobody else is writing to."""
+    is_due = Message.phase.in_(PENDING_PHASES) & (Message.due_at <= now)
+    waiting = _of_patients(select(Episode.patient_id)).where(is_due).order_by(Message.due_at).limit(limit)
+    # Held until the commit: two processes never decide about the same patient, nor does a withdrawal in between.
+    patients = (
+        select(Patient.id)
+        .where(Patient.id.in_(waiting))
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("patients")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    of_them = Episode.patient_id.in_(select(patients.c.id))
+    return (
+        _of_patients(select(Message.id))
+        .where(is_due, of_them)
+        .with_for_update(of=[Message, Administration], skip_locked=True, key_share=True)
+    )
+
+
+def _of_patients(statement: Select[uuid.UUID]) -> Select[uuid.UUID]:
+    return (
+        statement.select_from(Message)
+        .join(Administration, Administration.id == Message.administration_id)
+        .join(Episode, Episode.id == Administration.episode_id)
+    )
+
+
+def _lapsed(phase: str, now: dt.datetime, limit: int) -> Select[uuid.UUID]:
+    return (
+        select(Message.id)
+        .where(Message.phase == phase, Message.claimed_until <= now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _take(session: Session, ids: Select[uuid.UUID], **values: object) -> Sequence[Message]:
+    """Set ``values`` on the messages selected by ``ids`` in one statement that no two processes share; return them.
+
+    The selection is materialised: some plans of PostgreSQL would else run it more than once and take more than asked.
+    """
+    picked = ids.cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
+    return session.scalars(
+        update(Message).where(Message.id.in_(select(picked.c.id))).values(**values).returning(Message),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).all()
+
+
+def _choose(
+    session: Session, due: Sequence[Message], known: Mapping[uuid.UUID, Addressee], now: dt.datetime
+) -> list[Message]:
+    """Return the messages that go out, at most one for each patient; postpone or cancel the others."""
+    going: list[Message] = []
+    mailed: set[uuid.UUID] = set()
+    decided: set[uuid.UUID] = set()
+    for message in sorted(due, key=lambda one: _precedence(one, known[one.administration_id].administration)):
+        addressee = known[message.administration_id]
+        facts = replace(addressee.facts, covered=addressee.facts.covered or addressee.patient.id in mailed)
+        permission = may_contact(facts, now=now)
+        if message.administration_id in decided:
+            permission = Permission(False, "missed")
+        decided.add(message.administration_id)
+        if permission.allowed:
+            mailed.add(addressee.patient.id)
+            going.append(message)
+            _note(session, message, "claimed", now)
+        else:
+            _hold_back(session, message, permission, now)
+    return going
+
+
+def _precedence(message: Message, administration: Administration) -> tuple[dt.datetime, uuid.UUID, int]:
+    """Order messages of a patient: the administration closing first, of equals the older; in it the newest message."""
+    return administration.closes_at, administration.id, -message.ordinal
+
+
+def _hold_back(session: Session, message: Message, permission: Permission, now: dt.datetime) -> None:
+    message.claimed_until = None
+    message.reason = permission.reason
+    if permission.again_at is None:
+        message.phase = "cancelled"
+        _note(session, message, "cancelled", now, permission.reason)
+    else:
+        message.phase, message.due_at = "planned", permission.again_at
+        _note(session, message, "postponed", now, permission.reason)
+
+
+def _claimed(session: Session, letter: Letter, *phases: str) -> Message | None:
+    """Return the letter's message if it is in one of ``phases`` and still under the letter's claim."""
+    return session.scalars(
+        select(Message)
+        .where(Message.id == letter.message_id, Message.claimed_by == letter.claim, Message.phase.in_(phases))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def _hold_patient(session: Session, letter: Letter) -> Patient:
+    """Return the patient a letter was written to, held with all administrations until the transaction ends.
+
+    Everybody who holds several rows takes them in this order: patient, administrations, messages.
+    """
+    rows = session.execute(
+        select(Patient, Administration)
+        .join(Episode, Episode.patient_id == Patient.id)
+        .join(Administration, Administration.episode_id == Episode.id)
+        .where(
+            Patient.id.in_(_of_patients(select(Episode.patient_id)).where(Message.id == letter.message_id)),
+        )
+        .order_by(Administration.id)
+        .with_for_update(of=[Patient, Administration], key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    patient: Patient = rows[0][0]
+    return patient
+
+
+def _note_refused_address(session: Session, patient: Patient, now: dt.datetime) -> None:
+    """Put on record that the address was refused for good, and cancel all that was still to go to it."""
+    if patient.bounced_at is not None:
+        return
+    patient.bounced_at = now
+    session.add(
+        PatientChange(
+            clinic_id=patient.clinic_id,
+            patient_id=patient.id,
+            kind="bounced",
+            effective_on=now.date(),
+            actor="sweep",
+            recorded_at=now,
+        )
+    )
+    session.flush()
+    others = session.scalars(
+        select(Administration.id)
+        .join(Episode, Episode.id == Administration.episode_id)
+        .where(Episode.patient_id == patient.id)
+    ).all()
+    cancel_pending(session, others, "address_refused", now=now)
+
+
+def _note(session: Session, message: Message, kind: str, now: dt.datetime, reason: str | None = None) -> None:
+    session.add(_event(message.clinic_id, message.id, kind, now, reason))
+
+
+def _event(
+    clinic_id: uuid.UUID, message_id: uuid.UUID, kind: str, now: dt.datetime, reason: str | None = None
+) -> MessageEvent:
+    return MessageEvent(clinic_id=clinic_id, message_id=message_id, kind=kind, reason=reason, at=now, recorded_at=now)

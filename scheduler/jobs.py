@@ -1,0 +1,156 @@
+"""One function per job: what is due and not done is done, in bounded batches, one transaction each.
+
+A job asks the database what is due, so a missed tick, a clock change or a restart loses nothing and repeats nothing.
+It returns how much it did, and stops early, between two batches or two letters, once ``keep_going`` says so.
+"""
+
+import datetime as dt
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy import delete, update
+
+from prom_service.db import insert_if_absent
+from prom_service.mail.letters import Letter
+from prom_service.mail.transport import Outcome, WithheldError
+from prom_service.models import Heartbeat
+from prom_service.runtime import Runtime
+from prom_service.services import administrations, assessment, messages
+
+log = logging.getLogger(__name__)
+
+PATIENTS_AT_ONCE = 50
+ROWS_AT_ONCE = 500
+SCORED_AT_ONCE = 50
+HEARTBEATS_KEPT = dt.timedelta(days=1)
+
+KeepGoing = Callable[[], bool]
+
+
+def always() -> bool:
+    """Never ask a job to stop early."""
+    return True
+
+
+def this_process() -> str:
+    """Return the name under which this process claims, leases and gives signs of life."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+def beat(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Leave a sign of life of this process, and clear away those of processes long gone; return 1."""
+    now = prom.now()
+    row = {"process": f"scheduler:{this_process()}", "kind": "scheduler", "beat_at": now}
+    with prom.transaction() as session:
+        session.execute(delete(Heartbeat).where(Heartbeat.beat_at < now - HEARTBEATS_KEPT))
+        if not insert_if_absent(session, Heartbeat, row, unique=["process"]):
+            session.execute(update(Heartbeat).where(Heartbeat.process == row["process"]).values(beat_at=now))
+    return 1
+
+
+def open_due_administrations(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Open the administrations whose window has begun; return how many."""
+    return _in_batches(prom, administrations.open_due, ROWS_AT_ONCE, keep_going)
+
+
+def send_due_messages(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Email the messages that are due; return how many a mail server took.
+
+    Safe on any number of replicas, and at most once each: a message is claimed, then marked ``committing`` just before
+    the final dot. Killed before the mark, the claim lapses and it is sent later; killed after it, the outcome is
+    unknown and it is never sent again. No transaction is open while a mail server keeps us waiting.
+    """
+    taken = 0
+    relay_works = True
+    while keep_going() and relay_works:
+        with prom.transaction() as session:
+            batch = messages.claim_due(
+                session, settings=prom.settings, worker=this_process(), now=prom.now(), limit=PATIENTS_AT_ONCE
+            )
+        if not batch.claimed:
+            break
+        unsent = list(batch.letters)
+        while unsent and keep_going() and relay_works:
+            outcome = _deliver(prom, unsent.pop(0))
+            taken += outcome is not None and outcome.accepted
+            relay_works = outcome is None or not outcome.relay_at_fault
+        if unsent:
+            with prom.transaction() as session:
+                messages.release(session, unsent, now=prom.now())
+    prom.mail.close()
+    return taken
+
+
+def settle_committing(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Settle the messages that dead processes left behind; return how many."""
+    return _in_batches(prom, messages.settle_committing, ROWS_AT_ONCE, keep_going)
+
+
+def close_late_administrations(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Settle the administrations whose time has passed, as partial or missed; return how many."""
+    return _in_batches(prom, administrations.close_late, SCORED_AT_ONCE, keep_going)
+
+
+def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Assess the episodes in which time alone may have changed a finding; return how many.
+
+    One that cannot be assessed does not hold up the others: its batch is then assessed one by one.
+    """
+    assessed = 0
+    while keep_going():
+        with prom.transaction() as session:
+            due = assessment.claim_due_episodes(session, now=prom.now(), limit=SCORED_AT_ONCE)
+        if not due:
+            break
+        assessed += _assess(prom, due)
+    return assessed
+
+
+def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going: KeepGoing) -> int:
+    done = 0
+    while keep_going():
+        with prom.transaction() as session:
+            count = step(session, now=prom.now(), limit=limit)
+        done += count
+        if not count:
+            break
+    return done
+
+
+def _assess(prom: Runtime, episode_ids: list[uuid.UUID]) -> int:
+    try:
+        with prom.transaction() as session:
+            return assessment.assess_episodes(session, episode_ids, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
+        if len(episode_ids) > 1:
+            return sum(_assess(prom, [episode_id]) for episode_id in episode_ids)
+        log.error("episode %s was not assessed: %s", episode_ids[0], type(error).__name__)
+        return 0
+
+
+def _deliver(prom: Runtime, letter: Letter) -> Outcome | None:
+    """Hand one letter over and record what became of it; None when even that went wrong."""
+    try:
+        outcome = prom.mail.deliver(letter, before_final_dot=lambda: _commit_to(prom, letter))
+        with prom.transaction() as session:
+            messages.record(session, letter, outcome, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
+        log.error("message %s: %s; its claim will lapse", letter.message_id, type(error).__name__)
+        return None
+    if outcome.result in ("refused", "unknown"):
+        log.warning("message %s: %s, %s", letter.message_id, outcome.result, outcome.reason)
+    return outcome
+
+
+def _commit_to(prom: Runtime, letter: Letter) -> None:
+    """Mark the message ``committing``; raise ``WithheldError`` when its letter must not go, or it cannot be marked."""
+    try:
+        with prom.transaction() as session:
+            may_go = messages.mark_committing(session, letter, settings=prom.settings, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (unmarked, for whatever reason, it must not go)
+        raise WithheldError(type(error).__name__) from None
+    if not may_go:
+        raise WithheldError("not ours to send")

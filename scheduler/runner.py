@@ -1,0 +1,180 @@
+"""A scheduler process: a metronome that runs the jobs of the timetable until it is told to stop.
+
+APScheduler only beats time, in UTC and from memory. What is due is known to the database alone.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import update
+from sqlalchemy.engine import Engine
+
+from prom_service.db import insert_if_absent
+from prom_service.errors import PromError
+from prom_service.models import JobRun
+from prom_service.runtime import Runtime, system_clock
+from scheduler import jobs, lease
+from scheduler.jobs import KeepGoing, this_process
+from scheduler.timetable import JOBS, Job
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there nothing keeps a second scheduler off the same SQLite file.
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 6.0
+"""How long a stop waits for the batch in hand before it cuts off a mail server that does not answer."""
+LAST_SECONDS = 2.0
+"""How long it then waits for what became of that letter to be noted."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Stop = Callable[[], bool]
+"""Stops the jobs, and says whether all of them came to their end."""
+
+
+class SchedulerRunningError(PromError):
+    """Another scheduler process works on this SQLite database."""
+
+
+def run(prom: Runtime) -> None:
+    """Run the jobs until SIGTERM or SIGINT comes; then finish the batch in hand and return, within ten seconds."""
+    told_to_stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: told_to_stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        stop = start_background(prom)
+        try:
+            told_to_stop.wait()
+        finally:
+            stop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def start_background(prom: Runtime) -> Stop:
+    """Start the jobs in threads of this process, after a first sign of life, and return what stops them.
+
+    Raise ``SchedulerRunningError`` when another process schedules on the same SQLite database.
+    """
+    held = contextlib.ExitStack()
+    held.enter_context(alone_on_sqlite(prom.engine))
+    try:
+        jobs.beat(prom)
+        stopping = threading.Event()
+        metronome = _metronome(prom, keep_going=lambda: not stopping.is_set())
+        metronome.start()
+    except BaseException:
+        held.close()
+        raise
+
+    def stop() -> bool:
+        stopping.set()
+        finished = _finish(metronome, prom)
+        held.close()
+        return finished
+
+    return stop
+
+
+@contextlib.contextmanager
+def alone_on_sqlite(engine: Engine) -> Iterator[None]:
+    """Be the one scheduler of a SQLite database while the block runs; the lock dies with the process, however it dies."""
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path or path == ":memory:" or fcntl is None:
+        yield
+        return
+    handle = os.open(f"{path}.scheduler", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SchedulerRunningError(
+                f"Another scheduler is running on {path}. SQLite takes one; use PostgreSQL for more."
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def run_job(prom: Runtime, job: Job, keep_going: KeepGoing = jobs.always) -> None:
+    """Run one job once, unless another process is at it, and note how it went; it never raises."""
+    try:
+        if not _begin(prom, job):
+            return
+        try:
+            count, succeeded = job.run(prom, keep_going), True
+        except Exception as error:  # noqa: BLE001 (the metronome goes on)
+            count, succeeded = None, False
+            log.error("job %s failed: %s", job.name, _what_and_where(error))
+        _end(prom, job, count=count, succeeded=succeeded)
+    except Exception as error:  # noqa: BLE001 (the metronome goes on)
+        log.error("job %s could not be noted: %s", job.name, _what_and_where(error))
+
+
+def _begin(prom: Runtime, job: Job) -> bool:
+    now = prom.now()
+    with prom.transaction() as session:
+        if job.lease and not lease.take(session, job.name, holder=this_process(), lasts=job.lease, now=now):
+            return False
+        begun = {"started_at": now, "finished_at": None, "succeeded": None, "count": None}
+        if not insert_if_absent(session, JobRun, {"job": job.name, **begun}, unique=["job"]):
+            session.execute(update(JobRun).where(JobRun.job == job.name).values(**begun))
+    return True
+
+
+def _end(prom: Runtime, job: Job, *, count: int | None, succeeded: bool) -> None:
+    now = prom.now()
+    with prom.transaction() as session:
+        ended = {"finished_at": now, "succeeded": succeeded, "count": count}
+        session.execute(update(JobRun).where(JobRun.job == job.name).values(**ended))
+        if job.lease:
+            lease.give_up(session, job.name, holder=this_process(), now=now)
+
+
+def _what_and_where(error: BaseException) -> str:
+    """Name an error by its kind and the line it came from; its text may hold what must not be logged."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f" at {os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{where}"
+
+
+def _metronome(prom: Runtime, keep_going: KeepGoing) -> BackgroundScheduler:
+    metronome = BackgroundScheduler(
+        timezone="UTC",
+        executors={"default": ThreadPoolExecutor(len(JOBS))},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    for job in JOBS:
+        metronome.add_job(
+            run_job,
+            IntervalTrigger(seconds=job.every * prom.settings.tick_seconds, timezone="UTC"),
+            args=(prom, job, keep_going),
+            id=job.name,
+            next_run_time=system_clock(),  # APScheduler lives by it, whatever the clock of the runtime.
+        )
+    return metronome
+
+
+def _finish(metronome: BackgroundScheduler, prom: Runtime) -> bool:
+    """Wait for the batches in hand, after a while without the mail server that one of them is waiting for."""
+    waiting = threading.Thread(target=metronome.shutdown, daemon=True)
+    waiting.start()
+    waiting.join(PATIENCE_SECONDS)
+    if waiting.is_alive():
+        prom.mail.close()
+        waiting.join(LAST_SECONDS)
+    return not waiting.is_alive()

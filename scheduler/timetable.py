@@ -1,0 +1,36 @@
+"""Every job, how often it runs, and whether one process at a time is enough. Read it from top to bottom."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prom_service.runtime import Runtime
+from scheduler import jobs
+from scheduler.jobs import KeepGoing
+
+FIVE_MINUTES = dt.timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of every scheduler process. ``every`` counts ticks of PROM_TICK_SECONDS."""
+
+    run: Callable[[Runtime, KeepGoing], int]
+    every: int
+    lease: dt.timedelta | None = None
+    """While a process has it for so long, the others leave it alone; None lets all do it at once."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the tables and in the log."""
+        return self.run.__name__
+
+
+JOBS = (
+    Job(jobs.beat, every=1),
+    Job(jobs.open_due_administrations, every=4, lease=FIVE_MINUTES),
+    Job(jobs.send_due_messages, every=1),
+    Job(jobs.settle_committing, every=4, lease=FIVE_MINUTES),
+    Job(jobs.close_late_administrations, every=4, lease=FIVE_MINUTES),
+    Job(jobs.assess_due_episodes, every=4, lease=FIVE_MINUTES),
+)
