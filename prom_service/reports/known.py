@@ -1,0 +1,200 @@
+"""What was known at an instant: the append-only facts as they stood then, as selects to build on.
+
+Nothing recorded after ``as_of`` shows. Rows that hold only the present (an episode's dates and names) are taken back
+with the first change recorded later, which says what stood before it.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from prom_service.models import (
+    Administration,
+    Clinic,
+    Episode,
+    EpisodeChange,
+    EpisodeVisit,
+    Judgement,
+    Message,
+    MessageEvent,
+    Response,
+    VisitVersion,
+)
+from prom_service.reports.query import ReportQuery
+
+Rows = sa.Select[*tuple[Any, ...]]
+NOT_RECORDED = "(not recorded)"
+TRIED_KINDS = ("committing", "sent", "assumed_sent", "deferred", "failed", "bounced")
+DELIVERED_KINDS = ("sent", "assumed_sent")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose facts, and as known when."""
+
+    clinics: Rows
+    as_of: dt.datetime
+
+
+def scope_of(query: ReportQuery) -> Scope:
+    """Return the clinics and the instant of a query."""
+    clinics = sa.select(Clinic.id)
+    if query.organisation_id is not None:
+        clinics = clinics.where(Clinic.organisation_id == query.organisation_id)
+    if query.clinic_ids:
+        clinics = clinics.where(Clinic.id.in_(query.clinic_ids))
+    return Scope(clinics, query.as_of)
+
+
+def later_change(scope: Scope, field: str) -> sa.Subquery:
+    """For each episode whose ``field`` was changed after the instant: ``value`` before that, and when (``at``)."""
+    before, after = EpisodeChange.before[field].as_string(), EpisodeChange.after[field].as_string()
+    order = (EpisodeChange.recorded_at, EpisodeChange.id)
+    changes = (
+        sa.select(
+            EpisodeChange.episode_id,
+            before.label("value"),
+            EpisodeChange.recorded_at.label("at"),
+            sa.func.row_number().over(partition_by=EpisodeChange.episode_id, order_by=order).label("place"),
+        )
+        .where(EpisodeChange.clinic_id.in_(scope.clinics), EpisodeChange.recorded_at > scope.as_of)
+        .where(sa.or_(before.is_not(None), after.is_not(None)))
+        .subquery()
+    )
+    return sa.select(changes.c.episode_id, changes.c.value, changes.c.at).where(changes.c.place == 1).subquery()
+
+
+def episodes(scope: Scope, period: tuple[dt.date, dt.date] | None) -> Rows:
+    """Select the episodes known at the instant, those started in the half-open ``period`` when one is given."""
+    start, close = later_change(scope, "started_on"), later_change(scope, "closed_on")
+    clinician, diagnosis = later_change(scope, "clinician"), later_change(scope, "diagnosis")
+    chosen = sa.select(
+        Episode.id,
+        Episode.clinic_id,
+        Clinic.code.label("clinic"),
+        Episode.patient_id,
+        Episode.pathway,
+        _as_it_was(clinician, Episode.clinician).label("clinician"),
+        _as_it_was(diagnosis, Episode.diagnosis).label("diagnosis"),
+        sa.case((close.c.episode_id.is_(None), Episode.closed_on.is_not(None)), else_=close.c.value.is_not(None)).label(
+            "closed"
+        ),
+    ).join(Clinic, Clinic.id == Episode.clinic_id)
+    for change in (start, close, clinician, diagnosis):
+        chosen = chosen.outerjoin(change, change.c.episode_id == Episode.id)
+    chosen = chosen.where(Episode.clinic_id.in_(scope.clinics), Episode.enrolled_at <= scope.as_of)
+    if period is None:
+        return chosen
+    first, after = period
+    unchanged = sa.and_(start.c.episode_id.is_(None), Episode.started_on >= first, Episode.started_on < after)
+    earlier = sa.and_(start.c.value >= first.isoformat(), start.c.value < after.isoformat())
+    return chosen.where(sa.or_(unchanged, earlier))
+
+
+def visits(scope: Scope) -> Rows:
+    """Select the attended visits as last reported by the instant; a visit voided by then is not among them."""
+    standing = _newest(VisitVersion, VisitVersion.visit_id, scope)
+    return sa.select(
+        VisitVersion.visit_id,
+        VisitVersion.clinic_id,
+        VisitVersion.visited_on,
+        VisitVersion.clinician,
+        VisitVersion.format,
+    ).where(standing, ~VisitVersion.voided, VisitVersion.status == "attended")
+
+
+def services(scope: Scope) -> Rows:
+    """Select which visit served which episode at the instant."""
+    return sa.select(EpisodeVisit.episode_id, EpisodeVisit.visit_id).where(
+        EpisodeVisit.clinic_id.in_(scope.clinics),
+        EpisodeVisit.recorded_at <= scope.as_of,
+        sa.or_(EpisodeVisit.removed_at.is_(None), EpisodeVisit.removed_at > scope.as_of),
+    )
+
+
+def responses(scope: Scope) -> Rows:
+    """Select the standing responses at the instant: the newest of each administration that is no amendment."""
+    return sa.select(
+        Response.id,
+        Response.episode_id,
+        Response.administration_id,
+        Response.partial,
+        Response.late,
+        Response.mode,
+        Response.answered_at,
+    ).where(_newest(Response, Response.administration_id, scope, no_amendments=True), ~Response.amendment)
+
+
+def baselines(scope: Scope) -> Rows:
+    """Select each episode's standing baseline response at the instant, with whether it came late."""
+    standing = responses(scope).subquery()
+    return (
+        sa.select(standing.c.episode_id, standing.c.id, standing.c.late)
+        .join(Administration, Administration.id == standing.c.administration_id)
+        .where(Administration.timepoint == "baseline")
+    )
+
+
+def judgements(scope: Scope, checkpoint: str) -> Rows:
+    """Select the judgements of a checkpoint that were in force at the instant."""
+    later = aliased(Judgement)
+    newer = sa.exists().where(
+        later.episode_id == Judgement.episode_id,
+        later.checkpoint == Judgement.checkpoint,
+        later.number > Judgement.number,
+        later.recorded_at <= scope.as_of,
+    )
+    return sa.select(
+        Judgement.episode_id,
+        Judgement.outcome,
+        Judgement.response_id,
+        Judgement.pathway,
+        Judgement.rule_version,
+    ).where(
+        Judgement.clinic_id.in_(scope.clinics),
+        Judgement.checkpoint == checkpoint,
+        Judgement.recorded_at <= scope.as_of,
+        ~newer,
+    )
+
+
+def mailings(scope: Scope) -> Rows:
+    """Select the messages that were tried by the instant: ``sent_at`` (None when never taken) and ``delivered``.
+
+    Delivered means taken by a mail server, or possibly so, and no bounce since.
+    """
+    taken = sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), MessageEvent.at))
+    bounced = sa.func.max(sa.case((MessageEvent.kind == "bounced", 1), else_=0))
+    return (
+        sa.select(
+            Message.administration_id,
+            Message.ordinal,
+            sa.func.min(taken).label("sent_at"),
+            sa.case((sa.and_(sa.func.min(taken).is_not(None), bounced == 0), 1), else_=0).label("delivered"),
+        )
+        .join(MessageEvent, MessageEvent.message_id == Message.id)
+        .where(
+            MessageEvent.clinic_id.in_(scope.clinics),
+            MessageEvent.recorded_at <= scope.as_of,
+            MessageEvent.kind.in_(TRIED_KINDS),
+        )
+        .group_by(Message.id, Message.administration_id, Message.ordinal)
+    )
+
+
+def _newest(table: Any, owner: Any, scope: Scope, *, no_amendments: bool = False) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is its owner's newest among those recorded by the instant."""
+    later = aliased(table)
+    newer = sa.exists().where(
+        getattr(later, owner.key) == owner, later.number > table.number, later.recorded_at <= scope.as_of
+    )
+    if no_amendments:
+        newer = newer.where(~later.amendment)
+    return sa.and_(table.clinic_id.in_(scope.clinics), table.recorded_at <= scope.as_of, ~newer)
+
+
+def _as_it_was(change: sa.Subquery, present: Any) -> sa.ColumnElement[str]:
+    return sa.case((change.c.episode_id.is_(None), present), else_=sa.func.coalesce(change.c.value, ""))

@@ -1,0 +1,75 @@
+"""What a report is asked for: whose care, which period, as it was known when, and for which readers."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from prom_service.errors import InvalidInputError
+
+BASES = ("episodes", "activity")
+GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis")
+AUDIENCES = ("clinic", "quality")
+
+
+@dataclass(frozen=True)
+class ReportQuery:
+    """One question to the record.
+
+    ``clinic_ids`` and ``organisation_id`` narrow each other; with an organisation and no clinic ids, all its
+    clinics. ``from_on`` … ``to_on`` is half-open. ``as_of``: nothing recorded after this instant is used.
+    ``basis``: ``episodes`` takes those that started in the period, ``activity`` those with a visit in it.
+    ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded.
+
+    Raises ``InvalidInputError``, naming every field that is wrong.
+    """
+
+    clinic_ids: tuple[uuid.UUID, ...]
+    organisation_id: uuid.UUID | None
+    from_on: dt.date
+    to_on: dt.date
+    as_of: dt.datetime
+    basis: str = "episodes"
+    group_by: str | None = None
+    audience: str = "clinic"
+
+    def __post_init__(self) -> None:
+        errors = {field: [text] for field, text in self._faults()}
+        if errors:
+            raise InvalidInputError(errors)
+
+    def _faults(self) -> list[tuple[str, str]]:
+        faults = []
+        if self.from_on >= self.to_on:
+            faults.append(("to", "Must be later than from; the period ends the day before it."))
+        elif self.audience == "quality" and (self.from_on.day, self.to_on.day) != (1, 1):
+            faults.append(("from", "Only whole calendar months: from and to must be the first of a month."))
+        if self.as_of.tzinfo is None:
+            faults.append(("as_of", "Needs a time zone."))
+        for field, value, allowed in (
+            ("basis", self.basis, BASES),
+            ("group_by", self.group_by, (None, *GROUPINGS)),
+            ("audience", self.audience, AUDIENCES),
+        ):
+            if value not in allowed:
+                faults.append((field, f"Allowed are {', '.join(filter(None, allowed))}."))
+        if not self.clinic_ids and self.organisation_id is None:
+            faults.append(("clinic", "Name a clinic or an organisation."))
+        return faults
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the question in plain words and dates, as it is printed on the report."""
+        return {
+            "from": self.from_on.isoformat(),
+            "to": self.to_on.isoformat(),
+            "as_of": self.as_of.astimezone(dt.UTC).isoformat(),
+            "basis": self.basis,
+            "group_by": self.group_by,
+            "audience": self.audience,
+        }
+
+
+def default_period(today: dt.date) -> tuple[dt.date, dt.date]:
+    """Return the last 12 whole calendar months before the month of ``today``, half-open."""
+    this_month = today.replace(day=1)
+    return this_month.replace(year=this_month.year - 1), this_month

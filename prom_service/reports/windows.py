@@ -1,0 +1,85 @@
+"""The windows of administrations as they were before a later change of the start moved them.
+
+Windows are not facts of their own: they follow from the start, so the plan of the earlier start says what they were.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration, Clinic, Episode, Patient, Response
+from prom_service.pathway.definition import find
+from prom_service.pathway.plan import PlannedAdministration, plan_administrations
+from prom_service.reports.known import Scope, later_change
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The administrations whose rows say something else now than they said at the instant."""
+
+    as_of: dt.datetime
+    due: tuple[uuid.UUID, ...] = ()
+    not_due: tuple[uuid.UUID, ...] = ()
+    asked: tuple[uuid.UUID, ...] = ()
+    not_asked: tuple[uuid.UUID, ...] = ()
+
+    def was_due(self) -> sa.ColumnElement[Any]:
+        """Return 1 where the window had passed by the instant, else 0."""
+        return sa.case(
+            (Administration.id.in_(self.due), 1),
+            (Administration.id.in_(self.not_due), 0),
+            (Administration.late_after <= self.as_of, 1),
+            else_=0,
+        )
+
+    def was_not_asked(self) -> sa.ColumnElement[bool]:
+        """Return whether the window had passed before the patient was enrolled."""
+        never = sa.and_(Administration.state == "not_asked", Administration.id.not_in(self.asked))
+        return sa.or_(Administration.id.in_(self.not_asked), never)
+
+
+def windows_at(session: Session, scope: Scope) -> Windows:
+    """Return how the windows stood where a start was moved after the instant; answered and cancelled ones stay put."""
+    moved = list(_moved(session, scope))
+    due = {row.id: then.late_after <= scope.as_of for row, then in moved}
+    return Windows(
+        as_of=scope.as_of,
+        due=tuple(key for key, was in due.items() if was),
+        not_due=tuple(key for key, was in due.items() if not was),
+        asked=tuple(row.id for row, then in moved if not then.not_asked),
+        not_asked=tuple(row.id for row, then in moved if then.not_asked),
+    )
+
+
+def _moved(session: Session, scope: Scope) -> Iterator[tuple[Any, PlannedAdministration]]:
+    start = later_change(scope, "started_on")
+    answered = sa.exists().where(Response.administration_id == Administration.id, Response.recorded_at < start.c.at)
+    cancelled = sa.and_(Administration.cancelled_at.is_not(None), Administration.cancelled_at < start.c.at)
+    rows = session.execute(
+        sa.select(
+            Administration.id,
+            Administration.timepoint,
+            Episode.pathway,
+            Episode.enrolled_at,
+            start.c.value,
+            sa.func.coalesce(Patient.time_zone, Clinic.time_zone).label("zone"),
+        )
+        .join(Episode, Episode.id == Administration.episode_id)
+        .join(start, start.c.episode_id == Episode.id)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .join(Clinic, Clinic.id == Episode.clinic_id)
+        .where(start.c.value.is_not(None), ~answered, ~cancelled)
+    )
+    for row in rows:
+        plan = plan_administrations(
+            find(row.pathway), dt.date.fromisoformat(row.value), ZoneInfo(row.zone), enrolled_at=row.enrolled_at
+        )
+        for planned in plan:
+            if planned.timepoint == row.timepoint:
+                yield row, planned
