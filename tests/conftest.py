@@ -10,7 +10,13 @@ from typing import Any
 
 import hypothesis
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
+from prom_service.app import create_app
+from prom_service.runtime import Runtime, build
+from prom_service.settings import Settings
+from tests.builders import SECRET
 from tests.fakes import Clock
 from tests.support import browser as browsers
 from tests.support import database
@@ -88,6 +94,29 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def clock() -> Clock:
     """A clock that stands at a working morning, 08:00 UTC on Monday 2 March 2026, until the test moves it."""
     return Clock(dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC))
+
+
+@pytest.fixture
+def runtime(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Runtime]:
+    """The service on a fresh database, living by the test's clock, with a mailbox of its own."""
+    settings = Settings(
+        env="test", database_url=database_url, secret_key=SECRET.decode(), mailbox_dir=str(tmp_path / "mailbox")
+    )
+    built = build(settings, clock=clock.now)
+    yield built
+    built.engine.dispose()
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> Flask:
+    """The web application of this test."""
+    return create_app(runtime)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A program or browser that talks to the application without a socket."""
+    return app.test_client()
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""What tests start from, built through the services. A test states what matters to it; these give the rest."""
+
+import datetime as dt
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration, Clinic, Episode, Organisation, Patient, User
+from prom_service.services import access, clinics, enrolment, staff, submission
+from prom_service.services.enrolment import EpisodeDetails, PatientDetails
+
+ACTOR = "command"
+PASSWORD = "correct horse battery staple"
+SECRET = b"a secret that only the tests know about"
+_number = itertools.count(1)
+
+
+def an_organisation(session: Session, *, now: dt.datetime, **changes: Any) -> Organisation:
+    """An organisation."""
+    values = {"name": f"Organisation {next(_number)}", **changes}
+    return clinics.add_organisation(session, now=now, **values)
+
+
+def a_clinic(session: Session, *, now: dt.datetime, **changes: Any) -> Clinic:
+    """A clinic in London, of an organisation of its own unless one is named."""
+    number = next(_number)
+    values = {
+        "code": f"clinic-{number}",
+        "name": f"Clinic {number}",
+        "time_zone": "Europe/London",
+        "phone": "020 7946 0000",
+        "reply_hours": "Monday to Friday, 9:00 to 17:00",
+        "urgent_text": "Call 999 now, or go to the nearest emergency department.",
+        **changes,
+    }
+    if "organisation_id" not in values:
+        values["organisation_id"] = an_organisation(session, now=now).id
+    return clinics.add_clinic(session, now=now, **values)
+
+
+def a_patient(session: Session, clinic: Clinic, *, now: dt.datetime, **changes: Any) -> Patient:
+    """A patient of ``clinic`` who may be emailed."""
+    number = next(_number)
+    values = {
+        "external_id": f"P{number}",
+        "name": "Alex Example",
+        "date_of_birth": dt.date(1980, 5, 17),
+        "email": f"patient{number}@example.org",
+        **changes,
+    }
+    return enrolment.register_patient(session, clinic, PatientDetails(**values), actor=ACTOR, now=now)
+
+
+def an_episode(
+    session: Session, clinic: Clinic, patient: Patient | None = None, *, now: dt.datetime, **changes: Any
+) -> Episode:
+    """An episode that started today on the default pathway, of a patient of its own unless one is given."""
+    patient = patient or a_patient(session, clinic, now=now)
+    values = {"external_id": f"E{next(_number)}", "started_on": now.date(), "side": "left", **changes}
+    return enrolment.enrol(session, clinic, patient, EpisodeDetails(**values), actor=ACTOR, now=now)
+
+
+def an_api_key(
+    session: Session, clinic: Clinic, scopes: Iterable[str], *, now: dt.datetime, secret: bytes = SECRET
+) -> str:
+    """The text of a key of ``clinic``."""
+    _key, text = access.create_api_key(
+        session,
+        organisation_id=clinic.organisation_id,
+        clinic_id=clinic.id,
+        name="test",
+        scopes=scopes,
+        secret=secret,
+        now=now,
+    )
+    return text
+
+
+def a_user(session: Session, clinic: Clinic, *, now: dt.datetime, role: str = "clinician", **changes: Any) -> User:
+    """A member of the staff of ``clinic``."""
+    values = {
+        "email": f"staff{next(_number)}@example.org",
+        "name": "Sam Staff",
+        "password": PASSWORD,
+        "memberships": {clinic.id: role},
+        **changes,
+    }
+    return staff.add_user(session, organisation_id=clinic.organisation_id, now=now, **values)
+
+
+def the_administration(session: Session, episode: Episode, timepoint: str) -> Administration:
+    """The administration of a timepoint."""
+    query = select(Administration).where(
+        Administration.episode_id == episode.id, Administration.timepoint == timepoint
+    )
+    return session.scalars(query).one()
+
+
+def complete_answers(
+    administration: Administration, episode: Episode, *, ihot: int = 50, nprs: int = 5, groc: int = 0, acceptable: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Answers to everything asked; no to every safety item. iHOT items all have the same value, and so has the total."""
+    level = {"ihot-12-1.0": ihot, "nprs-1.0": nprs, "groc-1.0": groc, "pass-1.0": acceptable, "safety-1.0": 0}
+    answers: dict[str, dict[str, Any]] = {}
+    for instrument in submission.instruments_asked(administration, episode):
+        items = submission.items_asked(instrument, follow_up=administration.sequence > 0)
+        answers[instrument.ref] = {item.code: level.get(instrument.ref, 1) for item in items}
+        if any(item.activity for item in items):
+            answers[instrument.ref] = {"Q1": 4} | ({} if administration.sequence else {"Q1.text": "Climb the stairs"})
+    return answers
+
+
+def changed(answers: Mapping[str, Mapping[str, Any]], ref: str, **items: Any) -> dict[str, dict[str, Any]]:
+    """The same answers but for some items of one instrument; None takes an item out."""
+    copy = {name: dict(given) for name, given in answers.items()}
+    copy[ref] |= items
+    copy[ref] = {item: value for item, value in copy[ref].items() if value is not None}
+    return copy

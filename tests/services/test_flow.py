@@ -1,0 +1,253 @@
+"""The thread through the middle: what is planned, answered, judged and flagged, in the transaction that causes it."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from sqlalchemy import select
+
+from prom_service.models import Administration, Judgement, Message, Response, Score
+from prom_service.queries.flags import FlagFilter, list_events, list_flags
+from prom_service.runtime import Runtime
+from prom_service.services import administrations, assessment, flags, submission, visits
+from prom_service.services.submission import AnswersClosedError
+from prom_service.services.visits import VisitDetails
+from tests import builders
+from tests.fakes import Clock
+
+
+class Life:
+    """One episode of one clinic, and the few things that happen to it in these tests."""
+
+    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+        self.runtime, self.clock = runtime, clock
+        with runtime.transaction() as session:
+            self.clinic = builders.a_clinic(session, now=clock.now())
+            self.episode = builders.an_episode(session, self.clinic, now=clock.now())
+
+    def answer(self, timepoint: str, **levels: int) -> submission.Submission:
+        return self.answer_with(timepoint, "safety-1.0", levels)
+
+    def answer_with(
+        self, timepoint: str, ref: str, levels: dict[str, int], **items: int | None
+    ) -> submission.Submission:
+        with self.runtime.transaction() as session:
+            administration = builders.the_administration(session, self.episode, timepoint)
+            answers = builders.changed(
+                builders.complete_answers(administration, self.episode, **levels), ref, **items
+            )
+            return submission.submit(session, administration, answers=answers, now=self.clock.now())
+
+    def visit(self, number: int, **changes: object) -> None:
+        with self.runtime.transaction() as session:
+            details = VisitDetails(**{"visited_on": self.clock.now().date(), **changes})  # type: ignore[arg-type]
+            visits.record_visit(session, self.episode, f"V{number}", details, actor="test", now=self.clock.now())
+
+    def sweep(self) -> None:
+        now = self.clock.now()
+        with self.runtime.transaction() as session:
+            administrations.open_due(session, now=now, limit=100)
+            administrations.close_late(session, now=now, limit=100)
+        with self.runtime.transaction() as session:
+            due = assessment.claim_due_episodes(session, now=now, limit=100)
+            assessment.assess_episodes(session, due, now=now)
+
+    def live(self) -> dict[tuple[str, str | None], str]:
+        with self.runtime.reading() as session:
+            found = list_flags(session, self.clinic.id, FlagFilter())
+        return {(flag["kind"], flag["checkpoint"]): flag["severity"] for flag in found}
+
+
+@pytest.fixture
+def life(runtime: Runtime, clock: Clock) -> Life:
+    return Life(runtime, clock)
+
+
+def test_enrolment_plans_three_administrations_and_their_messages(life: Life) -> None:
+    with life.runtime.reading() as session:
+        planned = session.scalars(select(Administration).order_by(Administration.sequence)).all()
+        messages = session.scalars(select(Message)).all()
+
+    assert [(one.timepoint, one.state) for one in planned] == [
+        ("baseline", "open"),
+        ("6-weeks", "planned"),
+        ("3-months", "planned"),
+    ]
+    assert {message.phase for message in messages} == {"planned"}
+
+
+def test_an_answer_is_scored_and_its_messages_are_cancelled_in_its_own_transaction(life: Life) -> None:
+    submitted = life.answer("baseline", ihot=40)
+
+    with life.runtime.reading() as session:
+        total = session.scalars(select(Score).where(Score.instrument == "ihot-12-1.0")).one()
+        administration = session.get_one(Administration, submitted.response.administration_id)
+        pending = session.scalars(
+            select(Message.phase).where(Message.administration_id == administration.id).distinct()
+        ).all()
+    assert (submitted.kind, total.value, administration.state, pending) == ("first", 40.0, "completed", ["cancelled"])
+
+
+@pytest.mark.parametrize(
+    ("ihot", "outcome", "flagged"),
+    [(46, "not_yet_on_track", {("non_responder", "6-weeks"): "medium"}), (47, "on_track", {}), (48, "on_track", {})],
+)
+def test_six_weeks_are_judged_at_seven_points(
+    life: Life, ihot: int, outcome: str, flagged: dict[tuple[str, str], str]
+) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=42)
+
+    life.answer("6-weeks", ihot=ihot)
+
+    with life.runtime.reading() as session:
+        assert session.scalars(select(Judgement.outcome)).all() == [outcome]
+    assert life.live() == flagged
+
+
+def test_an_early_six_weeks_answer_waits_for_its_target_to_be_flagged(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=36)
+    life.answer("6-weeks", ihot=40)
+    before = life.live()
+
+    life.clock.advance(days=6)
+    life.sweep()
+
+    assert before == {}
+    assert life.live() == {("non_responder", "6-weeks"): "medium"}
+
+
+def test_the_fifteenth_visit_is_flagged_and_not_the_fourteenth(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    seen = {}
+    for number in range(1, 16):
+        life.visit(number)
+        seen[number] = set(life.live())
+
+    assert seen[11] == set()
+    assert seen[12] == seen[14] == {("visits_near_threshold", None)}
+    assert ("visits_over_threshold", None) in seen[15]
+
+
+def test_a_visit_taken_back_takes_its_finding_with_it(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    for number in range(1, 16):
+        life.visit(number)
+
+    with life.runtime.transaction() as session:
+        visits.void_visit(session, life.episode, "V15", actor="test", now=life.clock.now())
+
+    assert set(life.live()) == {("visits_near_threshold", None)}
+
+
+def test_a_resolved_finding_stays_resolved_on_the_same_basis_and_returns_on_a_new_one(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    for number in range(1, 16):
+        life.visit(number)
+    with life.runtime.transaction() as session:
+        [first] = list_flags(session, life.clinic.id, FlagFilter(kind="visits_over_threshold"))
+        flag = flags.find_for_update(session, life.clinic.id, uuid.UUID(first["id"]))
+        assert flag is not None
+        flags.resolve(session, flag, "plan_changed", actor="test", now=life.clock.now())
+
+    life.visit(16)
+    still = life.live()
+    life.clock.advance(days=1)
+    with life.runtime.transaction() as session:
+        visits.void_visit(session, life.episode, "V15", actor="test", now=life.clock.now())
+        [second] = list_flags(session, life.clinic.id, FlagFilter(kind="visits_over_threshold"))
+
+    assert ("visits_over_threshold", None) not in still
+    assert second["predecessor_id"] == first["id"]
+
+
+def test_an_emergency_symptom_is_flagged_when_its_page_is_saved_and_kept_when_taken_back(life: Life) -> None:
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        submission.start(session, baseline, now=life.clock.now())
+        submission.save_answers(session, baseline, {"safety-1.0": {"R1": 1}}, now=life.clock.now())
+    flagged = life.live()
+    with life.runtime.transaction() as session:
+        submission.save_answers(session, baseline, {"safety-1.0": {"R1": 0}}, now=life.clock.now())
+
+    assert flagged == {("red_flag_symptom", "baseline"): "urgent"}
+    assert life.live() == flagged
+    with life.runtime.reading() as session:
+        [flag] = list_flags(session, life.clinic.id, FlagFilter())
+    assert [symptom["now_yes"] for symptom in flag["evidence"]["symptoms"]] == [False]
+
+
+def test_the_same_answers_twice_are_one_response_and_others_are_kept_as_an_amendment(life: Life) -> None:
+    kinds = [
+        life.answer("baseline", ihot=40).kind,
+        life.answer("baseline", ihot=40).kind,
+        life.answer("baseline", ihot=60).kind,
+    ]
+
+    with life.runtime.reading() as session:
+        kept = session.execute(select(Response.number, Response.amendment).order_by(Response.number)).all()
+    assert kinds == ["first", "same", "amendment"]
+    assert [tuple(row) for row in kept] == [(1, False), (2, True)]
+
+
+def test_a_window_that_passes_with_enough_saved_answers_is_scored_as_partial(life: Life) -> None:
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        submission.start(session, baseline, now=life.clock.now())
+        six = {f"Q{number}": 40 for number in range(1, 7)}
+        submission.save_answers(session, baseline, {"ihot-12-1.0": six}, now=life.clock.now())
+
+    life.clock.advance(days=8)
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        [response] = session.scalars(select(Response)).all()
+    assert (baseline.state, response.partial, response.late) == ("partial", True, False)
+
+
+def test_a_late_answer_completes_a_missed_administration_and_ends_its_flag(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=42 + 15)
+    life.sweep()
+    missed = set(life.live())
+
+    submitted = life.answer("6-weeks", ihot=60)
+
+    assert missed == {("survey_missed", "6-weeks")}
+    assert submitted.response.late
+    assert life.live() == {}
+
+
+def test_an_answer_outside_its_window_is_refused_with_the_reason(life: Life) -> None:
+    with pytest.raises(AnswersClosedError) as early:
+        life.answer("6-weeks")
+    life.clock.advance(days=42 - 7 + 400)
+    with pytest.raises(AnswersClosedError) as late:
+        life.answer("6-weeks")
+
+    assert (early.value.reason, late.value.reason) == ("not_open_yet", "closed")
+
+
+def test_flag_events_are_numbered_without_gaps(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    for number in range(1, 17):
+        life.visit(number)
+
+    with life.runtime.reading() as session:
+        events = list_events(session, life.clinic.id, after=0, limit=100)
+
+    assert [event["number"] for event in events] == list(range(1, len(events) + 1))
+
+
+def test_the_three_months_of_the_calendar_open_and_close_by_the_sweep(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.move_to(dt.datetime(2026, 5, 19, 12, tzinfo=dt.UTC))
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        last = builders.the_administration(session, life.episode, "3-months")
+
+    assert last.state == "open"
+    assert last.target_at == dt.datetime(2026, 6, 1, 23, tzinfo=dt.UTC)
