@@ -1,0 +1,101 @@
+"""Administrations: entering answers for a patient, handing over a link, sending now."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration, Clinic, Episode, Message, Patient
+from prom_service.queries import directory
+from prom_service.queries.scores import scores_of
+from prom_service.services import access, messages, submission
+from prom_service.services.clinics import zone_of
+from prom_service.web.api.blueprint import ApiBlueprint
+from prom_service.web.api.schemas.administration import (
+    LinkSchema,
+    RequestedMessageSchema,
+    ResponseSchema,
+    StaffEntrySchema,
+)
+from prom_service.web.context import own_clinic_id, principal, prom
+
+WRITE = "episodes:write"
+NOON = dt.time(12)
+
+administrations = ApiBlueprint("administrations", "One timepoint of one episode: entering answers, links, sending.")
+
+
+@administrations.post(
+    "/administrations/<uuid:administration_id>/responses",
+    scope=WRITE,
+    body=StaffEntrySchema(),
+    answer=ResponseSchema(),
+    status=HTTPStatus.CREATED,
+    or_status=HTTPStatus.OK,
+)
+def add_response(session: Session, body: Mapping[str, Any], administration_id: uuid.UUID) -> Any:
+    """Enter answers a patient gave on paper, by phone or at the desk. They are scored, judged and flagged at once.
+
+    The same answers again have no effect (200); different ones after a complete set are kept as an amendment.
+    """
+    administration = directory.find_administration(session, own_clinic_id(), administration_id)
+    submitted = submission.submit(
+        session,
+        administration,
+        mode=body["mode"],
+        answered_by=body["answered_by"],
+        entered_by=principal.actor,
+        answers=body["answers"],
+        answered_at=_answered_at(session, administration, body),
+        now=prom.now(),
+    )
+    response = submitted.response
+    names = ("id", "administration_id", "mode", "answered_by", "answered_at", "recorded_at", "late")
+    shown = {name: getattr(response, name) for name in names}
+    shown |= {"kind": submitted.kind, "scores": scores_of(session, response.id)}
+    return shown, HTTPStatus.OK if submitted.kind == "same" else HTTPStatus.CREATED
+
+
+@administrations.post(
+    "/administrations/<uuid:administration_id>/links",
+    scope=WRITE,
+    answer=LinkSchema(),
+    status=HTTPStatus.CREATED,
+    shown_once=True,
+)
+def add_link(session: Session, administration_id: uuid.UUID) -> dict[str, Any]:
+    """Make a survey link for the tablet at the desk. It is shown in this answer and nowhere else."""
+    administration = directory.find_administration(session, own_clinic_id(), administration_id)
+    episode, patient = _whose(session, administration)
+    submission.check_open(administration, episode, patient, at=prom.now())
+    token = access.issue_link(
+        session, administration, issued_by=principal.actor, secret=prom.settings.secret, now=prom.now()
+    )
+    base = prom.settings.base_url.rstrip("/")
+    return {"url": f"{base}/s/{token}", "closes_at": administration.closes_at}
+
+
+@administrations.post("/administrations/<uuid:administration_id>/send", scope=WRITE, answer=RequestedMessageSchema())
+def send_now(session: Session, administration_id: uuid.UUID) -> Message:
+    """Send the next message now, or at the next moment at which the patient may be mailed."""
+    administration = directory.find_administration(session, own_clinic_id(), administration_id)
+    return messages.send_now(session, administration, actor=principal.actor, now=prom.now())
+
+
+def _whose(session: Session, administration: Administration) -> tuple[Episode, Patient]:
+    episode = session.get_one(Episode, administration.episode_id)
+    return episode, session.get_one(Patient, episode.patient_id)
+
+
+def _answered_at(session: Session, administration: Administration, body: Mapping[str, Any]) -> dt.datetime | None:
+    """Return the instant of the answers. A mere date is noon of that day where the patient lives, or now if earlier."""
+    if "answered_on" not in body:
+        return body.get("answered_at")
+    _episode, patient = _whose(session, administration)
+    zone = zone_of(patient, session.get_one(Clinic, administration.clinic_id))
+    noon = dt.datetime.combine(body["answered_on"], NOON, zone)
+    today = prom.now().astimezone(zone).date()
+    return min(noon, prom.now()) if body["answered_on"] == today else noon

@@ -1,0 +1,166 @@
+"""How a route of the API is declared: who may call it, what it takes, what it answers. The rest follows from that.
+
+A route that reads sees one snapshot of the database, its key included. A route that writes has one transaction,
+opened after the body was understood, and repeats nothing under an ``Idempotency-Key`` it has seen.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import flask_smorest
+from flask import Response, request
+from marshmallow import Schema
+
+from prom_service.web import guards
+from prom_service.web.api import etag, idempotency
+from prom_service.web.api.schemas.problem import PROBLEMS
+from prom_service.web.api.strict_json import LARGEST_BODY, StrictParser
+from prom_service.web.context import prom
+
+View = Callable[..., Any]
+Answer = Schema | dict[str, Any]
+"""What a route answers: a schema, or a description when there are several and the view writes the answer itself."""
+
+
+class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """Routes of one noun. Views take the session first, then ``query``, ``body`` and the parts of the path by name."""
+
+    ARGUMENTS_PARSER = StrictParser()
+    PAGINATION_HEADER_NAME = None
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, __name__, url_prefix="/api/v1", description=description)
+        self.before_request(_bound_body)
+        self.after_request(etag.add)
+        self._prepare_doc_cbks.append(_document_access)
+
+    def get(
+        self,
+        rule: str,
+        *,
+        scope: str,
+        answer: Answer | None = None,
+        query: Schema | None = None,
+        media_type: str | None = None,
+    ) -> Callable[[View], View]:
+        """Declare a route that reads."""
+
+        def declare(view: View) -> View:
+            route = self.response(HTTPStatus.OK, answer, content_type=media_type)(view)
+            return self._add(rule, "GET", scope, _in_snapshot(self._taking(route, query, None), scope))
+
+        return declare
+
+    def compute(self, rule: str, *, scope: str, body: Schema, answer: Schema) -> Callable[[View], View]:
+        """Declare a POST that only works something out: its view takes no session, and nothing is remembered."""
+
+        def declare(view: View) -> View:
+            route = self.response(HTTPStatus.OK, answer)(view)
+            return self._add(rule, "POST", scope, _admitted(self._taking(route, None, body), scope))
+
+        return declare
+
+    def post(self, rule: str, *, scope: str, **options: Any) -> Callable[[View], View]:
+        """Declare a route that writes; one that makes a thing answers 201 with its ``Location``."""
+        return self._write(rule, "POST", scope, **options)
+
+    def put(self, rule: str, *, scope: str, **options: Any) -> Callable[[View], View]:
+        """Declare a route that writes a thing under the name the caller gives it."""
+        return self._write(rule, "PUT", scope, **options)
+
+    def patch(self, rule: str, *, scope: str, **options: Any) -> Callable[[View], View]:
+        """Declare a route that changes part of a thing; its view checks ``If-Match``."""
+        return self._write(rule, "PATCH", scope, **options)
+
+    def delete(self, rule: str, *, scope: str, **options: Any) -> Callable[[View], View]:
+        """Declare a route that takes a thing away and answers 204."""
+        return self._write(rule, "DELETE", scope, status=HTTPStatus.NO_CONTENT, **options)
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **rest: Any
+    ) -> None:
+        """Add a route; raise ``UnguardedRouteError`` for one that does not say who may call it."""
+        if getattr(view_func, "policy", None) is None:
+            raise guards.UnguardedRouteError(f"{rule} declares no scope")
+        super().add_url_rule(rule, endpoint, view_func, *args, **rest)
+
+    def _write(
+        self,
+        rule: str,
+        method: str,
+        scope: str,
+        *,
+        answer: Answer | None = None,
+        body: Schema | None = None,
+        query: Schema | None = None,
+        status: HTTPStatus = HTTPStatus.OK,
+        or_status: HTTPStatus | None = None,
+        shown_once: bool = False,
+    ) -> Callable[[View], View]:
+        def declare(view: View) -> View:
+            route = self.response(status, answer)(view)
+            if or_status is not None:
+                route = self.alt_response(or_status, schema=answer)(route)
+            route = _in_transaction(route, keep_answer=not shown_once)
+            return self._add(rule, method, scope, _admitted(self._taking(route, query, body), scope))
+
+        return declare
+
+    def _taking(self, view: View, query: Schema | None, body: Schema | None) -> View:
+        if body is not None:
+            view = self.arguments(body, location="json", arg_name="body")(view)
+        if query is not None:
+            view = self.arguments(query, location="query", arg_name="query")(view)
+        return view
+
+    def _add(self, rule: str, method: str, scope: str, view: View) -> View:
+        guards.declare(view, scope)
+        self.add_url_rule(rule, None, view, methods=[method])
+        return view
+
+
+def _bound_body() -> None:
+    request.max_content_length = LARGEST_BODY
+
+
+def _in_snapshot(view: View, scope: str) -> View:
+    @wraps(view)
+    def reading(**parts: Any) -> Response:
+        with prom.reading() as session:
+            guards.admit(session, scope)
+            response: Response = view(session, **parts)
+        guards.note_use()
+        return response
+
+    return reading
+
+
+def _admitted(view: View, scope: str) -> View:
+    @wraps(view)
+    def admitted(**parts: Any) -> Response:
+        with prom.reading() as session:
+            guards.admit(session, scope)
+        guards.note_use()
+        response: Response = view(**parts)
+        return response
+
+    return admitted
+
+
+def _in_transaction(view: View, *, keep_answer: bool) -> View:
+    @wraps(view)
+    def writing(**parts: Any) -> Response:
+        with prom.transaction() as session:
+            return idempotency.once(session, lambda: view(session, **parts), keep_answer=keep_answer)
+
+    return writing
+
+
+def _document_access(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_rest: Any) -> dict[str, Any]:
+    doc["security"] = [{"key": []}]
+    responses = doc.setdefault("responses", {})
+    for status in PROBLEMS[method]:
+        responses.setdefault(str(status.value), {"$ref": f"#/components/responses/{status.name}"})
+    return doc

@@ -1,0 +1,114 @@
+"""Fields as strict as the JSON they come from: a yes is not a one, and a date is a date one could have lived."""
+
+import datetime as dt
+import re
+import unicodedata
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from prom_service.web.context import prom
+
+LARGEST = 2**31 - 1
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,10}", re.ASCII)
+_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_ON_ONE_LINE = re.compile(f"[^{_CONTROL}]*")
+_TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Marks that turn the direction of writing: invisible, and able to show a name as another."""
+
+
+class Strict(Schema):
+    """A body or a query in which an unknown name is an error."""
+
+    class Meta:
+        """Written out, so that the API document says it too."""
+
+        unknown = RAISE
+
+
+class WholeNumber(fields.Integer):
+    """A whole number between bounds; not a boolean, not a float, and in a query plain ASCII digits."""
+
+    def __init__(self, *, least: int = 0, most: int = LARGEST, **options: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(least, most), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> int:
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            return int(value)
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return value
+
+
+class YesNo(fields.Boolean):
+    """true or false and nothing that merely looks like it."""
+
+    truthy = {"true"}  # noqa: RUF012 (marshmallow reads it as a class attribute)
+    falsy = {"false"}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        return value if isinstance(value, bool) else super()._deserialize(str(value), attr, data, **options)
+
+
+class Text(fields.String):
+    """Text on one line, trimmed and in composed form (NFC), without marks that turn its direction."""
+
+    default_error_messages = {"control": "Must not hold control characters."}  # noqa: RUF012
+
+    def __init__(self, *, longest: int = 200, shortest: int = 0, **options: Any) -> None:
+        super().__init__(validate=validate.Length(shortest, longest), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        if not _ON_ONE_LINE.fullmatch(text):
+            raise self.make_error("control")
+        return unicodedata.normalize("NFC", text.translate(_TURNING)).strip()
+
+
+class Day(fields.Date):
+    """A date written YYYY-MM-DD, no further from the present than could be meant."""
+
+    default_error_messages = {  # noqa: RUF012
+        "invalid": "Must be a date written YYYY-MM-DD.",
+        "early": "Must be {earliest} or later.",
+        "late": "Must be {latest} or earlier.",
+    }
+
+    def __init__(self, *, years_back: int = 10, days_ahead: int = 1, **options: Any) -> None:
+        super().__init__(format="iso", **options)
+        self.years_back, self.days_ahead = years_back, days_ahead
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> dt.date:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise self.make_error("invalid")
+        day: dt.date = super()._deserialize(value, attr, data, **options)
+        today = prom.now().date()
+        earliest = dt.date(today.year - self.years_back, 1, 1)
+        latest = today + dt.timedelta(days=self.days_ahead)
+        if day < earliest:
+            raise self.make_error("early", earliest=earliest)
+        if day > latest:
+            raise self.make_error("late", latest=latest)
+        return day
+
+
+class Instant(fields.AwareDateTime):
+    """An instant as RFC 3339 writes it, with its offset, no further from the present than could be meant."""
+
+    default_error_messages = {  # noqa: RUF012
+        "invalid": "Must be an instant with offset, such as 2026-03-02T09:00:00+00:00.",
+        "invalid_awareness": "Must carry an offset, such as +00:00.",
+        "range": "Must lie within ten years of now.",
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="iso", **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> dt.datetime:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        instant: dt.datetime = super()._deserialize(value, attr, data, **options)
+        if abs(instant.year - prom.now().year) > 10:
+            raise self.make_error("range")
+        return instant.astimezone(dt.UTC)

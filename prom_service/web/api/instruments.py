@@ -1,0 +1,68 @@
+"""Instruments: what is asked, how it is scored, and scoring without storing anything."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from instruments import Instrument, Item, all_instruments, check_answers, find, score, thresholds
+from prom_service.errors import InvalidInputError
+from prom_service.web.api import paging
+from prom_service.web.api.blueprint import ApiBlueprint
+from prom_service.web.api.schemas.instrument import (
+    AnswersSchema,
+    InstrumentSchema,
+    InstrumentShortSchema,
+    ScoresSchema,
+)
+from prom_service.web.guards import ANY_KEY
+from prom_service.web.json_provider import json_response
+
+instruments = ApiBlueprint("instruments", "Questionnaires and their scores.")
+
+
+@instruments.get("/instruments", scope=ANY_KEY, answer=paging.page_of(InstrumentShortSchema))
+def list_instruments(_session: Session) -> dict[str, Any]:
+    """List the instruments; all of them, on one page."""
+    return {"items": all_instruments(), "next": None}
+
+
+@instruments.get("/instruments/<code:ref>", scope=ANY_KEY, answer=InstrumentSchema())
+def show_instrument(_session: Session, ref: str) -> dict[str, Any]:
+    """Show an instrument: items, scales, the rule for missing answers, direction, licence, wording, thresholds."""
+    instrument = find(ref)
+    plain = ("ref", "title", "recall", "intro", "source", "licence", "wording", "language", "scales")
+    return {
+        **{name: getattr(instrument, name) for name in plain},
+        "derives_from": instrument.derives_from or None,
+        "na_text": instrument.na_text or None,
+        "items": [_item(item) for item in instrument.items],
+        "thresholds": thresholds.for_instrument(ref),
+    }
+
+
+@instruments.compute("/instruments/<code:ref>/score", scope=ANY_KEY, body=AnswersSchema(), answer=ScoresSchema())
+def score_answers(body: Mapping[str, Any], ref: str) -> Response:
+    """Score a set of answers. Nothing is stored. A missing score has the value null."""
+    instrument = find(ref)
+    _check(instrument, body["answers"])
+    scores = {key: asdict(one) for key, one in score(instrument, body["answers"]).items()}
+    return json_response({"instrument": ref, "scores": scores})
+
+
+def _check(instrument: Instrument, answers: Mapping[str, Any]) -> None:
+    errors = check_answers(instrument, answers).errors
+    if errors:
+        raise InvalidInputError({f"answers.{item}": [problem] for item, problem in errors.items()})
+
+
+def _item(item: Item) -> dict[str, Any]:
+    plain = ("code", "text", "section", "kind", "minimum", "maximum", "na_allowed", "activity", "baseline_only")
+    worded = ("followup_text", "low_label", "high_label", "tier")
+    return {
+        **{name: getattr(item, name) for name in plain},
+        **{name: getattr(item, name) or None for name in worded},
+        "options": [{"code": code, "text": text} for code, text in item.choices],
+    }

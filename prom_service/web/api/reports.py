@@ -1,0 +1,60 @@
+"""Reports for quality teams and for the clinic itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+from marshmallow import fields, validate
+from sqlalchemy.orm import Session
+
+from prom_service.reports.query import BASES, GROUPINGS, ReportQuery, default_period
+from prom_service.web.api.blueprint import ApiBlueprint
+from prom_service.web.api.fields import Day, Instant, Strict
+from prom_service.web.context import principal, prom
+
+FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
+YEARS_BACK = 20
+
+reports = ApiBlueprint("reports", "Utilization beside outcomes.")
+
+
+class UtilizationQuery(Strict):
+    """Whose care, which period, as it was known when."""
+
+    from_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="from")
+    to_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="to", metadata={"description": "The day after."})
+    as_of = Instant(metadata={"description": "Reproduces the report as it was then; now when left out."})
+    basis = fields.String(validate=validate.OneOf(BASES), load_default="episodes")
+    group_by = fields.String(validate=validate.OneOf(GROUPINGS), load_default=None)
+    format = fields.String(validate=validate.OneOf(FORMATS), load_default="json")
+
+
+@reports.get("/reports/utilization", scope="reports:read", query=UtilizationQuery(), media_type="*/*")
+def show_utilization(session: Session, query: Mapping[str, Any]) -> Response:
+    """Report visits per episode beside outcomes, by default over the last 12 whole months.
+
+    A clinic's key sees the clinic's own exact numbers; a quality key sees its organisation, with small counts hidden.
+    """
+    from prom_service.reports import export, utilization_report  # pandas takes a second, and few requests need it.
+
+    report = utilization_report(session, _asked(query))
+    form = export.FORMATS[query["format"]]
+    response = Response(export.render(report, query["format"]), content_type=form.media_type)
+    if query["format"] != "json":
+        response.headers["Content-Disposition"] = f'attachment; filename="utilization.{form.extension}"'
+    return response
+
+
+def _asked(query: Mapping[str, Any]) -> ReportQuery:
+    from_on, to_on = default_period(prom.now().date())
+    own = principal.clinic_id
+    return ReportQuery(
+        clinic_ids=(own,) if own else (),
+        organisation_id=principal.organisation_id,
+        from_on=query.get("from_on", from_on),
+        to_on=query.get("to_on", to_on),
+        as_of=query.get("as_of", prom.now()),
+        basis=query["basis"],
+        group_by=query["group_by"],
+        audience="clinic" if own else "quality",
+    )

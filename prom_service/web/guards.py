@@ -1,0 +1,89 @@
+"""Who may come in: every route says so, or the application does not start.
+
+A route's policy is a scope (``episodes:read``), ``any key``, or a word for a room that has its own door:
+``link`` (the unguessable path is the proof), ``staff`` (a log-in), ``public``.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, current_app, g, request
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from prom_service.models.api_key import SCOPES
+from prom_service.services import access
+from prom_service.web.context import prom
+
+ANY_KEY = "any key"
+POLICIES = (*SCOPES, ANY_KEY, "link", "staff", "public")
+LONGEST_KEY = 200
+KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
+
+
+class UnguardedRouteError(Exception):
+    """Some routes do not say who may use them."""
+
+
+def install(app: Flask) -> None:
+    """Make room for what each part of ``app`` says of itself; static files are public."""
+    app.extensions["prom.policies"] = {"static": "public"}
+    app.extensions["prom.keys_noted"] = {}
+
+
+def admit(session: Session, scope: str) -> None:
+    """Set the principal of the request; 401 without a good key, 403 when the key lacks ``scope``."""
+    holder = access.authenticate_key(session, _bearer_key(), secret=prom.settings.secret, now=prom.now())
+    if holder is None:
+        raise _unauthorized("The key is unknown, revoked or has expired.")
+    if scope not in (ANY_KEY, *holder.scopes):
+        raise Forbidden(f"This key lacks the scope {scope}.")
+    g.principal = holder
+
+
+def note_use() -> None:
+    """Note when the key of this request was last used; this process asks the database once an hour and key."""
+    noted: dict[uuid.UUID, dt.datetime] = current_app.extensions["prom.keys_noted"]
+    holder, now = g.get("principal"), prom.now()
+    if holder is None or now - noted.get(holder.key_id, dt.datetime.min.replace(tzinfo=dt.UTC)) < KEY_USE_NOTED_EVERY:
+        return
+    noted[holder.key_id] = now
+    with prom.transaction() as session:
+        access.note_key_use(session, holder.key_id, now=now)
+
+
+def declare(view: Callable[..., Any], policy: str) -> None:
+    """Say who may use ``view``; an unknown policy is refused at once, when the module is imported."""
+    if policy not in POLICIES:
+        raise UnguardedRouteError(f"{view.__name__}: {policy!r} is no policy; known are {', '.join(POLICIES)}")
+    view.policy = policy  # type: ignore[attr-defined]
+
+
+def policy_of(app: Flask, endpoint: str) -> str | None:
+    """Return who may use ``endpoint``: as its view says, else as its blueprint was registered, else None."""
+    declared = getattr(app.view_functions[endpoint], "policy", None)
+    rooms: dict[str, str] = app.extensions["prom.policies"]
+    return declared or rooms.get(endpoint.rpartition(".")[0] or endpoint)
+
+
+def check_every_route(app: Flask) -> None:
+    """Raise ``UnguardedRouteError`` naming the routes without a policy."""
+    open_doors = [rule.rule for rule in app.url_map.iter_rules() if policy_of(app, rule.endpoint) is None]
+    if open_doors:
+        raise UnguardedRouteError(f"no policy for {', '.join(sorted(open_doors))}")
+
+
+def _bearer_key() -> str:
+    authorization = request.authorization
+    if authorization is None or authorization.type != "bearer" or not authorization.token:
+        raise _unauthorized("Send your key as: Authorization: Bearer <key>.")
+    if len(authorization.token) > LONGEST_KEY:
+        raise _unauthorized("This is not a key of this service.")
+    return authorization.token
+
+
+def _unauthorized(detail: str) -> Unauthorized:
+    return Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", {"realm": "prom"}))

@@ -1,0 +1,106 @@
+"""Whether the process lives, whether it can work, and what there is to count."""
+
+import datetime as dt
+from functools import cache
+from http import HTTPStatus
+
+import sqlalchemy as sa
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from prom_service import __version__, db
+from prom_service.models import Administration, Episode, Flag, Heartbeat, JobRun, Message
+from prom_service.models.flag import LIVE_STATUSES
+from prom_service.models.message import PENDING_PHASES
+from prom_service.web.context import prom
+from prom_service.web.json_provider import json_response
+
+health = Blueprint("health", __name__)
+
+LEAST_SILENCE = dt.timedelta(seconds=60)
+MISSED_BEATS = 4
+"""So many ticks without a sign of life, and the scheduler counts as gone."""
+
+
+@health.get("/healthz")
+def show_alive() -> Response:
+    """Say that the process answers; nothing else is asked."""
+    return json_response({"status": "ok", "version": __version__})
+
+
+@health.get("/readyz")
+def show_ready() -> Response:
+    """Say whether the database, the migrations and the scheduler are in order; 503 names what is not."""
+    try:
+        with prom.reading() as session:
+            checks = {"database": True, "migrations": _is_migrated(session), "scheduler": _scheduler_beats(session)}
+    except SQLAlchemyError:
+        checks = {"database": False}
+    ready = all(checks.values())
+    content = {
+        "status": "ok" if ready else "failing",
+        "checks": {name: "ok" if good else "failing" for name, good in checks.items()},
+    }
+    return json_response(content, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@health.get("/metrics")
+def show_metrics() -> Response:
+    """Show counts for Prometheus, taken from the database so that any process gives the same. No label is an id."""
+    registry = CollectorRegistry()
+    with prom.reading() as session:
+        _measure(session, registry)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_migrated(session: Session) -> bool:
+    return db.current_revision(session.connection()) == _newest_revision()
+
+
+@cache
+def _newest_revision() -> str | None:
+    from alembic.script import ScriptDirectory  # Slow to import, and asked for once.
+
+    return ScriptDirectory.from_config(db.alembic_config("sqlite://")).get_current_head()
+
+
+def _silence(session: Session) -> dt.timedelta | None:
+    """Return how long ago the newest scheduler gave a sign of life; None when none ever did."""
+    last = session.scalar(sa.select(sa.func.max(Heartbeat.beat_at)).where(Heartbeat.kind == "scheduler"))
+    return None if last is None else prom.now() - last
+
+
+def _scheduler_beats(session: Session) -> bool:
+    silence = _silence(session)
+    return silence is not None and silence <= max(
+        LEAST_SILENCE, MISSED_BEATS * dt.timedelta(seconds=prom.settings.tick_seconds)
+    )
+
+
+def _measure(session: Session, registry: CollectorRegistry) -> None:
+    flags = Gauge("prom_flags_live", "Live flags", ["kind", "severity"], registry=registry)
+    live = sa.select(Flag.kind, Flag.severity, sa.func.count()).where(Flag.status.in_(LIVE_STATUSES))
+    for kind, severity, count in session.execute(live.group_by(Flag.kind, Flag.severity)):
+        flags.labels(kind, severity).set(count)
+    messages = Gauge("prom_messages", "Messages by phase", ["phase"], registry=registry)
+    for phase, count in session.execute(sa.select(Message.phase, sa.func.count()).group_by(Message.phase)):
+        messages.labels(phase).set(count)
+    states = Gauge("prom_administrations", "Administrations by state", ["state"], registry=registry)
+    for state, count in session.execute(
+        sa.select(Administration.state, sa.func.count()).group_by(Administration.state)
+    ):
+        states.labels(state).set(count)
+    overdue = sa.select(sa.func.count()).where(Message.phase.in_(PENDING_PHASES), Message.due_at <= prom.now())
+    Gauge("prom_messages_due", "Messages whose time has come", registry=registry).set(session.scalar(overdue) or 0)
+    unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())
+    Gauge("prom_episodes_due", "Episodes to be assessed", registry=registry).set(session.scalar(unassessed) or 0)
+    silence = _silence(session)
+    if silence is not None:
+        Gauge("prom_scheduler_silence_seconds", "Since the scheduler's last sign of life", registry=registry).set(
+            silence.total_seconds()
+        )
+    failed = Gauge("prom_job_succeeded", "Whether the last run of a job succeeded", ["job"], registry=registry)
+    for job, succeeded in session.execute(sa.select(JobRun.job, JobRun.succeeded)):
+        failed.labels(job).set(bool(succeeded))
