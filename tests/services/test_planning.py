@@ -1,0 +1,100 @@
+"""Moving the start of an episode: answered administrations stay, nobody is asked twice."""
+
+import datetime as dt
+
+from sqlalchemy import select
+
+from prom_service.models import EpisodeChange, Message
+from prom_service.runtime import Runtime
+from prom_service.services import enrolment, planning, submission
+from tests import builders
+from tests.fakes import Clock
+
+
+def test_a_later_start_moves_what_is_not_answered_and_leaves_what_is(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        before = baseline.target_at
+        submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=now)
+        later = dt.date(2026, 3, 16)
+
+        enrolment.change_episode(session, episode, {"started_on": later}, actor="test", now=now)
+
+        baseline = builders.the_administration(session, episode, "baseline")
+        six_weeks = builders.the_administration(session, episode, "6-weeks")
+        history = session.scalars(select(EpisodeChange.kind).order_by(EpisodeChange.id)).all()
+    assert baseline.target_at == before
+    assert six_weeks.target_at == dt.datetime(2026, 4, 26, 23, tzinfo=dt.UTC)
+    assert history == ["enrolled", "start_changed"]
+
+
+def test_the_preview_says_what_moves_and_writes_nothing(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=now)
+
+    with runtime.reading() as session:
+        preview = planning.preview_start(session, episode, dt.date(2026, 3, 16), now=now)
+
+    assert [(move.administration.timepoint, move.reason) for move in preview.moves] == [
+        ("baseline", "answered"),
+        ("6-weeks", "moved"),
+        ("3-months", "moved"),
+    ]
+    assert preview.cancelled_messages == 8
+    with runtime.reading() as session:
+        assert session.get_one(type(episode), episode.id).started_on == dt.date(2026, 3, 2)
+
+
+def test_a_start_far_in_the_past_asks_only_what_is_still_open(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(
+            session, builders.a_clinic(session, now=now), now=now, started_on=now.date() - dt.timedelta(days=45)
+        )
+        states = {
+            key: builders.the_administration(session, episode, key).state
+            for key in ("baseline", "6-weeks", "3-months")
+        }
+        asked = session.scalars(select(Message.administration_id).distinct()).all()
+
+    assert states == {"baseline": "not_asked", "6-weeks": "open", "3-months": "planned"}
+    assert len(asked) == 2
+
+
+def test_a_message_sent_within_the_new_window_is_not_sent_again(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        first = session.scalars(
+            select(Message).where(Message.administration_id == baseline.id, Message.ordinal == 0)
+        ).one()
+        first.phase, first.sent_at = "sent", now
+
+        enrolment.change_episode(session, episode, {"started_on": dt.date(2026, 3, 3)}, actor="test", now=now)
+
+        planned = session.scalars(
+            select(Message)
+            .where(Message.administration_id == baseline.id, Message.phase == "planned")
+            .order_by(Message.ordinal)
+        ).all()
+    assert [message.kind for message in planned] == ["reminder", "reminder"]
+    assert all(message.planned_for > now for message in planned)
+
+
+def test_closing_an_episode_cancels_everything_that_is_pending(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+
+        enrolment.close_episode(session, episode, closed_on=now.date(), reason="discharged", actor="test", now=now)
+
+        session.expire_all()
+        states = {builders.the_administration(session, episode, key).state for key in ("baseline", "6-weeks")}
+        phases = set(session.scalars(select(Message.phase)))
+    assert (states, phases) == ({"cancelled"}, {"cancelled"})

@@ -1,0 +1,92 @@
+"""Withdrawn, deceased, paused, resumed, unsubscribed: what ends, and what does not."""
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import select
+
+from prom_service.errors import ConflictError
+from prom_service.models import Administration, Episode, Message, PatientChange
+from prom_service.runtime import Runtime
+from prom_service.services import standing, submission
+from prom_service.services.submission import AnswersClosedError
+from tests import builders
+from tests.fakes import Clock
+
+
+@pytest.mark.parametrize("act", [standing.withdraw, standing.mark_deceased])
+def test_everything_pending_is_cancelled_at_once(runtime: Runtime, clock: Clock, act: object) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        builders.an_episode(session, clinic, patient, now=now)
+
+        act(session, patient, actor="test", now=now)  # type: ignore[operator]
+
+    with runtime.reading() as session:
+        assert set(session.scalars(select(Administration.state))) == {"cancelled"}
+        assert set(session.scalars(select(Message.phase))) == {"cancelled"}
+
+
+def test_a_withdrawn_patient_s_answers_are_refused(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+        standing.withdraw(session, patient, actor="test", now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+
+        with pytest.raises(AnswersClosedError) as refused:
+            submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=now)
+
+    assert refused.value.reason == "withdrawn"
+
+
+def test_death_closes_the_episodes_and_cannot_be_undone(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+        standing.mark_deceased(session, patient, effective_on=dt.date(2026, 3, 5), actor="test", now=now)
+
+        with pytest.raises(ConflictError):
+            standing.resume(session, patient, actor="test", now=now)
+
+    with runtime.reading() as session:
+        assert session.get_one(Episode, episode.id).closed_on == dt.date(2026, 3, 5)
+
+
+def test_a_pause_holds_and_a_resume_releases_and_both_are_on_record(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        patient = builders.a_patient(session, builders.a_clinic(session, now=now), now=now)
+        standing.pause(session, patient, until=dt.date(2026, 3, 20), actor="test", now=now)
+        paused = patient.status, patient.paused_until
+        standing.resume(session, patient, actor="test", now=now)
+        history = session.scalars(select(PatientChange.kind).order_by(PatientChange.id)).all()
+
+    assert paused == ("paused", dt.date(2026, 3, 20))
+    assert (patient.status, patient.paused_until) == ("active", None)
+    assert history == ["registered", "paused", "resumed"]
+
+
+def test_unsubscribing_stops_mail_and_not_answers(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+
+        standing.unsubscribe(session, patient, actor="patient", now=now)
+        standing.unsubscribe(session, patient, actor="patient", now=now)
+
+        baseline = builders.the_administration(session, episode, "baseline")
+        submitted = submission.submit(
+            session, baseline, answers=builders.complete_answers(baseline, episode), now=now
+        )
+        history = session.scalars(select(PatientChange.kind)).all()
+    assert submitted.kind == "first"
+    assert history.count("unsubscribed") == 1
