@@ -10,10 +10,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 
-from prom_service.app import create_app
 from prom_service.runtime import Runtime, build
 from prom_service.settings import Settings
 from tests.builders import SECRET
@@ -108,13 +105,15 @@ def runtime(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Runtime
 
 
 @pytest.fixture
-def app(runtime: Runtime) -> Flask:
+def app(runtime: Runtime) -> Any:
     """The web application of this test."""
+    from prom_service.app import create_app  # Flask and its schemas take a second, and few tests need them.
+
     return create_app(runtime)
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
+def client(app: Any) -> Any:
     """A program or browser that talks to the application without a socket."""
     return app.test_client()
 
