@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from prom_service import settings
+from prom_service.mail.transport import Relay
+
 ROOT = Path(__file__).parents[2]
 SECRETS = ("PASSWORD", "SECRET", "TOKEN", "KEY")
 
@@ -65,6 +68,24 @@ def test_no_secret_has_a_default(services: dict[str, Any]) -> None:
     assert [name for name in defaulted if any(word in name for word in SECRETS)] == []
     assert plain == []
     assert "${POSTGRES_PASSWORD:?" in services["web"]["environment"]["PROM_DATABASE_URL"]
+
+
+def test_the_settings_of_the_compose_file_suit_production(services: dict[str, Any]) -> None:
+    given = {
+        "PROM_BASE_URL": "https://questions.example.org",
+        "PROM_SECRET_KEY": "k" * 64,
+        "POSTGRES_PASSWORD": "p" * 64,
+    }
+
+    environment = {name: filled_in(value, given) for name, value in services["web"]["environment"].items()}
+
+    assert settings.read(environment).in_production  # Raises, naming every fault, when it does not suit.
+    assert Relay.from_url(environment["PROM_SMTP_URL"], tls="required").tls == "off"  # The catcher cannot do TLS.
+
+
+def filled_in(value: str, given: dict[str, str]) -> str:
+    """Return what compose makes of ``${NAME:?wanted}`` and ``${NAME:-default}``."""
+    return re.sub(r"\$\{(\w+):([?-])([^}]*)\}", lambda found: given[found[1]] if found[2] == "?" else found[3], value)
 
 
 def test_every_lasting_part_says_whether_it_is_well(
