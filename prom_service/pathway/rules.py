@@ -67,7 +67,7 @@ def _moments(facts: EpisodeFacts) -> Iterator[datetime]:
         if timepoint.asked and not facts.is_enough(timepoint.response):
             yield timepoint.late_after
         if facts.awaits_answers(timepoint):
-            yield timepoint.phone_from
+            yield max(timepoint.late_after, timepoint.phone_from)
     for planned in facts.pathway.timepoints:
         for flag in facts.flags:
             if planned.review and flag.checkpoint == planned.key and flag.is_live:

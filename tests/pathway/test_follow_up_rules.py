@@ -1,0 +1,162 @@
+"""Every finding of the follow-up queue, at the edge where it begins."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.pathway.builders import answers, at, episode, findings, visits
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("number", "raised"), [(11, False), (12, True), (14, True), (15, False)])
+def test_the_twelfth_visit_is_near_the_threshold_and_the_fifteenth_beyond_it(number, raised):
+    found = findings(episode({}, visits=visits(number)), "visits_near_threshold")
+
+    assert [(finding.basis, finding.severity, finding.queue) for finding in found] == (
+        [("visit:visit-12", "low", "follow_up")] if raised else []
+    )
+
+
+@pytest.mark.parametrize(("score", "raised"), [(53.9, True), (54, False)])
+def test_nearing_the_threshold_is_no_finding_once_improvement_is_demonstrated(score, raised):
+    facts = episode({"baseline": answers(ihot=40), "6-weeks": answers(ihot=score)}, visits=visits(13))
+
+    assert bool(findings(facts, "visits_near_threshold")) == raised
+
+
+@pytest.mark.parametrize("timepoint", ["baseline", "6-weeks", "3-months"])
+def test_a_response_without_a_primary_score_is_not_scorable(timepoint):
+    [finding] = findings(episode({timepoint: answers(ihot=None, nprs=4)}), "not_scorable")
+
+    assert (finding.checkpoint, finding.basis) == (timepoint, f"response:response-{timepoint}")
+    assert (finding.severity, finding.queue) == ("low", "follow_up")
+    assert finding.evidence["missing"] == ["iHOT-12"]
+
+
+def test_each_missing_primary_scale_is_named():
+    facts = episode({"6-weeks": answers(nprs=None, psfs=4, ihot=None)}, pathway="buttock-nerve-pain-1")
+
+    [finding] = findings(facts, "not_scorable")
+
+    assert finding.evidence["missing"] == ["Pain (0 to 10)"]
+
+
+def test_a_response_with_its_primary_score_is_scorable():
+    assert not findings(episode({"6-weeks": answers(ihot=0, nprs=None)}), "not_scorable")
+
+
+@pytest.mark.parametrize("timepoint", ["baseline", "6-weeks", "3-months"])
+def test_an_unanswered_survey_is_missed_when_its_window_has_passed(timepoint):
+    facts = episode({})
+    late_after = at(facts, timepoint).late_after
+
+    before = {finding.checkpoint for finding in findings(facts, "survey_missed", now=late_after - SECOND)}
+    after = {finding.checkpoint: finding for finding in findings(facts, "survey_missed", now=late_after)}
+
+    assert timepoint not in before
+    assert after[timepoint].basis == f"administration:administration-{timepoint}"
+    assert after[timepoint].queue == "follow_up"
+
+
+def test_a_missed_survey_weighs_more_from_the_phone_day_on():
+    facts = episode({})
+    phone_from = at(facts, "baseline").phone_from
+
+    [before] = findings(facts, "survey_missed", now=phone_from - SECOND)
+    [after] = findings(facts, "survey_missed", now=phone_from)
+
+    assert (before.severity, after.severity) == ("low", "medium")
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("not_sent:address_bounced", "no email was sent (address bounced)."),
+        ("bounced", "the email came back."),
+        ("delivered_never_started", "the email was delivered, the survey never started."),
+        ("started", "the survey was started, nothing could be scored."),
+        ("partial", "the survey was answered in part, too little for a score."),
+        ("declined", "the patient declined."),
+        (None, "the cause is not known."),
+    ],
+)
+def test_a_missed_survey_says_its_cause(cause, said):
+    facts = episode({}, states={"6-weeks": "missed"}, causes={"6-weeks": cause})
+
+    found = {finding.checkpoint: finding for finding in findings(facts, "survey_missed")}
+
+    assert found["6-weeks"].why == f"The 6 weeks survey was not answered in time: {said}"
+    assert found["6-weeks"].evidence["cause"] == (cause or "unknown")
+
+
+@pytest.mark.parametrize("state", ["not_asked", "cancelled"])
+def test_a_timepoint_never_asked_raises_nothing(state):
+    facts = episode({}, states=dict.fromkeys(("baseline", "6-weeks", "3-months"), state))
+
+    assert not findings(facts, "survey_missed")
+    assert not findings(facts, "baseline_missing")
+
+
+def test_a_late_answer_lifts_the_missed_survey():
+    facts = episode({"6-weeks": answers(ihot=40, late=True)})
+
+    assert "6-weeks" not in {finding.checkpoint for finding in findings(facts, "survey_missed")}
+
+
+def test_a_partial_answer_is_enough_when_a_primary_scale_could_be_scored():
+    enough = episode({"6-weeks": answers(nprs=4, psfs=None, partial=True)}, pathway="buttock-nerve-pain-1")
+    too_little = episode(
+        {"6-weeks": answers(nprs=None, psfs=None, ihot=50, partial=True)}, pathway="buttock-nerve-pain-1"
+    )
+
+    assert "6-weeks" not in {finding.checkpoint for finding in findings(enough, "survey_missed")}
+    assert [finding.checkpoint for finding in findings(enough, "not_scorable")] == ["6-weeks"]
+    assert "6-weeks" in {finding.checkpoint for finding in findings(too_little, "survey_missed")}
+    assert not findings(too_little, "not_scorable")
+
+
+def test_a_complete_answer_without_a_score_is_not_scorable_rather_than_missed():
+    facts = episode({"6-weeks": answers(ihot=None)})
+
+    assert "6-weeks" not in {finding.checkpoint for finding in findings(facts, "survey_missed")}
+    assert findings(facts, "not_scorable")
+
+
+def test_a_baseline_is_missing_when_its_window_has_passed():
+    facts = episode({})
+    late_after = at(facts, "baseline").late_after
+
+    assert not findings(facts, "baseline_missing", now=late_after - SECOND)
+    [finding] = findings(facts, "baseline_missing", now=late_after)
+    assert (finding.severity, finding.queue, finding.checkpoint) == ("medium", "follow_up", "baseline")
+    assert finding.basis == "administration:administration-baseline"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "raised"),
+    [
+        (answers(ihot=40), False),
+        (answers(ihot=40, late=True), False),
+        (answers(ihot=None), True),
+        (answers(ihot=None, partial=True), True),
+    ],
+    ids=["in time", "late", "not scorable", "partial"],
+)
+def test_a_baseline_needs_a_primary_score(baseline, raised):
+    assert bool(findings(episode({"baseline": baseline}), "baseline_missing")) == raised
+
+
+def test_an_episode_closed_before_the_window_passed_misses_nothing():
+    facts = episode({})
+    late_after = at(facts, "6-weeks").late_after
+
+    closed = episode({}, closed_at=late_after - SECOND)
+    closed_later = episode({}, closed_at=late_after)
+
+    assert "6-weeks" not in {finding.checkpoint for finding in findings(closed, "survey_missed")}
+    assert "6-weeks" in {finding.checkpoint for finding in findings(closed_later, "survey_missed")}
+
+
+def test_a_baseline_is_not_missing_in_an_episode_closed_at_once():
+    assert not findings(episode({}, closed_at=datetime(2026, 3, 5, tzinfo=UTC)), "baseline_missing")
