@@ -9,8 +9,6 @@ from prom_service.models import Administration, Episode, Patient
 from prom_service.models.administration import ANSWERABLE_STATES
 
 
-
-
 def find_waiting(session: Session, administration: Administration, *, now: dt.datetime) -> Administration | None:
     """Return the patient's other administration that takes answers at ``now``, the one closing first; or None."""
     patient_id = select(Episode.patient_id).where(Episode.id == administration.episode_id).scalar_subquery()

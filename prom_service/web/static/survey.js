@@ -1,0 +1,94 @@
+// Makes the pages handier: a line to touch, a way to clear an answer, the fault in view. Without it everything works too.
+"use strict";
+
+function prepareLine(question) {
+  const drawn = question.querySelector("[data-drawn]");
+  const track = question.querySelector("[data-track]");
+  const range = track.querySelector("input");
+  const number = question.querySelector("[data-number]");
+  const tool = question.querySelector("[data-with]");
+  const clear = question.querySelector("[data-clear]");
+  const notApplicable = question.querySelector("[data-na]");
+
+  function mark(value) {
+    const set = value !== null;
+    if (set) range.value = value;
+    range.classList.toggle("unset", !set);
+    range.setAttribute("aria-valuetext", set ? spoken(value) : range.dataset.unanswered);
+    clear.hidden = !set;
+  }
+
+  function spoken(value) {
+    if (value === 0) return `0, ${range.dataset.low}`;
+    return value === 100 ? `100, ${range.dataset.high}` : String(value);
+  }
+
+  function answer(value) {
+    number.value = value === null ? "" : value;
+    tool.value = "line";
+    if (notApplicable && value !== null) notApplicable.checked = false;
+    mark(value);
+  }
+
+  function place(event) {
+    const box = range.getBoundingClientRect();
+    const thumb = 32;
+    const share = (event.clientX - box.left - thumb / 2) / (box.width - thumb);
+    const fromStart = getComputedStyle(range).direction === "rtl" ? 1 - share : share;
+    answer(Math.min(100, Math.max(0, Math.round(fromStart * 100))));
+  }
+
+  track.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    track.setPointerCapture(event.pointerId);
+    if (event.pointerType === "mouse") event.preventDefault();
+    range.focus({ preventScroll: true });
+    place(event);
+  });
+  track.addEventListener("pointermove", (event) => {
+    if (track.hasPointerCapture(event.pointerId)) place(event);
+  });
+  range.addEventListener("input", () => answer(Number(range.value)));
+  range.addEventListener("keydown", (event) => {
+    const step = { PageUp: 10, PageDown: -10 }[event.key];
+    if (step) {
+      event.preventDefault();
+      answer(Math.min(100, Math.max(0, Number(range.value) + step)));
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      event.preventDefault();
+      answer(null);
+    }
+  });
+  number.addEventListener("input", () => {
+    const typed = number.value.trim();
+    const valid = /^[0-9]{1,3}$/.test(typed) && Number(typed) <= 100;
+    tool.value = "number";
+    if (typed && notApplicable) notApplicable.checked = false;
+    mark(valid ? Number(typed) : null);
+  });
+  clear.addEventListener("click", () => { answer(null); range.focus(); });
+  if (notApplicable) notApplicable.addEventListener("change", () => { if (notApplicable.checked) answer(null); });
+
+  drawn.hidden = false;
+  question.querySelector("[data-ends]").classList.add("unseen");  // The line shows its ends.
+  mark(number.value === "" ? null : Number(number.value));
+}
+
+function prepareClearing(question) {
+  const clear = question.querySelector("[data-clear]");
+  const radios = question.querySelectorAll("input[type=radio]");
+  if (!clear || !radios.length) return;
+  const show = () => { clear.hidden = ![...radios].some((radio) => radio.checked); };
+  question.addEventListener("change", show);
+  clear.addEventListener("click", () => {
+    radios.forEach((radio) => { radio.checked = false; });
+    radios[0].focus();
+    show();
+  });
+  show();
+}
+
+document.querySelectorAll("[data-line]").forEach(prepareLine);
+document.querySelectorAll("fieldset:not([data-line])").forEach(prepareClearing);
+const faults = document.querySelector(".faults");
+if (faults) faults.focus();

@@ -1,0 +1,77 @@
+"""What a patient has left open, and what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import ceil
+
+import instruments
+from instruments.definition import Instrument
+from prom_service.services.letter_writing import SECONDS_PER_ITEM
+from prom_service.services.submission import TEXT
+from prom_service.web.survey.form import Answers, saved_answer
+from prom_service.web.survey.paging import Page, Question
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One open question and the page it stands on."""
+
+    page: Page
+    question: Question
+
+
+@dataclass(frozen=True)
+class Lack:
+    """The open questions of one instrument and the scores that cannot be calculated without them."""
+
+    instrument: Instrument
+    gaps: tuple[Gap, ...]
+    lost_scales: tuple[str, ...]
+
+    @property
+    def consequence(self) -> str:
+        """What follows: ``safety``, ``score`` or ``scales`` lost, or the set is ``whole`` all the same."""
+        if any(gap.question.item.tier for gap in self.gaps):
+            return "safety"
+        if not self.lost_scales:
+            return "whole"
+        return "score" if len(self.instrument.scales) == 1 else "scales"
+
+
+def open_questions(page: Page, answers: Answers) -> tuple[Question, ...]:
+    """Return the page's questions without an answer. Naming one activity answers the page that asks for activities."""
+    unanswered = tuple(question for question in page.questions if saved_answer(question, answers) is None)
+    if page.questions[0].naming:
+        return page.questions[:1] if unanswered == page.questions else ()
+    return unanswered
+
+
+def first_open_page(pages: Sequence[Page], answers: Answers) -> Page | None:
+    """Return the first page with an open question, or None when everything is answered."""
+    return next((page for page in pages if open_questions(page, answers)), None)
+
+
+def find_lacks(pages: Sequence[Page], answers: Answers) -> tuple[Lack, ...]:
+    """Return what is open, instrument by instrument, with the scores lost by it."""
+    gaps = [Gap(page, question) for page in pages for question in open_questions(page, answers)]
+    return tuple(
+        Lack(instrument, tuple(mine), _lost_scales(instrument, answers))
+        for instrument, mine in groupby(gaps, key=lambda gap: gap.question.instrument)
+    )
+
+
+def count_questions(pages: Sequence[Page]) -> int:
+    """Return how many questions are asked; naming activities is one of them."""
+    return sum(1 if page.questions[0].naming else len(page.questions) for page in pages)
+
+
+def minutes_needed(pages: Sequence[Page], answers: Answers) -> int:
+    """Return the time the open questions will take, in minutes, at least 1 (an estimate, as in the emails)."""
+    return max(1, ceil(sum(len(open_questions(page, answers)) for page in pages) * SECONDS_PER_ITEM / 60))
+
+
+def _lost_scales(instrument: Instrument, answers: Answers) -> tuple[str, ...]:
+    given = {code: value for code, value in answers.get(instrument.ref, {}).items() if not code.endswith(TEXT)}
+    scores = instruments.score(instrument, given)
+    return tuple(scale.title for scale in instrument.scales if scores[scale.key].value is None)

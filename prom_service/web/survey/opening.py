@@ -1,0 +1,113 @@
+"""From a link to the survey behind it, or to the reason why there is none to show."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from prom_service.errors import PromError
+from prom_service.pathway import definition as pathways
+from prom_service.pathway.shape import Education
+from prom_service.services import access, submission
+from prom_service.services.access import LinkTarget
+from prom_service.services.clinics import zone_of
+from prom_service.web.survey import texts
+from prom_service.web.survey.paging import Page, make_pages
+from prom_service.web.survey.texts import Texts
+
+
+class DeadEndError(PromError):
+    """There is nothing to answer here; ``kind`` says why, in one word, and each kind has a page of its own."""
+
+    def __init__(self, kind: str, survey: "Survey | None" = None) -> None:
+        self.kind = kind
+        self.survey = survey
+        super().__init__(kind)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One administration as its patient sees it: what is asked, and what was answered so far."""
+
+    target: LinkTarget
+    pages: tuple[Page, ...]
+    answers: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def started(self) -> bool:
+        """Whether the patient pressed Start."""
+        return self.target.administration.started_at is not None
+
+    @property
+    def texts(self) -> Texts:
+        """The interface in the patient's language."""
+        return texts.find(self.target.patient.language)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone the patient's days are counted in."""
+        return zone_of(self.target.patient, self.target.clinic)
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last day on which answers are on time."""
+        return self._day_before(self.target.administration.late_after)
+
+    @property
+    def closing_day(self) -> dt.date:
+        """The last day on which answers are taken at all."""
+        return self._day_before(self.target.administration.closes_at)
+
+    @property
+    def own_wording(self) -> bool:
+        """Whether any question is in the service's own words."""
+        return any(page.instrument.wording == "own" for page in self.pages)
+
+    @property
+    def education(self) -> tuple[Education, ...]:
+        """The pathway's texts for the patient, in the language of the pages."""
+        pathway = pathways.find(self.target.episode.pathway)
+        return tuple(topic for topic in pathway.education if topic.language == self.texts.code)
+
+    def _day_before(self, end: dt.datetime) -> dt.date:
+        return (end.astimezone(self.zone) - dt.timedelta(microseconds=1)).date()
+
+
+def open_survey(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> Survey:
+    """Return the survey of a link that takes answers now; DeadEndError otherwise."""
+    survey = find_survey(session, token, secret=secret)
+    target = survey.target
+    try:
+        submission.check_open(target.administration, target.episode, target.patient, at=now)
+    except submission.AnswersClosedError as closed:
+        raise DeadEndError(closed.reason, survey) from None
+    return survey
+
+
+def find_survey(session: Session, token: str, *, secret: bytes) -> Survey:
+    """Return the survey of a link, also when it takes no answers; DeadEndError when there is no such link."""
+    target = access.find_link(session, token, purpose="survey", secret=secret)
+    if target is None:
+        raise DeadEndError("unknown")
+    answers = submission.current_answers(session, target.administration)
+    return Survey(target, _pages(session, target, answers), answers)
+
+
+def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:
+    asked = submission.instruments_asked(target.administration, target.episode)
+    follow_up = target.administration.sequence > 0
+    activities = {}
+    for instrument in asked:
+        for item in instrument.items:
+            if item.activity and not follow_up:
+                activities[instrument.ref, item.code] = answers.get(instrument.ref, {}).get(
+                    item.code + submission.TEXT, ""
+                )
+        if follow_up:
+            named = submission.baseline_activities(session, target.episode, instrument)
+            activities |= {(instrument.ref, code): text for code, text in named.items()}
+    return make_pages(asked, follow_up=follow_up, activities=activities)
