@@ -47,12 +47,13 @@ def test_a_database_is_migrated_before_the_test_begins(database_url: str) -> Non
     assert {"alembic_version", "episode"} <= set(tables)
 
 
-def test_an_empty_database_has_no_tables(postgres_server: str) -> None:
+def test_an_empty_database_beside_the_migrated_one_has_no_tables(postgres_server: str, postgres_url: str) -> None:
     with empty_postgres(postgres_server) as url:
         engine = make_engine(url)
         tables = sa.inspect(engine).get_table_names()
         engine.dispose()
 
+    assert url != postgres_url
     assert tables == []
 
 

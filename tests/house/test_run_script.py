@@ -85,6 +85,19 @@ def test_an_installation_that_failed_is_begun_again(checkout: Checkout, step: st
     assert (code, len(asked)) == (0, 3)
 
 
+def test_a_half_done_update_that_was_taken_back_is_installed_again(checkout: Checkout) -> None:
+    lock = checkout.folder / "requirements.lock"
+    before = lock.read_text()
+    checkout.run()
+    lock.write_text(before + "# changed\n")
+    checkout.run(fail_at="--editable")
+    lock.write_text(before)
+
+    _, asked = checkout.run()
+
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "command"),
     [
