@@ -46,7 +46,7 @@ def _column_codes(item: Item, column: pd.Series) -> tuple[Codes, NDArray[np.bool
     if pd.api.types.is_bool_dtype(column.dtype):
         return np.full(len(column), SKIPPED, dtype=np.int8), ~skipped
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        skipped |= (column == "").to_numpy(dtype=bool, na_value=False)
+        skipped = skipped | (column == "").to_numpy(dtype=bool, na_value=False)
         not_applicable = (column == "NA").to_numpy(dtype=bool, na_value=False)
         column = column.where(column.map(_is_number), None)
     numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -77,14 +78,12 @@ Rows = list[tuple[int, list[str]]]
 
 def _read_cells(lines: Iterable[str]) -> tuple[tuple[str, ...], Rows, list[BadCell]]:
     """The header, every row that is not empty with its number (the header is row 1), and the uneven rows."""
-    stream = iter(lines)
-    first = next(stream, "").removeprefix("\ufeff")
-    delimiter = ";" if first.count(";") > first.count(",") else ","
     faults: list[BadCell] = []
     rows: Rows = []
     header: tuple[str, ...] = ()
-    reader = csv.reader(_chain(first, stream), delimiter=delimiter, strict=True)
+    number = 1
     try:
+        reader = _reader(iter(lines))
         header = tuple(cell.strip() for cell in next(reader, []))
         for number, cells in enumerate(reader, start=2):
             if len(cells) == len(header):
@@ -92,13 +91,15 @@ def _read_cells(lines: Iterable[str]) -> tuple[tuple[str, ...], Rows, list[BadCe
             elif cells:
                 faults.append(BadCell(number, "", f"has {len(cells)} cells, not {len(header)}"))
     except (csv.Error, UnicodeDecodeError) as error:
-        faults.append(BadCell(len(rows) + 2, "", f"cannot be read: {type(error).__name__}"))
+        faults.append(BadCell(number, "", f"this row or the one after it cannot be read: {type(error).__name__}"))
     return header, rows, faults
 
 
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+def _reader(lines: Iterator[str]) -> Iterator[list[str]]:
+    """The cells of every row; the header tells which delimiter is used."""
+    first = next(lines, "").removeprefix("\ufeff")
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    return csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
 
 
 def _header_faults(instrument: Instrument, header: Sequence[str]) -> list[BadCell]:

@@ -1,0 +1,144 @@
+"""A wording pack replaces every text of an instrument, or is refused with all that is missing."""
+
+from pathlib import Path
+
+import pytest
+
+import instruments
+from instruments import wording
+from instruments.errors import WordingError
+
+PASS = """
+instrument = "pass-1.0"
+language = "es"
+wording = "official"
+source = "Form of 2020"
+title = "Pregunta"
+[sections]
+"How you are" = "Cómo está"
+[options]
+yes_no = ["No", "Sí"]
+[items]
+Q1 = { text = "¿Está bien así?", options = "yes_no" }
+"""
+
+
+def pack_for(instrument: instruments.Instrument) -> wording.WordingPack:
+    """A complete pack in which every text says "new"."""
+    return wording.WordingPack(
+        instrument=instrument.ref,
+        language=instrument.language,
+        wording="official",
+        source="test",
+        sections={},
+        intro="new",
+        na_text="new",
+        items={
+            item.code: wording.ItemWording(
+                text="new",
+                options=("new",) * len(item.options),
+                low_label=item.low_label and "new",
+                high_label=item.high_label and "new",
+                followup_text=item.followup_text and "new",
+            )
+            for item in instrument.items
+        },
+    )
+
+
+def test_a_pack_replaces_the_words_and_leaves_the_scoring() -> None:
+    question = instruments.find("pass-1.0")
+
+    worded = wording.apply(question, wording.parse(PASS))
+
+    assert (worded.ref, worded.wording, worded.language) == ("pass-1.0", "official", "es")
+    assert (worded.title, worded.item("Q1").section) == ("Pregunta", "Cómo está")
+    assert (worded.item("Q1").text, worded.item("Q1").options) == ("¿Está bien así?", ("No", "Sí"))
+    assert instruments.score(worded, {"Q1": 1}) == instruments.score(question, {"Q1": 1})
+    assert question.wording == "own"
+
+
+@pytest.mark.parametrize("instrument", instruments.all_instruments(), ids=lambda instrument: instrument.ref)
+def test_every_instrument_can_be_reworded_completely(instrument: instruments.Instrument) -> None:
+    worded = wording.apply(instrument, pack_for(instrument))
+
+    texts = {text for item in worded.items for text in (item.text, *item.options, item.low_label, item.followup_text)}
+    assert texts <= {"new", ""}
+    assert [item.tier for item in worded.items] == [item.tier for item in instrument.items]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"pass-1.0"', '"nprs-1.0"', "the pack is for nprs-1.0, not for pass-1.0"),
+        ('text = "¿Está bien así?", ', "", "items.Q1.text is missing"),
+        ('text = "¿Está bien así?"', 'text = " "', "items.Q1.text is missing"),
+        (', options = "yes_no"', "", "items.Q1.options: 2 texts are needed"),
+        ('["No", "Sí"]', '["No"]', "items.Q1.options: 2 texts are needed"),
+        ('["No", "Sí"]', '["No", ""]', "items.Q1.options: 2 texts are needed"),
+        (
+            'options = "yes_no" }',
+            'options = "yes_no", low_label = "x" }',
+            "items.Q1.low_label is not used by this item",
+        ),
+        ("Q1 =", "Q2 =", "items.Q2: pass-1.0 has no such item"),
+        ("Q1 =", "Q2 =", "items.Q1 is missing"),
+        ('"How you are" = "Cómo está"', "", "sections.How you are is missing"),
+    ],
+)
+def test_an_incomplete_pack_is_refused_with_every_problem(old: str, new: str, problem: str) -> None:
+    pack = wording.parse(PASS.replace(old, new, 1))
+
+    with pytest.raises(WordingError) as refused:
+        wording.apply(instruments.find("pass-1.0"), pack)
+
+    assert problem in refused.value.problems
+
+
+def test_the_text_for_what_does_not_apply_is_needed_where_an_item_may_not() -> None:
+    instrument = instruments.find("ihot-12-1.0")
+    pack = pack_for(instrument)
+
+    emptied = wording.WordingPack(pack.instrument, "en", "own", "test", pack.items, {})
+
+    assert wording.problems(instrument, emptied) == ("intro is missing", "na_text is missing")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('language = "es"', "", "language is missing"),
+        ('language = "es"', "language = 3", "language must be a text"),
+        ('language = "es"', 'language = "es"\ncolour = 1', "colour is not a key of a wording pack"),
+        ('"official"', '"officious"', "wording must be own or official"),
+        ("[options]", "[option]", "option is not a key of a wording pack"),
+        ('"Cómo está"', "7", "sections.How you are must be a text"),
+        ('["No", "Sí"]', '"No"', "options.yes_no must be a list of texts"),
+        ('options = "yes_no"', 'options = "no_yes"', "items.Q1.options names an option set that is not there"),
+        ('options = "yes_no"', 'option = "yes_no"', "items.Q1.option is not a key of an item's wording"),
+        ('{ text = "¿Está bien así?", options = "yes_no" }', "7", "items.Q1 must be a table"),
+        ('text = "¿Está bien así?"', "text = 7", "items.Q1.text must be a text"),
+        ('[items]\nQ1 = { text = "¿Está bien así?", options = "yes_no" }', "", "items is missing"),
+        ('source = "Form of 2020"', 'source = "Form of 2020"\nitems = 7', "not TOML"),
+    ],
+)
+def test_what_is_not_a_pack_is_refused(old: str, new: str, problem: str) -> None:
+    with pytest.raises(WordingError) as refused:
+        wording.parse(PASS.replace(old, new, 1))
+
+    assert any(found.startswith(problem) for found in refused.value.problems)
+
+
+def test_a_pack_is_read_from_a_file_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "pack.toml"
+    file.write_text(PASS, encoding="utf-8-sig")
+
+    assert wording.read(file) == wording.parse(PASS)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pack.toml"
+    file.write_text(PASS, encoding="latin-1")
+
+    with pytest.raises(WordingError, match=r"pack\.toml is not UTF-8"):
+        wording.read(file)
