@@ -38,8 +38,8 @@ def visits_chart(distribution: pd.DataFrame, limit: int | None) -> str:
     bins = counts.groupby(counts.index // width).sum()
     top = max(int(bins.sum(axis="columns").max()), 1)
     step = _tick_step(top)
-    height, bottom = 230, 190
-    scale = (bottom - 34) / (-(-top // step) * step)
+    height, bottom = 240, 200
+    scale = (bottom - 48) / (-(-top // step) * step)
     across = (RIGHT - LEFT) / len(bins)
 
     def drawn() -> Iterator[str]:
@@ -55,9 +55,9 @@ def visits_chart(distribution: pd.DataFrame, limit: int | None) -> str:
                 yield _text(x + bar / 2, bottom + 14, f"{place * width}", "middle")
         if limit is not None and limit + 1 <= len(counts):
             x = LEFT + (limit + 1) / width * across - across * 0.1
-            yield f'<path d="M{x:.1f} 24V{bottom}" stroke="#a63a1e" stroke-width="1.5" stroke-dasharray="4 3"/>'
+            yield f'<path d="M{x:.1f} 28V{bottom}" stroke="#a63a1e" stroke-width="1.5" stroke-dasharray="4 3"/>'
             near_edge = x > WIDTH * 0.7
-            yield _text(x - 4 if near_edge else x + 4, 34, f"limit {limit}", "end" if near_edge else "start")
+            yield _text(x - 4 if near_edge else x + 4, 36, f"limit {limit}", "end" if near_edge else "start")
         yield _text((LEFT + RIGHT) / 2, bottom + 32, "Visits of one episode", "middle")
 
     description = (
@@ -164,7 +164,10 @@ def _legend(entries: Sequence[tuple[str, str]], *, x: float, y: float) -> str:
 
 def _tick_step(top: int) -> int:
     """Return the smallest round step with which at most five ticks reach ``top``."""
-    return next(step for power in range(12) for step in (10**power, 2 * 10**power, 5 * 10**power) if top <= 5 * step)
+    step = 1
+    while top > 5 * step:
+        step = step * 5 // 2 if f"{step}"[0] == "2" else step * 2
+    return step
 
 
 def _drawn(count: Any) -> int:
@@ -172,4 +175,4 @@ def _drawn(count: Any) -> int:
 
 
 def _share(share: Any) -> str:
-    return str(share) if isinstance(share, str) else f"{share:.0%}".replace("%", " %")
+    return str(share) if isinstance(share, str) else f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")

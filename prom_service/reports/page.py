@@ -1,12 +1,13 @@
 """The report as one HTML page that needs nothing else: no script, no font and no picture from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
 import pandas as pd
 
 from prom_service.reports import charts
+from prom_service.reports.extract import EVERYTHING
 from prom_service.reports.layout import COUNT, KEY, NUMBER, SHARE, TEXT, Column, Layout
 from prom_service.reports.report import Report
 
@@ -30,6 +31,7 @@ svg .light { fill: #fff; }
 table { border-collapse: collapse; font-size: .9rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: .25rem; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; vertical-align: top; }
+tbody th, td { white-space: nowrap; }
 thead th { border-bottom: 2px solid #1a1a1a; vertical-align: bottom; }
 th.text, td.text { text-align: left; }
 tbody th { font-weight: 400; }
@@ -71,6 +73,8 @@ def _opening(report: Report) -> Iterator[str]:
     basis = "Episodes started" if asked["basis"] == "episodes" else "Episodes with visits"
     clinics = asked["clinics"] if isinstance(asked["clinics"], str) else ", ".join(asked["clinics"]) or "No clinic"
     yield f"<p>{escape(clinics)}<br>{basis} from {asked['from']} up to, not including, {asked['to']}."
+    if asked["group_by"]:
+        yield f" Divided by {asked['group_by']}."
     yield f" What was recorded by {report.as_of:%Y-%m-%d %H:%M} UTC.</p>\n<ul class=notes>"
     yield from (f"<li>{escape(note)}</li>" for note in report.notes)
     yield "</ul>\n"
@@ -101,7 +105,7 @@ def _tables(layout: Layout, table: pd.DataFrame) -> Iterator[str]:
     if "group" not in table or len(table) <= ROWS_AT_ONCE:
         yield _table(layout, table, layout.title)
         return
-    total = table["group"] == "All"
+    total = table["group"] == EVERYTHING
     yield _table(layout, table[total], f"{layout.title}: all")
     yield f"<details><summary>By group, {table.loc[~total, 'group'].nunique()} groups</summary>"
     yield _table(layout, table[~total], f"{layout.title}: by group") + "</details>"
@@ -110,8 +114,12 @@ def _tables(layout: Layout, table: pd.DataFrame) -> Iterator[str]:
 def _table(layout: Layout, table: pd.DataFrame, caption: str) -> str:
     if table.empty:
         return "<p>Nothing to count.</p>"
-    heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in layout.columns)
-    rows = "".join(_row(layout, values) for values in table.itertuples(index=False))
+    columns = layout.columns
+    if "group" in table and (table["group"] == EVERYTHING).all():
+        columns = tuple(column for column in columns if column.key != "group")
+    heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in columns)
+    shown = table[[column.key for column in columns]]
+    rows = "".join(_row(columns, values) for values in shown.itertuples(index=False))
     label = escape(caption)
     return (
         f'<div class=scroll role=region tabindex=0 aria-label="{label}, table"><table><caption>{label}</caption>'
@@ -119,10 +127,10 @@ def _table(layout: Layout, table: pd.DataFrame, caption: str) -> str:
     )
 
 
-def _row(layout: Layout, values: tuple[Any, ...]) -> str:
-    total = " class=total" if values[0] == "All" else ""
+def _row(columns: Sequence[Column], values: tuple[Any, ...]) -> str:
+    total = " class=total" if values[0] == EVERYTHING else ""
     cells = []
-    for place, (column, value) in enumerate(zip(layout.columns, values, strict=True)):
+    for place, (column, value) in enumerate(zip(columns, values, strict=True)):
         shown = escape(cell_text(column, value))
         tag = f'th scope="row"{_left(column)}' if place == 0 else f"td{_left(column)}"
         cells.append(f"<{tag}>{shown}</{tag[:2]}>")
@@ -136,7 +144,7 @@ def cell_text(column: Column, value: Any) -> str:
     if pd.isna(value):
         return "–"
     shapes = {SHARE: "{:.1%}", NUMBER: "{:.1f}", COUNT: "{:d}", KEY: "{:d}", TEXT: "{}"}
-    return shapes[column.kind].format(value).replace("%", " %")
+    return shapes[column.kind].format(value).replace("%", "\N{NO-BREAK SPACE}%")
 
 
 def _left(column: Column) -> str:

@@ -46,10 +46,10 @@ def visits_by_outcome(episodes: pd.DataFrame) -> pd.DataFrame:
     frame["band"] = np.where(frame["visits"] > frame["visit_limit"], "over", "within")
     frame["wording"] = frame["wording"].map(WORDINGS).fillna("")
     early = frame.assign(episodes=frame["episodes"].where(~frame["due"] & frame["outcome"].isin(ASSESSED), 0))
+    grid = _grid(frame)
     frame.loc[~frame["due"], ["outcome", "wording"]] = ["not_yet_due", ""]
     frame["open"] = frame["episodes"].where(~frame["closed"], 0)
     frame["due"] = frame["episodes"].where(frame["due"], 0)
-    grid = _grid(frame)
     keys = list(grid.names)
     table = frame.groupby(keys)[["episodes", "open"]].sum().reindex(grid, fill_value=0)
     table["early"] = early.groupby(keys)["episodes"].sum().reindex(grid, fill_value=0)

@@ -1,0 +1,257 @@
+"""Facts put straight into the tables, so that each number of a report can be counted by hand."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.models import (
+    Administration,
+    AnswerSet,
+    Clinic,
+    Episode,
+    EpisodeChange,
+    EpisodeVisit,
+    Judgement,
+    Message,
+    MessageEvent,
+    Organisation,
+    Patient,
+    Response,
+    Score,
+    Visit,
+    VisitVersion,
+)
+from prom_service.pathway.definition import find
+from prom_service.pathway.plan import plan_administrations
+
+PATHWAY = "hip-related-pain-1"
+BORN = dt.date(1980, 5, 17)
+
+
+def instant(on: dt.date, hour: int = 12) -> dt.datetime:
+    """Return an hour of a day, in UTC."""
+    return dt.datetime.combine(on, dt.time(hour), dt.UTC)
+
+
+class Record:
+    """Writes facts as the services would have left them, each recorded at the moment that is given."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.count = 0
+
+    def organisation(self) -> Organisation:
+        return self._add(Organisation(name=self._name("org"), created_at=instant(dt.date(2025, 1, 1))))
+
+    def clinic(self, organisation: Organisation, code: str = "north") -> Clinic:
+        return self._add(
+            Clinic(
+                organisation_id=organisation.id,
+                code=code,
+                name=f"The {code} clinic",
+                time_zone="Europe/London",
+                phone="1",
+                reply_hours="9 to 5",
+                urgent_text="Call.",
+                created_at=instant(dt.date(2025, 1, 1)),
+            )
+        )
+
+    def episode(self, clinic: Clinic, started_on: dt.date, *, visits: int = 0, **details: object) -> Episode:
+        """An episode with its planned administrations, and as many visits, one a day from its start."""
+        enrolled_at = instant(started_on)
+        patient = Patient(
+            clinic_id=clinic.id, external_id=self._name("p"), name="N", date_of_birth=BORN, created_at=enrolled_at
+        )
+        self._add(patient)
+        episode = Episode(
+            clinic_id=clinic.id,
+            patient_id=patient.id,
+            external_id=self._name("e"),
+            pathway_key=PATHWAY.rpartition("-")[0],
+            pathway=PATHWAY,
+            started_on=started_on,
+            enrolled_at=enrolled_at,
+            **details,
+        )
+        self._add(episode)
+        self.change(episode, "enrolled", {}, {"started_on": started_on.isoformat()}, enrolled_at)
+        zone = ZoneInfo(clinic.time_zone)
+        for planned in plan_administrations(find(PATHWAY), started_on, zone, enrolled_at=enrolled_at):
+            self._add(
+                Administration(
+                    clinic_id=clinic.id,
+                    episode_id=episode.id,
+                    timepoint=planned.timepoint,
+                    sequence=planned.sequence,
+                    opens_at=planned.opens_at,
+                    target_at=planned.target_at,
+                    late_after=planned.late_after,
+                    closes_at=planned.closes_at,
+                )
+            )
+        for day in range(visits):
+            self.visit(started_on + dt.timedelta(days=day), episode)
+        return episode
+
+    def change(self, episode: Episode, kind: str, before: dict, after: dict, at: dt.datetime) -> None:
+        self._add(
+            EpisodeChange(
+                clinic_id=episode.clinic_id,
+                episode_id=episode.id,
+                kind=kind,
+                before=before,
+                after=after,
+                actor="command",
+                recorded_at=at,
+            )
+        )
+
+    def visit(self, on: dt.date, *episodes: Episode, at: dt.datetime | None = None, **values: object) -> Visit:
+        """A visit that serves these episodes; attended and individual unless said otherwise."""
+        at = at or instant(on, 18)
+        clinic_id = episodes[0].clinic_id
+        values = {"clinician": episodes[0].clinician, "status": "attended", "format": "individual", **values}
+        visit = self._add(
+            Visit(
+                clinic_id=clinic_id,
+                external_id=self._name("v"),
+                visited_on=on,
+                documentation={},
+                recorded_at=at,
+                **values,
+            )
+        )
+        self.version(visit, at)
+        for episode in episodes:
+            self._add(EpisodeVisit(clinic_id=clinic_id, episode_id=episode.id, visit_id=visit.id, recorded_at=at))
+        return visit
+
+    def version(self, visit: Visit, at: dt.datetime, *, voided: bool = False) -> None:
+        """Keep the visit as it now is."""
+        names = ("number", "visited_on", "clinician", "status", "format", "reassessed", "documentation")
+        self._add(
+            VisitVersion(
+                clinic_id=visit.clinic_id,
+                visit_id=visit.id,
+                voided=voided,
+                actor="command",
+                recorded_at=at,
+                **{name: getattr(visit, name) for name in names},
+            )
+        )
+
+    def void(self, visit: Visit, at: dt.datetime) -> None:
+        visit.number += 1
+        visit.voided_at = at
+        self.version(visit, at, voided=True)
+
+    def administration(self, episode: Episode, timepoint: str) -> Administration:
+        return self.session.scalars(
+            select(Administration).where(Administration.episode_id == episode.id, Administration.timepoint == timepoint)
+        ).one()
+
+    def answers(
+        self,
+        episode: Episode,
+        timepoint: str,
+        at: dt.datetime,
+        *,
+        value: float | None = 50.0,
+        wording: str = "official",
+        number: int = 1,
+        **values: object,
+    ) -> Response:
+        """Answers to one timepoint with an iHOT-12 score, or with too few answers for one."""
+        administration = self.administration(episode, timepoint)
+        response = self._add(
+            Response(
+                clinic_id=episode.clinic_id,
+                episode_id=episode.id,
+                administration_id=administration.id,
+                number=number,
+                entered_by="patient",
+                digest=self._name("d"),
+                answered_at=at,
+                recorded_at=at,
+                **{"mode": "web", "late": at >= administration.late_after, **values},
+            )
+        )
+        instrument = "ihot-12-1.0"
+        self._add(
+            AnswerSet(
+                clinic_id=episode.clinic_id,
+                response_id=response.id,
+                instrument=instrument,
+                wording=wording,
+                answers={},
+                codes=b"",
+            )
+        )
+        self._add(
+            Score(
+                clinic_id=episode.clinic_id,
+                episode_id=episode.id,
+                response_id=response.id,
+                instrument=instrument,
+                scale="total",
+                value=value,
+                answered=0 if value is None else 12,
+                items=12,
+                engine="1",
+                recorded_at=at,
+            )
+        )
+        return response
+
+    def judged(self, episode: Episode, response: Response, outcome: str, *, number: int = 1) -> Judgement:
+        """The judgement of the 3-month checkpoint, recorded with the response."""
+        return self._add(
+            Judgement(
+                clinic_id=episode.clinic_id,
+                episode_id=episode.id,
+                checkpoint="3-months",
+                number=number,
+                response_id=response.id,
+                outcome=outcome,
+                reason="",
+                evidence={},
+                pathway=episode.pathway,
+                rule_version="1",
+                recorded_at=response.recorded_at,
+            )
+        )
+
+    def email(self, episode: Episode, timepoint: str, ordinal: int, at: dt.datetime, *kinds: str) -> Message:
+        """A message and what happened to it, by default sent; each step a minute after the last."""
+        kinds = kinds or ("claimed", "committing", "sent")
+        message = self._add(
+            Message(
+                clinic_id=episode.clinic_id,
+                administration_id=self.administration(episode, timepoint).id,
+                kind="reminder" if ordinal else "invitation",
+                ordinal=ordinal,
+                planned_for=at,
+                due_at=at,
+                phase="sent",
+            )
+        )
+        for minute, kind in enumerate(kinds):
+            moment = at + dt.timedelta(minutes=minute)
+            self._add(
+                MessageEvent(
+                    clinic_id=episode.clinic_id, message_id=message.id, kind=kind, at=moment, recorded_at=moment
+                )
+            )
+        return message
+
+    def _name(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def _add(self, row):
+        self.session.add(row)
+        self.session.flush()
+        return row

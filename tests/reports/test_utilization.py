@@ -1,0 +1,177 @@
+"""The report of nine episodes, counted by hand. Who they are stands in ``cohort.py``."""
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from prom_service.reports import ReportQuery, utilization_report
+from prom_service.reports.utilization import visits_per_episode
+from tests.reports.builders import instant
+from tests.reports.cohort import AS_OF, START, a_cohort
+
+
+def rows(table: pd.DataFrame, *columns: str) -> list[tuple]:
+    return [tuple(values) for values in table[list(columns)].astype(object).itertuples(index=False)]
+
+
+def test_visits_per_episode_are_those_of_closed_episodes_and_open_ones_stand_apart(session, record):
+    cohort = a_cohort(record)
+
+    table = utilization_report(session, cohort.query()).tables["visits_per_episode"]
+
+    # Closed: 1 2 3 4 5 8 with 10 14 15 20 6 2 visits, in order 2 6 10 14 15 20. Median (10 + 14) / 2. The 75th
+    # percentile lies at rank 0.75 × 5 = 3.75 from 0: 14 + 0.75 × (15 − 14). Over 14: 15 and 20. Open: 6 7 9 with
+    # 16 3 12 visits, so one over.
+    one = table.iloc[0]
+    assert (one.group, one.episodes, one.closed, one.open) == ("All", 9, 6, 3)
+    assert (one["median"], one.percentile_75, one.visit_limit) == (12.0, 14.75, 14)
+    assert (one.over, one.share_over, one.open_over) == (2, 2 / 6, 1)
+
+
+def test_the_distribution_counts_every_number_of_visits_closed_and_open(session, record):
+    cohort = a_cohort(record)
+
+    table = utilization_report(session, cohort.query()).tables["visit_distribution"]
+
+    assert list(table["visits"]) == list(range(21))
+    assert list(table.loc[table["closed"] == 1, "visits"]) == [2, 6, 10, 14, 15, 20]
+    assert list(table.loc[table["open"] == 1, "visits"]) == [3, 12, 16]
+    assert table[["closed", "open"]].sum().tolist() == [6, 3]
+
+
+def test_visits_stand_beside_outcomes_and_provisional_wording_is_not_pooled(session, record):
+    cohort = a_cohort(record)
+
+    table = utilization_report(session, cohort.query()).tables["visits_by_outcome"]
+
+    # Within 14 and due: 1 (10), 2 (14), 5 (6, own wording), 8 (2), 9 (12); not yet due: 7. Over: 3 (15), 4 (20),
+    # 6 (16). 6 never answered, 8 withdrew, 9 has a late baseline: not assessable.
+    counted = table[table["episodes"] > 0]
+    assert rows(counted, "visits", "outcome", "wording", "episodes", "due") == [
+        ("within", "improved", "official", 1, 5),
+        ("within", "not_improved", "official", 1, 5),
+        ("within", "uncertain", "provisional wording", 1, 5),
+        ("within", "not_assessable", "", 2, 5),
+        ("within", "not_yet_due", "", 1, 0),
+        ("over", "improved", "official", 1, 3),
+        ("over", "worse", "official", 1, 3),
+        ("over", "not_assessable", "", 1, 3),
+    ]
+    assert table.loc[counted.index, "share"].dropna().tolist() == [0.2, 0.2, 0.2, 0.4, 1 / 3, 1 / 3, 1 / 3]
+    assert rows(counted[counted["open"] > 0], "visits", "outcome", "open") == [
+        ("within", "not_assessable", 1),
+        ("within", "not_yet_due", 1),
+        ("over", "not_assessable", 1),
+    ]
+
+
+def test_the_15th_visit_is_the_first_over_a_limit_of_14(session, record):
+    cohort = a_cohort(record)
+    record.visit(dt.date(2026, 5, 1), cohort.episodes[2])
+
+    table = utilization_report(session, cohort.query()).tables["visits_per_episode"]
+
+    assert table.iloc[0].over == 3
+
+
+def test_an_answer_judged_before_its_window_has_passed_is_not_yet_due(session, record):
+    cohort = a_cohort(record)
+    early = cohort.query(as_of=instant(dt.date(2026, 4, 20)))
+
+    table = utilization_report(session, early).tables["visits_by_outcome"]
+
+    # By 20 April 1, 3, 4 and 5 are judged, and the windows close on 9 May. All eight that had started are not yet due.
+    waiting = table[table["outcome"] == "not_yet_due"]
+    assert waiting["episodes"].tolist() == [5, 3]
+    assert table["early"].sum() == 4
+    assert table.loc[table["outcome"] != "not_yet_due", "episodes"].sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("group_by", "expected"),
+    [
+        # A: 1 2 3 closed with 10 14 15, 7 and 9 open. B: 4 5 8 closed with 20 6 2, 6 open.
+        ("clinician", [("All", 9, 6, 12.0), ("A", 5, 3, 14.0), ("B", 4, 3, 6.0)]),
+        ("clinic", [("All", 9, 6, 12.0), ("north", 9, 6, 12.0)]),
+        ("pathway", [("All", 9, 6, 12.0), ("hip-related-pain-1", 9, 6, 12.0)]),
+        ("diagnosis", [("All", 9, 6, 12.0), ("(not recorded)", 9, 6, 12.0)]),
+    ],
+)
+def test_a_group_has_its_own_row_beside_the_total(session, record, group_by, expected):
+    cohort = a_cohort(record)
+
+    table = utilization_report(session, cohort.query(group_by=group_by)).tables["visits_per_episode"]
+
+    assert rows(table, "group", "episodes", "closed", "median") == expected
+
+
+def test_clinicians_of_several_clinics_are_named_with_their_clinic(session, record):
+    cohort = a_cohort(record)
+    query = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, group_by="clinician")
+
+    table = utilization_report(session, query).tables["visits_per_episode"]
+
+    assert rows(table, "group", "episodes") == [("All", 10), ("north / A", 5), ("north / B", 4), ("south / A", 1)]
+
+
+def test_a_visit_serving_two_episodes_is_one_visit(session, record):
+    cohort = a_cohort(record)
+
+    tables = utilization_report(session, cohort.query()).tables
+
+    # 10 + 14 + 15 + 20 + 6 + 16 + 3 + 2 + 12 = 98 times an episode was served, once two at a time.
+    assert rows(tables["activity"], "group", "visits", "shared", "served") == [("All", 97, 1, 9)]
+    assert rows(tables["activity_by_month"], "month", "visits", "shared", "served") == [
+        ("2026-01", 93, 0, 8),
+        ("2026-02", 1, 1, 2),
+        ("2026-06", 3, 0, 1),
+    ]
+
+
+def test_activity_takes_the_episodes_with_a_visit_in_the_period_and_all_their_visits(session, record):
+    cohort = a_cohort(record)
+    query = cohort.query(basis="activity", from_on=dt.date(2026, 2, 20), to_on=dt.date(2026, 2, 21))
+
+    tables = utilization_report(session, query).tables
+
+    assert rows(tables["activity"], "visits", "served") == [(1, 2)]
+    assert rows(tables["visits_per_episode"], "episodes", "median") == [(2, 10.0)]
+
+
+def test_the_period_is_half_open(session, record):
+    clinic = record.clinic(record.organisation())
+    for started_on in (START - dt.timedelta(days=1), START, START + dt.timedelta(days=1)):
+        record.episode(clinic, started_on)
+    query = ReportQuery((clinic.id,), None, START, START + dt.timedelta(days=1), AS_OF)
+
+    table = utilization_report(session, query).tables["visits_per_episode"]
+
+    assert table.iloc[0].episodes == 1
+
+
+def test_a_report_about_nobody_has_every_table_and_says_so(session, record):
+    clinic = record.clinic(record.organisation())
+    query = ReportQuery((clinic.id,), None, START, START + dt.timedelta(days=1), AS_OF)
+
+    report = utilization_report(session, query)
+
+    assert "No episode matches this question." in report.notes
+    assert report.tables["visit_distribution"]["closed"].sum() == 0
+    assert report.tables["visits_by_outcome"]["episodes"].sum() == 0
+
+
+def test_a_limit_that_differs_between_pathways_is_left_empty():
+    cells = {
+        "group": "All",
+        "pathway": ["x", "y"],
+        "visit_limit": [14, 10],
+        "closed": True,
+        "visits": 12,
+        "episodes": 1,
+    }
+
+    table = visits_per_episode(pd.DataFrame(cells))
+
+    assert table["visit_limit"].isna().all()
+    assert table["over"].tolist() == [1]
