@@ -1,7 +1,7 @@
 """Judges the checkpoints of one episode and keeps every number with its source. One episode is an array of one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from prom_service.pathway.shape import Criterion, Measure, Pathway, Timepoint
 from prom_service.pathway.trajectory import Floats, change_from_baseline, headroom, room_to_worsen
 
 Json = dict[str, Any]
+_ROW = tuple(column.name for column in fields(Threshold))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def provenance(
 
 def row(threshold: Threshold | None) -> Json | None:
     """The threshold row as JSON, None when there is none."""
-    return None if threshold is None else asdict(threshold)
+    return None if threshold is None else {name: getattr(threshold, name) for name in _ROW}
 
 
 def instant(moment: datetime) -> str:

@@ -6,19 +6,18 @@ An answer, a visit and a sweep all come through here, so no two of them can disa
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from prom_service.pathway.absence_rules import baseline_missing, survey_missed
 from prom_service.pathway.case import Case
-from prom_service.pathway.clinical_rules import (
-    continued_without_review,
-    deterioration,
-    non_responder,
-    not_assessable,
-    red_flag_symptom,
-    review_due_at,
-    visits_over_threshold,
-)
 from prom_service.pathway.evidence import Judgement, Judgements, judge_episode
 from prom_service.pathway.facts import EpisodeFacts, Finding
-from prom_service.pathway.follow_up_rules import baseline_missing, not_scorable, survey_missed, visits_near_threshold
+from prom_service.pathway.response_rules import deterioration, non_responder, not_assessable, not_scorable
+from prom_service.pathway.symptom_rules import red_flag_symptom
+from prom_service.pathway.visit_rules import (
+    continued_without_review,
+    review_due_at,
+    visits_near_threshold,
+    visits_over_threshold,
+)
 
 __all__ = ["RULES", "EpisodeFacts", "Finding", "Judgement", "find_findings", "judge_episode", "next_assessment_at"]
 

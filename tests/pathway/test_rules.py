@@ -65,6 +65,14 @@ def test_evidence_is_json_and_guidance_is_there_for_every_finding():
         assert facts.pathway.guidance[finding.guidance_key].text
 
 
+def test_every_finding_carries_the_versions_it_was_made_under():
+    facts = episode({}, visits=visits(15), safety=(SYMPTOM,), flags=(flag("non_responder", ENROLLED_AT),))
+
+    for kind in ("visits_over_threshold", "red_flag_symptom", "continued_without_review"):
+        [finding] = findings(facts, kind)
+        assert (finding.evidence["pathway"], finding.evidence["rule_version"]) == ("hip-related-pain-1", "1")
+
+
 def test_a_closed_episode_raises_nothing_from_time_and_still_judges_late_answers():
     responses = {"baseline": answers(ihot=40), "3-months": NOT_IMPROVED}
     closed_at = at(episode({}), "3-months").target_at + timedelta(days=1)

@@ -1,49 +1,12 @@
-"""Every finding of the follow-up queue, at the edge where it begins."""
+"""What silence raises: surveys missed and baselines missing."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.pathway.builders import answers, at, episode, findings, visits
+from tests.pathway.builders import answers, at, episode, findings
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.mark.parametrize(("number", "raised"), [(11, False), (12, True), (14, True), (15, False)])
-def test_the_twelfth_visit_is_near_the_threshold_and_the_fifteenth_beyond_it(number, raised):
-    found = findings(episode({}, visits=visits(number)), "visits_near_threshold")
-
-    assert [(finding.basis, finding.severity, finding.queue) for finding in found] == (
-        [("visit:visit-12", "low", "follow_up")] if raised else []
-    )
-
-
-@pytest.mark.parametrize(("score", "raised"), [(53.9, True), (54, False)])
-def test_nearing_the_threshold_is_no_finding_once_improvement_is_demonstrated(score, raised):
-    facts = episode({"baseline": answers(ihot=40), "6-weeks": answers(ihot=score)}, visits=visits(13))
-
-    assert bool(findings(facts, "visits_near_threshold")) == raised
-
-
-@pytest.mark.parametrize("timepoint", ["baseline", "6-weeks", "3-months"])
-def test_a_response_without_a_primary_score_is_not_scorable(timepoint):
-    [finding] = findings(episode({timepoint: answers(ihot=None, nprs=4)}), "not_scorable")
-
-    assert (finding.checkpoint, finding.basis) == (timepoint, f"response:response-{timepoint}")
-    assert (finding.severity, finding.queue) == ("low", "follow_up")
-    assert finding.evidence["missing"] == ["iHOT-12"]
-
-
-def test_each_missing_primary_scale_is_named():
-    facts = episode({"6-weeks": answers(nprs=None, psfs=4, ihot=None)}, pathway="buttock-nerve-pain-1")
-
-    [finding] = findings(facts, "not_scorable")
-
-    assert finding.evidence["missing"] == ["Pain (0 to 10)"]
-
-
-def test_a_response_with_its_primary_score_is_scorable():
-    assert not findings(episode({"6-weeks": answers(ihot=0, nprs=None)}), "not_scorable")
 
 
 @pytest.mark.parametrize("timepoint", ["baseline", "6-weeks", "3-months"])

@@ -1,0 +1,124 @@
+"""The rules that count visits: past the limit, near it, and care that went on without review."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from prom_service.pathway.case import Case
+from prom_service.pathway.evidence import instant
+from prom_service.pathway.facts import Finding, FlagFacts, VisitFacts
+from prom_service.pathway.shape import Review, Timepoint
+
+REVIEWABLE = ("non_responder", "deterioration")
+
+
+def visits_over_threshold(case: Case) -> Iterator[Finding]:
+    """A finding once the counted visits exceed the limit; it rests on the first visit beyond it.
+
+    High while improvement has not been demonstrated, else low. An administrative threshold, not a clinical limit;
+    its published origin (14 visits as a 75th percentile) could not be verified.
+    """
+    pathway, counted = case.facts.pathway, case.counted_visits
+    if len(counted) > pathway.visit_limit:
+        shown = case.judgements.demonstrated.shown
+        yield case.finding(
+            "visits_over_threshold",
+            basis=f"visit:{counted[pathway.visit_limit].basis}",
+            severity="low" if shown else "high",
+            why=f"{len(counted)} visits, the threshold is {pathway.visit_limit}: administrative threshold,"
+            f" not a clinical limit. {case.judgements.demonstrated.why}",
+            evidence=_visit_evidence(case, counted[pathway.visit_limit]),
+        )
+
+
+def visits_near_threshold(case: Case) -> Iterator[Finding]:
+    """A finding once the counted visits reach the notice level while improvement is not demonstrated.
+
+    It gives way to ``visits_over_threshold`` beyond the limit. Source: administrative rule of this service.
+    """
+    pathway, counted = case.facts.pathway, case.counted_visits
+    if pathway.visit_notice <= len(counted) <= pathway.visit_limit and not case.judgements.demonstrated.shown:
+        crossing = counted[pathway.visit_notice - 1]
+        yield case.finding(
+            "visits_near_threshold",
+            basis=f"visit:{crossing.basis}",
+            severity="low",
+            queue="follow_up",
+            why=f"{len(counted)} visits, the administrative threshold is {pathway.visit_limit}."
+            f" {case.judgements.demonstrated.why}",
+            evidence=_visit_evidence(case, crossing),
+        )
+
+
+def continued_without_review(case: Case) -> Iterator[Finding]:
+    """A finding where a non_responder or deterioration of a checkpoint was not reviewed in time.
+
+    In time is less than the pathway's days since the flag, and fewer than its visits dated after the flag. Reviewed
+    means resolved with a reason, or a visit dated after the flag at which the clinician reassessed; acknowledging is
+    not reviewing. Of several such flags the first counts. Source: working rule of this service.
+    """
+    for timepoint in case.facts.pathway.timepoints:
+        review = timepoint.review
+        if review and (flag := _first_overdue(case, timepoint, review)):
+            visits = len(_visits_after(case, flag))
+            yield case.finding(
+                "continued_without_review",
+                checkpoint=timepoint.key,
+                basis=f"flag:{flag.flag_id}",
+                severity="high",
+                why=f"The {timepoint.title} finding has had no recorded review while care went on"
+                f" ({visits} {'visit' if visits == 1 else 'visits'} since).",
+                evidence={
+                    "flag_id": flag.flag_id,
+                    "flag_kind": flag.kind,
+                    "raised_at": instant(flag.raised_at),
+                    "visits_since": visits,
+                    "limits": asdict(review),
+                },
+            )
+
+
+def review_due_at(flag: FlagFacts, review: Review) -> datetime:
+    """The instant at which time alone makes an unreviewed flag overdue."""
+    return flag.raised_at + timedelta(days=review.within_days)
+
+
+def _visit_evidence(case: Case, crossing: VisitFacts) -> dict[str, Any]:
+    """The visits counted against the limit, the one that crossed it, and whether improvement is demonstrated."""
+    pathway = case.facts.pathway
+    formats = [visit.format for visit in case.visits]
+    return {
+        "counted": len(case.counted_visits),
+        "limit": pathway.visit_limit,
+        "notice": pathway.visit_notice,
+        "counted_formats": list(pathway.counted_formats),
+        "by_format": {visit_format: formats.count(visit_format) for visit_format in sorted(set(formats))},
+        "crossed_on": crossing.on.isoformat(),
+        "improvement_demonstrated": case.judgements.demonstrated.shown,
+        "demonstration": dict(case.judgements.demonstrated.evidence),
+    }
+
+
+def _first_overdue(case: Case, timepoint: Timepoint, review: Review) -> FlagFacts | None:
+    """The earliest flag of the checkpoint that is live, not reviewed, and out of days or visits."""
+    overdue = (
+        flag
+        for flag in case.facts.flags
+        if flag.kind in REVIEWABLE
+        and flag.checkpoint == timepoint.key
+        and _awaits_review(case, flag)
+        and (case.clock >= review_due_at(flag, review) or len(_visits_after(case, flag)) >= review.within_visits)
+    )
+    return min(overdue, key=lambda flag: (flag.raised_at, flag.flag_id), default=None)
+
+
+def _awaits_review(case: Case, flag: FlagFacts) -> bool:
+    reassessed = any(visit.reassessed for visit in _visits_after(case, flag))
+    return flag.is_live and flag.reviewed_at is None and not reassessed
+
+
+def _visits_after(case: Case, flag: FlagFacts) -> list[VisitFacts]:
+    """The visits dated after the local day on which the flag was raised."""
+    raised_on = flag.raised_at.astimezone(case.facts.zone).date()
+    return [visit for visit in case.visits if visit.on > raised_on]
