@@ -20,20 +20,22 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-WHOLE_LINES = ("list-unsubscribe", "message-id")
-"""Headers that stay on one line: folded, a long address becomes an encoded word, and no mail reader follows that."""
-
-
-NARROW = email.policy.SMTP.clone(cte_type="7bit")
+NARROW = email.policy.SMTP.clone(max_line_length=76, cte_type="7bit")
 WIDE = NARROW.clone(max_line_length=998)
+NEVER_FOLDED = ("list-unsubscribe", "message-id")
+"""Folded, a long address becomes an encoded word, and no mail reader follows that."""
 
 
 class LetterPolicy(email.policy.EmailPolicy):
-    """Lines as RFC 5322 wants them: headers folded at 78 characters, but for those that must not be."""
+    """Lines as RFC 5322 wants them: headers folded before 78 characters, but for those that must not be.
+
+    A quoted name must not either: folding one, Python loses the quotes, and its commas would then part addresses.
+    """
 
     def fold_binary(self, name: str, value: str) -> bytes:
         """Return the header as it goes over the wire."""
-        return (WIDE if name.lower() in WHOLE_LINES else NARROW).fold_binary(name, value)
+        whole = name.lower() in NEVER_FOLDED or (name.lower() == "from" and value.isascii())
+        return (WIDE if whole else NARROW).fold_binary(name, value)
 
 
 POLICY = LetterPolicy(linesep="\r\n", cte_type="7bit")
