@@ -1,6 +1,6 @@
 """The database: naming, column types, engines and the one insert that may find its row already there.
 
-Two kinds are supported, SQLite (embedded) and PostgreSQL. What differs between them is in this module, and nowhere else.
+There are two kinds, SQLite (embedded) and PostgreSQL. What differs between them is in this module, and nowhere else.
 """
 
 import datetime as dt

@@ -50,4 +50,6 @@ class Runtime:
 
 def build(settings: Settings, *, clock: Callable[[], dt.datetime] = system_clock) -> Runtime:
     """Return the runtime of a process with these settings."""
-    return Runtime(settings=settings, engine=make_engine(settings.database_url), mail=make_transport(settings), clock=clock)
+    return Runtime(
+        settings=settings, engine=make_engine(settings.database_url), mail=make_transport(settings), clock=clock
+    )

@@ -93,16 +93,20 @@ def a_user(session: Session, clinic: Clinic, *, now: dt.datetime, role: str = "c
 
 def the_administration(session: Session, episode: Episode, timepoint: str) -> Administration:
     """The administration of a timepoint."""
-    query = select(Administration).where(
-        Administration.episode_id == episode.id, Administration.timepoint == timepoint
-    )
+    query = select(Administration).where(Administration.episode_id == episode.id, Administration.timepoint == timepoint)
     return session.scalars(query).one()
 
 
 def complete_answers(
-    administration: Administration, episode: Episode, *, ihot: int = 50, nprs: int = 5, groc: int = 0, acceptable: int = 0
+    administration: Administration,
+    episode: Episode,
+    *,
+    ihot: int = 50,
+    nprs: int = 5,
+    groc: int = 0,
+    acceptable: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """Answers to everything asked; no to every safety item. iHOT items all have the same value, and so has the total."""
+    """Answers to everything asked; no to every safety item. Every iHOT item has the same value: so has the total."""
     level = {"ihot-12-1.0": ihot, "nprs-1.0": nprs, "groc-1.0": groc, "pass-1.0": acceptable, "safety-1.0": 0}
     answers: dict[str, dict[str, Any]] = {}
     for instrument in submission.instruments_asked(administration, episode):

@@ -21,7 +21,7 @@ RecordedAt = Annotated[dt.datetime, mapped_column()]
 
 
 class TenantOwned:
-    """A row of one clinic. Its children refer to it by clinic *and* id, so a reference across clinics cannot be stored."""
+    """A row of one clinic. Its children refer to it by clinic *and* id: a reference across clinics cannot be stored."""
 
     id: Mapped[Key]
 

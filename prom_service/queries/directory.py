@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.sql.base import ExecutableOption
 
 from prom_service.errors import NotFoundError
 from prom_service.models import Administration, Clinic, Episode, EpisodeVisit, Patient, Visit
@@ -20,8 +21,8 @@ def find_patient(session: Session, clinic_id: uuid.UUID, patient_id: uuid.UUID) 
 
 
 def find_episode(session: Session, clinic_id: uuid.UUID, episode_id: uuid.UUID) -> Episode:
-    """Return the clinic's episode; raise ``NotFoundError`` otherwise."""
-    return _find(session, Episode, clinic_id, episode_id, "episode")
+    """Return the clinic's episode with its patient; raise ``NotFoundError`` otherwise."""
+    return _find(session, Episode, clinic_id, episode_id, "episode", joinedload(Episode.patient))
 
 
 def find_administration(session: Session, clinic_id: uuid.UUID, administration_id: uuid.UUID) -> Administration:
@@ -50,7 +51,7 @@ def list_patients(
     after: uuid.UUID | None = None,
     limit: int = 50,
 ) -> Sequence[Patient]:
-    """Return up to ``limit`` patients of the clinic in the order they were registered, from the one behind ``after``."""
+    """Return up to ``limit`` patients of the clinic in the order they were registered, those behind ``after``."""
     query = select(Patient).where(Patient.clinic_id == clinic_id)
     if external_id is not None:
         query = query.where(Patient.external_id == external_id)
@@ -67,7 +68,7 @@ def list_episodes(
     limit: int = 50,
 ) -> Sequence[Episode]:
     """Return up to ``limit`` episodes of the clinic in the order they were enrolled, from the one behind ``after``."""
-    query = select(Episode).where(Episode.clinic_id == clinic_id)
+    query = select(Episode).where(Episode.clinic_id == clinic_id).options(joinedload(Episode.patient))
     if external_id is not None:
         query = query.where(Episode.external_id == external_id)
     if patient_external_id is not None:
@@ -107,16 +108,16 @@ def find_open_episodes(
     return session.scalars(query.order_by(Episode.id).limit(3)).all()
 
 
-def _find(session: Session, table: type[Row], clinic_id: uuid.UUID, row_id: uuid.UUID, noun: str) -> Row:
-    row = session.scalar(select(table).where(table.clinic_id == clinic_id, table.id == row_id))
+def _find(
+    session: Session, table: type[Row], clinic_id: uuid.UUID, row_id: uuid.UUID, noun: str, *options: ExecutableOption
+) -> Row:
+    row = session.scalar(select(table).where(table.clinic_id == clinic_id, table.id == row_id).options(*options))
     if row is None:
         raise NotFoundError(f"There is no such {noun}.")
     return row
 
 
-def _page(
-    session: Session, query: Select[tuple[Row]], table: type[Row], after: uuid.UUID | None, limit: int
-) -> Sequence[Row]:
+def _page(session: Session, query: Select[Row], table: type[Row], after: uuid.UUID | None, limit: int) -> Sequence[Row]:
     if after is not None:
         query = query.where(table.id > after)
     return session.scalars(query.order_by(table.id).limit(limit)).all()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 import instruments
@@ -37,11 +37,63 @@ from prom_service.pathway.facts import (
     TimepointFacts,
     VisitFacts,
 )
-from prom_service.pathway.plan import phone_from
+from prom_service.pathway.plan import PlannedAdministration, phone_from
 
 SAFETY = "safety-1.0"
 YES = "1"
 Row = TypeVar("Row")
+
+# Written once and kept: building a statement costs more than running it on one episode.
+_OF_EPISODES: BindParameter[list[uuid.UUID]] = bindparam("episodes", expanding=True)
+_OF_ADMINISTRATIONS: BindParameter[list[uuid.UUID]] = bindparam("administrations", expanding=True)
+_OF_RESPONSES: BindParameter[list[uuid.UUID]] = bindparam("responses", expanding=True)
+EPISODES = (
+    select(Episode, Patient, Clinic.time_zone)
+    .join(Patient, Patient.id == Episode.patient_id)
+    .join(Clinic, Clinic.id == Episode.clinic_id)
+    .where(Episode.id.in_(_OF_EPISODES))
+    .order_by(Episode.id)
+)
+ADMINISTRATIONS = (
+    select(Administration).where(Administration.episode_id.in_(_OF_EPISODES)).order_by(Administration.sequence)
+)
+MESSAGES = select(Message).where(Message.administration_id.in_(_OF_ADMINISTRATIONS))
+FLAGS = select(Flag).where(Flag.episode_id.in_(_OF_EPISODES)).order_by(Flag.id)
+RESPONSES = (  # The last of an administration is the one that stands.
+    select(Response)
+    .where(Response.episode_id.in_(_OF_EPISODES), Response.amendment.is_(False))
+    .order_by(Response.number)
+)
+SCORES = select(Score.response_id, Score.instrument, Score.scale, Score.value).where(
+    Score.response_id.in_(_OF_RESPONSES)
+)
+WORDINGS = select(AnswerSet.response_id, AnswerSet.instrument, AnswerSet.wording).where(
+    AnswerSet.response_id.in_(_OF_RESPONSES)
+)
+SAFETY_ANSWERS = (
+    select(SavedAnswer.administration_id, SavedAnswer.item, SavedAnswer.value, SavedAnswer.recorded_at)
+    .where(SavedAnswer.administration_id.in_(_OF_ADMINISTRATIONS), SavedAnswer.instrument == SAFETY)
+    .order_by(SavedAnswer.id)
+)
+VISITS = (
+    select(
+        EpisodeVisit.episode_id,
+        Visit.id,
+        Visit.restorations,
+        Visit.visited_on,
+        Visit.recorded_at,
+        Visit.format,
+        Visit.reassessed,
+    )
+    .join(Visit, Visit.id == EpisodeVisit.visit_id)
+    .where(
+        EpisodeVisit.episode_id.in_(_OF_EPISODES),
+        EpisodeVisit.removed_at.is_(None),
+        Visit.status == "attended",
+        Visit.voided_at.is_(None),
+    )
+    .order_by(Visit.visited_on, Visit.recorded_at, Visit.id)
+)
 
 
 @dataclass(frozen=True)
@@ -57,23 +109,15 @@ class LoadedEpisode:
 def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[LoadedEpisode]:
     """Return these episodes with their facts, ordered by id."""
     ids = sorted(set(episode_ids))
-    rows = session.execute(
-        select(Episode, Patient, Clinic.time_zone)
-        .join(Patient, Patient.id == Episode.patient_id)
-        .join(Clinic, Clinic.id == Episode.clinic_id)
-        .where(Episode.id.in_(ids))
-        .order_by(Episode.id)
-    ).all()
-    administrations = session.scalars(
-        select(Administration).where(Administration.episode_id.in_(ids)).order_by(Administration.sequence)
-    ).all()
+    rows = session.execute(EPISODES, {"episodes": ids}).all()
+    administrations = session.scalars(ADMINISTRATIONS, {"episodes": ids}).all()
     asked = [administration.id for administration in administrations]
     by_episode = _grouped(administrations, "episode_id")
-    messages = _grouped(session.scalars(select(Message).where(Message.administration_id.in_(asked))), "administration_id")
+    messages = _grouped(session.scalars(MESSAGES, {"administrations": asked}), "administration_id")
     responses = _responses(session, ids)
     safety = _safety(session, administrations)
     visits = _visits(session, ids)
-    flags = _grouped(session.scalars(select(Flag).where(Flag.episode_id.in_(ids)).order_by(Flag.id)), "episode_id")
+    flags = _grouped(session.scalars(FLAGS, {"episodes": ids}), "episode_id")
     return [
         LoadedEpisode(
             episode,
@@ -147,7 +191,7 @@ def _facts(
                 target_at=one.target_at,
                 late_after=one.late_after,
                 closes_at=one.closes_at,
-                phone_from=phone_from(pathway, one, enrolled_at=episode.enrolled_at, zone=zone),
+                phone_from=phone_from(pathway, _planned(one), enrolled_at=episode.enrolled_at, zone=zone),
                 response=responses.get(one.id),
                 cause=missed_cause(one, messages[one.id]) if one.state in ("missed", "partial") else None,
             )
@@ -160,33 +204,34 @@ def _facts(
     )
 
 
+def _planned(administration: Administration) -> PlannedAdministration:
+    return PlannedAdministration(
+        timepoint=administration.timepoint,
+        sequence=administration.sequence,
+        opens_at=administration.opens_at,
+        target_at=administration.target_at,
+        late_after=administration.late_after,
+        closes_at=administration.closes_at,
+        not_asked=administration.state == "not_asked",
+    )
+
+
 def _responses(session: Session, episode_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ResponseFacts]:
     """Return the standing response of each administration: the newest that is not an amendment."""
-    newest = (
-        select(Response.administration_id, func.max(Response.number).label("number"))
-        .where(Response.episode_id.in_(episode_ids), Response.amendment.is_(False))
-        .group_by(Response.administration_id)
-        .subquery()
-    )
-    standing = session.scalars(
-        select(Response).join(
-            newest,
-            (newest.c.administration_id == Response.administration_id) & (newest.c.number == Response.number),
-        )
-    ).all()
-    ids = [response.id for response in standing]
+    standing = {
+        response.administration_id: response for response in session.scalars(RESPONSES, {"episodes": episode_ids})
+    }
+    if not standing:
+        return {}
+    ids = {"responses": [response.id for response in standing.values()]}
     scores: dict[uuid.UUID, dict[tuple[str, str], float | None]] = defaultdict(dict)
-    for response_id, instrument, scale, value in session.execute(
-        select(Score.response_id, Score.instrument, Score.scale, Score.value).where(Score.response_id.in_(ids))
-    ):
+    for response_id, instrument, scale, value in session.execute(SCORES, ids):
         scores[response_id][instrument, scale] = value
     wordings: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
-    for response_id, instrument, wording in session.execute(
-        select(AnswerSet.response_id, AnswerSet.instrument, AnswerSet.wording).where(AnswerSet.response_id.in_(ids))
-    ):
+    for response_id, instrument, wording in session.execute(WORDINGS, ids):
         wordings[response_id][instrument] = wording
     return {
-        response.administration_id: ResponseFacts(
+        administration_id: ResponseFacts(
             id=str(response.id),
             answered_at=response.answered_at,
             late=response.late,
@@ -194,7 +239,7 @@ def _responses(session: Session, episode_ids: Sequence[uuid.UUID]) -> dict[uuid.
             scores=scores[response.id],
             wordings=wordings[response.id],
         )
-        for response in standing
+        for administration_id, response in standing.items()
     }
 
 
@@ -203,11 +248,8 @@ def _safety(session: Session, administrations: Sequence[Administration]) -> Mapp
     tiers = {item.code: item.tier for item in instruments.find(SAFETY).items}
     timepoints = {administration.id: administration.timepoint for administration in administrations}
     given: dict[tuple[uuid.UUID, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
-    for administration_id, item, value, recorded_at in session.execute(
-        select(SavedAnswer.administration_id, SavedAnswer.item, SavedAnswer.value, SavedAnswer.recorded_at)
-        .where(SavedAnswer.administration_id.in_(timepoints), SavedAnswer.instrument == SAFETY)
-        .order_by(SavedAnswer.id)
-    ):
+    answers = session.execute(SAFETY_ANSWERS, {"administrations": list(timepoints)})
+    for administration_id, item, value, recorded_at in answers:
         given[administration_id, item].append((value, recorded_at))
     facts = defaultdict(list)
     for (administration_id, item), values in sorted(given.items()):
@@ -228,25 +270,7 @@ def _safety(session: Session, administrations: Sequence[Administration]) -> Mapp
 
 
 def _visits(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[VisitFacts]]:
-    rows = session.execute(
-        select(
-            EpisodeVisit.episode_id,
-            Visit.id,
-            Visit.restorations,
-            Visit.visited_on,
-            Visit.recorded_at,
-            Visit.format,
-            Visit.reassessed,
-        )
-        .join(Visit, Visit.id == EpisodeVisit.visit_id)
-        .where(
-            EpisodeVisit.episode_id.in_(episode_ids),
-            EpisodeVisit.removed_at.is_(None),
-            Visit.status == "attended",
-            Visit.voided_at.is_(None),
-        )
-        .order_by(Visit.visited_on, Visit.recorded_at, Visit.id)
-    )
+    rows = session.execute(VISITS, {"episodes": episode_ids})
     visits = defaultdict(list)
     for episode_id, visit_id, restorations, visited_on, recorded_at, format_, reassessed in rows:
         basis = f"{visit_id}/{restorations}" if restorations else str(visit_id)

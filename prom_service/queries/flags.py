@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ class FlagFilter:
 def list_flags(
     session: Session, clinic_id: uuid.UUID, wanted: FlagFilter, *, after: uuid.UUID | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
-    """Return up to ``limit`` flags of the clinic, newest first, older than the flag ``after``, each with its history."""
+    """Return up to ``limit`` flags of the clinic with their histories, newest first, those older than ``after``."""
     query = _flags(clinic_id).order_by(Flag.id.desc()).limit(limit)
     query = query.where(Flag.status == wanted.status if wanted.status else Flag.status.in_(LIVE_STATUSES))
     for column, value in (
@@ -43,7 +43,7 @@ def list_flags(
             query = query.where(column == value)
     if after is not None:
         query = query.where(Flag.id < after)
-    return _with_history(session, [flag_view(*row) for row in session.execute(query)])
+    return _with_history(session, _views(session.execute(query)))
 
 
 def find_flag(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def find_flag(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dic
     row = session.execute(_flags(clinic_id).where(Flag.id == flag_id)).first()
     if row is None:
         raise NotFoundError("There is no such flag.")
-    return _with_history(session, [flag_view(*row)])[0]
+    return _with_history(session, _views([row]))[0]
 
 
 def feed_position(session: Session, clinic_id: uuid.UUID) -> int:
@@ -67,7 +67,7 @@ def list_events(session: Session, clinic_id: uuid.UUID, *, after: int, limit: in
         .order_by(FlagEvent.number)
         .limit(limit)
     )
-    return [{**_event(number, type_, at, actor, detail), "flag": flag} for number, type_, at, actor, detail, flag in rows]
+    return [{**_event(*row), "flag": flag} for *row, flag in rows]
 
 
 def flag_view(flag: Flag, patient_external_id: str, patient_id: uuid.UUID, clinician: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def flag_view(flag: Flag, patient_external_id: str, patient_id: uuid.UUID, clini
     }
 
 
-def _flags(clinic_id: uuid.UUID) -> Select[tuple[Flag, str, uuid.UUID, str]]:
+def _flags(clinic_id: uuid.UUID) -> Select[Flag, str, uuid.UUID, str]:
     return (
         select(Flag, Patient.external_id, Patient.id, Episode.clinician)
         .join(Episode, Episode.id == Flag.episode_id)
@@ -106,14 +106,16 @@ def _flags(clinic_id: uuid.UUID) -> Select[tuple[Flag, str, uuid.UUID, str]]:
     )
 
 
+def _views(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [flag_view(*row) for row in rows]
+
+
 def _with_history(session: Session, views: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if not views:
         return []
     histories: dict[str, list[dict[str, Any]]] = {view["id"]: [] for view in views}
     rows = session.execute(
-        select(
-            FlagEvent.flag_id, FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail
-        )
+        select(FlagEvent.flag_id, FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail)
         .where(FlagEvent.flag_id.in_([uuid.UUID(view["id"]) for view in views]))
         .order_by(FlagEvent.number)
     )

@@ -11,7 +11,7 @@ from prom_service.models import Administration, Message, MessageEvent
 
 
 def timeline(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
-    """Return the administrations of an episode in order, each with its messages and everything that happened to them."""
+    """Return the administrations of an episode in order, each with its messages and what happened to them."""
     administrations = session.scalars(
         select(Administration).where(Administration.episode_id == episode_id).order_by(Administration.sequence)
     ).all()

@@ -71,9 +71,7 @@ def _course(facts: EpisodeFacts, ref: str, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _point(
-    timepoint: str, response: ResponseFacts, ref: str, scale: Scale, start: float | None
-) -> dict[str, Any]:
+def _point(timepoint: str, response: ResponseFacts, ref: str, scale: Scale, start: float | None) -> dict[str, Any]:
     value = response.scores[ref, scale.key]
     sign = 1 if scale.best == scale.maximum else -1
     return {
@@ -89,9 +87,7 @@ def _point(
 
 def _judgements(session: Session, episode_id: uuid.UUID) -> list[dict[str, Any]]:
     in_force: dict[str, Judgement] = {}
-    for row in session.scalars(
-        select(Judgement).where(Judgement.episode_id == episode_id).order_by(Judgement.number)
-    ):
+    for row in session.scalars(select(Judgement).where(Judgement.episode_id == episode_id).order_by(Judgement.number)):
         in_force[row.checkpoint] = row
     return [
         {

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Episode, Judgement
@@ -13,6 +13,16 @@ from prom_service.pathway import rules
 from prom_service.pathway.evidence import Judgements
 from prom_service.queries.facts import LoadedEpisode, flag_facts, load_episodes
 from prom_service.services import flag_ledger
+
+HELD = (
+    select(Episode.id)
+    .where(Episode.id.in_(bindparam("episodes", expanding=True)))
+    .order_by(Episode.id)
+    .with_for_update(key_share=True)
+)
+JUDGEMENTS = (  # The last of a checkpoint is the one in force.
+    select(Judgement).where(Judgement.episode_id.in_(bindparam("episodes", expanding=True))).order_by(Judgement.number)
+)
 
 
 def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
@@ -22,14 +32,7 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
     that arrive together are judged one after the other.
     """
     session.flush()
-    held = list(
-        session.scalars(
-            select(Episode.id)
-            .where(Episode.id.in_(set(episode_ids)))
-            .order_by(Episode.id)
-            .with_for_update(key_share=True)
-        )
-    )
+    held = session.scalars(HELD, {"episodes": list(set(episode_ids))}).all()
     loaded = load_episodes(session, held)
     judged = [rules.judge_episode(one.facts) for one in loaded]
     _keep_judgements(session, loaded, judged, now)
@@ -62,28 +65,12 @@ def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> lis
     )
 
 
-def _keep_judgements(
-    session: Session, loaded: list[LoadedEpisode], judged: list[Judgements], now: dt.datetime
-) -> None:
+def _keep_judgements(session: Session, loaded: list[LoadedEpisode], judged: list[Judgements], now: dt.datetime) -> None:
     """Append the judgements that differ from the ones in force."""
+    if not any(judgements.checkpoints for judgements in judged):
+        return
     ids = [one.episode.id for one in loaded]
-    newest = (
-        select(Judgement.episode_id, Judgement.checkpoint, func.max(Judgement.number).label("number"))
-        .where(Judgement.episode_id.in_(ids))
-        .group_by(Judgement.episode_id, Judgement.checkpoint)
-        .subquery()
-    )
-    in_force = {
-        (row.episode_id, row.checkpoint): row
-        for row in session.scalars(
-            select(Judgement).join(
-                newest,
-                (newest.c.episode_id == Judgement.episode_id)
-                & (newest.c.checkpoint == Judgement.checkpoint)
-                & (newest.c.number == Judgement.number),
-            )
-        )
-    }
+    in_force = {(row.episode_id, row.checkpoint): row for row in session.scalars(JUDGEMENTS, {"episodes": ids})}
     for one, judgements in zip(loaded, judged, strict=True):
         for judgement in judgements.checkpoints.values():
             before = in_force.get((one.episode.id, judgement.checkpoint))

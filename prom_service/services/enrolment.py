@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-
 from prom_service.errors import InvalidInputError
 from prom_service.models import Clinic, Episode, EpisodeChange, Patient, PatientChange
 from prom_service.models.episode import SIDES
@@ -155,7 +154,9 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
 
 def _looks_like_address(text: str) -> bool:
     local, _, domain = text.rpartition("@")
-    return bool(local and domain) and not any(mark.isspace() or mark in '<>,;"\\' for mark in text) and text.isprintable()
+    return (
+        bool(local and domain) and not any(mark.isspace() or mark in '<>,;"\\' for mark in text) and text.isprintable()
+    )
 
 
 def _check_episode(details: Mapping[str, Any], patient: Patient) -> None:

@@ -96,9 +96,7 @@ def _update(
     note(session, flag, episode, patient, "updated", RULES, {}, now)
 
 
-def _supersede(
-    session: Session, flag: Flag, episode: Episode, patient: Patient, reason: str, now: dt.datetime
-) -> None:
+def _supersede(session: Session, flag: Flag, episode: Episode, patient: Patient, reason: str, now: dt.datetime) -> None:
     flag.status = "superseded"
     flag.snoozed_until = None
     note(session, flag, episode, patient, "superseded", RULES, {"reason": reason}, now)
@@ -148,8 +146,5 @@ def note(
 
 def _guidance(finding: Finding, episode: Episode) -> dict[str, Any]:
     shown = pathways.find(episode.pathway).guidance_for(finding.guidance_key, diagnosis=episode.diagnosis)
-    texts = [
-        {"text": one.text, "source": one.source, "evidence_status": one.evidence_status}
-        for one in shown
-    ]
+    texts = [{"text": one.text, "source": one.source, "evidence_status": one.evidence_status} for one in shown]
     return {**texts[0], "options": texts[1:]}

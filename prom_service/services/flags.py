@@ -126,9 +126,7 @@ def find_for_update(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) 
         .with_for_update(of=Episode, key_share=True)
     )
     return session.scalar(
-        select(Flag)
-        .where(Flag.clinic_id == clinic_id, Flag.id == flag_id)
-        .execution_options(populate_existing=True)
+        select(Flag).where(Flag.clinic_id == clinic_id, Flag.id == flag_id).execution_options(populate_existing=True)
     )
 
 
@@ -144,10 +142,6 @@ def _detail(on_behalf_of: Mapping[str, str] | None, note: str, **more: str) -> d
     if note:
         detail["note"] = note
     return detail
-
-
-
-
 
 
 def _step(session: Session, flag: Flag, type_: str, actor: str, detail: dict[str, Any], now: dt.datetime) -> Flag:

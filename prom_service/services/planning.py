@@ -110,9 +110,7 @@ def move_start(session: Session, episode: Episode, patient: Patient, started_on:
 
 def cancel_pending(session: Session, episode_ids: Iterable[uuid.UUID], reason: str, *, now: dt.datetime) -> None:
     """Cancel every administration of these episodes that is still to be answered, and every message still to go."""
-    pending = session.scalars(
-        select(Administration).where(Administration.episode_id.in_(list(episode_ids)))
-    ).all()
+    pending = session.scalars(select(Administration).where(Administration.episode_id.in_(list(episode_ids)))).all()
     for administration in pending:
         if administration.state in PENDING:
             administration.state = "cancelled"
@@ -125,9 +123,7 @@ def cancel_pending(session: Session, episode_ids: Iterable[uuid.UUID], reason: s
 def _moves(
     session: Session, episode: Episode, pathway: Pathway, started_on: dt.date, zone: ZoneInfo, now: dt.datetime
 ) -> list[Move]:
-    planned = {
-        one.timepoint: one for one in plan_administrations(pathway, started_on, zone, enrolled_at=now)
-    }
+    planned = {one.timepoint: one for one in plan_administrations(pathway, started_on, zone, enrolled_at=now)}
     administrations = session.scalars(
         select(Administration).where(Administration.episode_id == episode.id).order_by(Administration.sequence)
     )

@@ -104,7 +104,9 @@ def count_try(session: Session, email: str, *, secret: bytes, now: dt.datetime) 
     Called in a transaction of its own, so that a refused log-in is counted too.
     """
     bucket = f"login:{digest(email.lower(), purpose='throttle', secret=secret)}"
-    start = dt.datetime.fromtimestamp(now.timestamp() // TRIES_WINDOW.total_seconds() * TRIES_WINDOW.total_seconds(), dt.UTC)
+    start = dt.datetime.fromtimestamp(
+        now.timestamp() // TRIES_WINDOW.total_seconds() * TRIES_WINDOW.total_seconds(), dt.UTC
+    )
     insert_if_absent(
         session, Throttle, {"bucket": bucket, "window_start": start, "tries": 0}, unique=["bucket", "window_start"]
     )
@@ -162,7 +164,7 @@ def session_user(session: Session, token: str, *, secret: bytes, now: dt.datetim
         return None
     user = row.User
     roles = session.execute(select(Membership.clinic_id, Membership.role).where(Membership.user_id == user.id))
-    return StaffPrincipal(user.id, user.name, user.organisation_id, {clinic: role for clinic, role in roles})
+    return StaffPrincipal(user.id, user.name, user.organisation_id, {row.clinic_id: row.role for row in roles})
 
 
 def note_seen(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> None:

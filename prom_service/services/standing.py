@@ -1,4 +1,4 @@
-"""Whether a patient takes part: withdrawn, deceased, paused, resumed, unsubscribed. Each is recorded with who said so."""
+"""Whether a patient takes part: withdrawn, deceased, paused, resumed, unsubscribed, each with who said so."""
 
 import datetime as dt
 import uuid
@@ -109,11 +109,13 @@ def resume(
 
 
 def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datetime) -> None:
-    """Stop all mail to the patient, at once and for good until the patient asks otherwise. Repeating it changes nothing."""
+    """Stop all mail to the patient at once, until the patient asks otherwise. Repeating it changes nothing."""
     if patient.unsubscribed_at is None:
         patient.unsubscribed_at = now
         _note(session, patient, "unsubscribed", None, "", actor, now)
-        messages.cancel_pending(session, _administrations(session, _episodes(session, patient)), "unsubscribed", now=now)
+        messages.cancel_pending(
+            session, _administrations(session, _episodes(session, patient)), "unsubscribed", now=now
+        )
 
 
 def _refuse_after_death(patient: Patient) -> None:

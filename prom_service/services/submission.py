@@ -39,7 +39,7 @@ class AnswersClosedError(PromError):
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a set of answers: ``first`` stands, ``same`` was there already, ``amendment`` is kept beside it."""
+    """What became of a set of answers: ``first`` stands, ``same`` was known, ``amendment`` is kept beside the first."""
 
     response: Response
     kind: str
@@ -424,9 +424,7 @@ def _with_digest(session: Session, administration: Administration, digest: str) 
 
 
 def _next_number(session: Session, administration: Administration) -> int:
-    newest = session.scalar(
-        select(func.max(Response.number)).where(Response.administration_id == administration.id)
-    )
+    newest = session.scalar(select(func.max(Response.number)).where(Response.administration_id == administration.id))
     return (newest or 0) + 1
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ FUTURE_SLACK = dt.timedelta(days=1)  # A clinic east of us is a day ahead.
 
 @dataclass(frozen=True)
 class VisitDetails:
-    """What a clinic says of a visit. ``documentation`` is optional and free to grow: dose, interventions, education …"""
+    """What a clinic says of a visit. ``documentation`` is optional: dose, interventions, education …"""
 
     visited_on: dt.date
     clinician: str = ""
@@ -33,7 +33,27 @@ class VisitDetails:
 def record_visit(
     session: Session, episode: Episode, external_id: str, details: VisitDetails, *, actor: str, now: dt.datetime
 ) -> tuple[Visit, bool]:
-    """Record the visit, or correct it; return it and whether it is new to this episode. The same again changes nothing."""
+    """Record the visit, or correct it; return it and whether it is new to this episode. Repeating changes nothing."""
+    visit, added = _record(session, episode, external_id, details, actor, now)
+    assessment.assess_episodes(session, _served(session, visit), now=now)
+    return visit, added
+
+
+def record_visits(
+    session: Session, entries: Iterable[tuple[Episode, str, VisitDetails]], *, actor: str, now: dt.datetime
+) -> int:
+    """Record many visits of one clinic and assess their episodes together; return how many were new to an episode."""
+    recorded = [_record(session, *entry, actor, now) for entry in entries]
+    served = select(EpisodeVisit.episode_id).where(
+        EpisodeVisit.visit_id.in_([visit.id for visit, _ in recorded]), EpisodeVisit.removed_at.is_(None)
+    )
+    assessment.assess_episodes(session, session.scalars(served), now=now)
+    return sum(added for _, added in recorded)
+
+
+def _record(
+    session: Session, episode: Episode, external_id: str, details: VisitDetails, actor: str, now: dt.datetime
+) -> tuple[Visit, bool]:
     _check(details, episode, now)
     values = {**vars(details), "documentation": dict(details.documentation)}
     fresh = insert_if_absent(
@@ -59,9 +79,7 @@ def record_visit(
         visit.voided_at = None
         visit.number += 1
         _keep_version(session, visit, actor, now)
-    added = _serve(session, episode, visit, now)
-    assessment.assess_episodes(session, _served(session, visit), now=now)
-    return visit, added
+    return visit, _serve(session, episode, visit, now)
 
 
 def void_visit(session: Session, episode: Episode, external_id: str, *, actor: str, now: dt.datetime) -> None:

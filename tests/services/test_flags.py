@@ -47,7 +47,9 @@ def test_every_step_is_a_numbered_event_with_the_flag_as_it_then_was(
         flags.resolve(session, flag, "reassessed", note="seen", actor="key:1", now=clock.now())
 
     with runtime.reading() as session:
-        events = [one for one in list_events(session, clinic.id, after=0, limit=50) if one["flag"]["id"] == str(flag.id)]
+        events = [
+            one for one in list_events(session, clinic.id, after=0, limit=50) if one["flag"]["id"] == str(flag.id)
+        ]
         shown = find_flag(session, clinic.id, flag.id)
         position = feed_position(session, clinic.id)
 

@@ -33,9 +33,7 @@ class Life:
     ) -> submission.Submission:
         with self.runtime.transaction() as session:
             administration = builders.the_administration(session, self.episode, timepoint)
-            answers = builders.changed(
-                builders.complete_answers(administration, self.episode, **levels), ref, **items
-            )
+            answers = builders.changed(builders.complete_answers(administration, self.episode, **levels), ref, **items)
             return submission.submit(session, administration, answers=answers, now=self.clock.now())
 
     def visit(self, number: int, **changes: object) -> None:

@@ -57,8 +57,7 @@ def test_a_start_far_in_the_past_asks_only_what_is_still_open(runtime: Runtime, 
             session, builders.a_clinic(session, now=now), now=now, started_on=now.date() - dt.timedelta(days=45)
         )
         states = {
-            key: builders.the_administration(session, episode, key).state
-            for key in ("baseline", "6-weeks", "3-months")
+            key: builders.the_administration(session, episode, key).state for key in ("baseline", "6-weeks", "3-months")
         }
         asked = session.scalars(select(Message.administration_id).distinct()).all()
 

@@ -84,9 +84,7 @@ def test_unsubscribing_stops_mail_and_not_answers(runtime: Runtime, clock: Clock
         standing.unsubscribe(session, patient, actor="patient", now=now)
 
         baseline = builders.the_administration(session, episode, "baseline")
-        submitted = submission.submit(
-            session, baseline, answers=builders.complete_answers(baseline, episode), now=now
-        )
+        submitted = submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=now)
         history = session.scalars(select(PatientChange.kind)).all()
     assert submitted.kind == "first"
     assert history.count("unsubscribed") == 1

@@ -135,7 +135,9 @@ def show_flag(flag_id: uuid.UUID) -> str:
 @blueprint.post("/flags/<uuid:flag_id>/acknowledge")
 def acknowledge(flag_id: uuid.UUID) -> Response | tuple[str, int]:
     """Record that the flag was seen."""
-    return _take_step(flag_id, lambda session, flag: flags.acknowledge(session, flag, actor=person.actor, now=prom.now()))
+    return _take_step(
+        flag_id, lambda session, flag: flags.acknowledge(session, flag, actor=person.actor, now=prom.now())
+    )
 
 
 @blueprint.post("/flags/<uuid:flag_id>/resolve")
@@ -213,5 +215,3 @@ def _inside(target: str) -> str:
     parts = urlsplit(target)
     ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc
     return target if ours else url_for(".show_worklist")
-
-
