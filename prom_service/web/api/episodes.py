@@ -113,16 +113,11 @@ def show_trajectory(session: Session, episode_id: uuid.UUID) -> Response:
 
 
 def _find_named_patient(session: Session, named: Mapping[str, Any]) -> Patient:
-    """Return the patient a body names; one who is not there is a fault of the body, not of the address."""
-    missing = InvalidInputError({"patient": ["There is no such patient."]})
     if "id" in named:
-        try:
-            return directory.find_patient(session, own_clinic_id(), named["id"])
-        except NotFoundError:
-            raise missing from None
+        return directory.find_patient(session, own_clinic_id(), named["id"])
     found = directory.list_patients(session, own_clinic_id(), external_id=named["external_id"], limit=1)
     if not found:
-        raise missing
+        raise NotFoundError("There is no such patient.")
     return found[0]
 
 

@@ -1,9 +1,10 @@
 """Entity tags: what was read can be asked for again cheaply, and changed only by those who saw it as it is."""
 
 import hashlib
+from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, request
 from marshmallow import Schema
 from werkzeug.exceptions import PreconditionRequired
 
@@ -18,11 +19,13 @@ def add(response: Response) -> Response:
 
     A view that knows a cheaper tag sets it itself.
     """
-    if response.status_code == 200 and request.method in TAGGED_METHODS and not response.is_streamed:
-        if not response.get_etag()[0]:
-            response.set_etag(_tag(response.get_data()))
-        if request.method in ("GET", "HEAD"):
-            response.make_conditional(request)
+    if response.status_code != HTTPStatus.OK or request.method not in TAGGED_METHODS:
+        return response
+    tag = response.get_etag()[0] or _tag(response.get_data())
+    response.set_etag(tag)
+    if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag):
+        response.status_code = HTTPStatus.NOT_MODIFIED
+        response.set_data(b"")
     return response
 
 
@@ -36,9 +39,9 @@ def require_match(schema: Schema, row: object) -> None:
 
 def not_modified(tag: str) -> Response | None:
     """Return 304 when the caller has ``tag`` already, before anything is read for the answer; else None."""
-    if not request.if_none_match.contains(tag):
+    if not request.if_none_match.contains_weak(tag):
         return None
-    response = current_app.response_class(status=304)
+    response = Response(status=HTTPStatus.NOT_MODIFIED)
     response.set_etag(tag)
     return response
 
