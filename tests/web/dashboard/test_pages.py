@@ -1,0 +1,177 @@
+"""The staff's pages: who gets in, whose flags are shown, and what the forms refuse."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+
+from prom_service.models import Clinic, Flag
+from prom_service.queries.flags import FlagFilter, find_flag, list_flags
+from prom_service.runtime import Runtime
+from prom_service.services import submission
+from tests import builders
+from tests.builders import PASSWORD
+from tests.fakes import Clock
+from tests.support.browser import accessibility_faults
+
+
+class Desk:
+    """A clinic with two flags, one of its staff, and a browser without a socket."""
+
+    def __init__(self, runtime: Runtime, clock: Clock, client: Any) -> None:
+        self.runtime, self.client = runtime, client
+        with runtime.transaction() as session:
+            self.clinic = builders.a_clinic(session, now=clock.now())
+            self.user = builders.a_user(session, self.clinic, now=clock.now(), email="sam@example.org")
+            self.flag_ids = flagged(session, self.clinic, clock)
+
+    def token(self, path: str) -> str:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(path).text)
+        assert found
+        return found[1]
+
+    def log_in(self, email: str = "sam@example.org", password: str = PASSWORD, **fields: str) -> Any:
+        form = {"email": email, "password": password, "csrf_token": self.token("/login"), **fields}
+        return self.client.post("/login", data=form)
+
+    def post(self, path: str, **fields: str) -> Any:
+        return self.client.post(path, data={"csrf_token": self.token("/worklist"), **fields})
+
+
+def flagged(session: Any, clinic: Clinic, clock: Clock) -> dict[str, str]:
+    """One patient of ``clinic`` with an urgent symptom and no change at 6 weeks; the flags by kind."""
+    now = clock.now()
+    episode = builders.an_episode(session, clinic, now=now)
+    baseline = builders.the_administration(session, episode, "baseline")
+    answers = builders.complete_answers(baseline, episode, ihot=40)
+    submission.submit(session, baseline, answers=builders.changed(answers, "safety-1.0", R1=1), now=now)
+    later = clock.advance(days=42)
+    six_weeks = builders.the_administration(session, episode, "6-weeks")
+    answers = builders.complete_answers(six_weeks, episode, ihot=40)
+    submission.submit(session, six_weeks, answers=answers, now=later)
+    return {flag["kind"]: flag["id"] for flag in list_flags(session, clinic.id, FlagFilter())}
+
+
+@pytest.fixture
+def desk(runtime: Runtime, clock: Clock, client: Any) -> Desk:
+    return Desk(runtime, clock, client)
+
+
+@pytest.mark.parametrize("path", ["/worklist", "/flags/00000000-0000-7000-8000-000000000000"])
+def test_without_a_log_in_every_page_leads_to_it(client: Any, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/login?next=")
+
+
+def test_the_worklist_shows_the_gravest_first_and_only_the_own_clinic(desk: Desk, clock: Clock) -> None:
+    with desk.runtime.transaction() as session:
+        elsewhere = flagged(session, builders.a_clinic(session, now=clock.now()), clock)
+    desk.log_in()
+
+    page = desk.client.get("/worklist").text
+
+    shown = re.findall(r'href="/flags/([^"]+)"', page)
+    assert shown == [desk.flag_ids["red_flag_symptom"], desk.flag_ids["non_responder"]]
+    assert not set(elsewhere.values()) & set(shown)
+
+
+def test_another_clinic_s_flag_is_not_there(desk: Desk, clock: Clock) -> None:
+    with desk.runtime.transaction() as session:
+        other = builders.a_clinic(session, now=clock.now())
+        elsewhere = flagged(session, other, clock)
+    desk.log_in()
+
+    answers = [
+        desk.client.get(f"/flags/{elsewhere['non_responder']}"),
+        desk.client.get(f"/worklist?clinic={other.id}"),
+        desk.post(f"/flags/{elsewhere['non_responder']}/acknowledge"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+def test_a_flag_is_acknowledged_and_then_resolved_with_a_reason(desk: Desk) -> None:
+    desk.log_in()
+    path = f"/flags/{desk.flag_ids['non_responder']}"
+
+    seen = desk.post(f"{path}/acknowledge")
+    without = desk.post(f"{path}/resolve")
+    done = desk.post(f"{path}/resolve", reason="reassessed", note="Plan reviewed")
+    again = desk.post(f"{path}/resolve", reason="reassessed")
+
+    assert [answer.status_code for answer in (seen, without, done, again)] == [303, 422, 303, 409]
+    assert "Choose a reason." in without.text
+    with desk.runtime.reading() as session:
+        flag = session.get_one(Flag, uuid.UUID(desk.flag_ids["non_responder"]))
+        history = find_flag(session, desk.clinic.id, flag.id)["history"]
+    assert (flag.status, flag.resolution) == ("resolved", "reassessed")
+    assert history[-1]["actor"]["id"] == f"user:{desk.user.id}"
+
+
+@pytest.mark.parametrize(
+    ("email", "password"), [("sam@example.org", "not the password"), ("nobody@example.org", PASSWORD)]
+)
+def test_a_refused_log_in_says_neither_which_nor_why(desk: Desk, email: str, password: str) -> None:
+    answer = desk.log_in(email, password)
+
+    assert answer.status_code == 422
+    assert "The address or the password is not right." in answer.text
+
+
+def test_a_form_without_its_token_is_refused(desk: Desk) -> None:
+    desk.log_in()
+
+    answer = desk.client.post(f"/flags/{desk.flag_ids['non_responder']}/acknowledge")
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("target", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example"])
+def test_logging_in_leads_nowhere_else(desk: Desk, target: str) -> None:
+    assert desk.log_in(next=target).headers["Location"] == "/worklist"
+
+
+def test_logging_out_ends_the_session_on_the_server(desk: Desk) -> None:
+    desk.log_in()
+    cookie = desk.client.get_cookie("prom_staff")
+    desk.post("/logout")
+    desk.client.set_cookie("prom_staff", cookie.value)
+
+    assert desk.client.get("/worklist").status_code == 303
+
+
+def test_a_clinic_without_flags_is_not_called_fine(desk: Desk, clock: Clock) -> None:
+    with desk.runtime.transaction() as session:
+        empty = builders.a_clinic(session, now=clock.now())
+        builders.a_user(session, empty, now=clock.now(), email="lee@example.org")
+    desk.log_in("lee@example.org")
+
+    assert "it does not say that all is well" in desk.client.get("/worklist").text
+
+
+@pytest.fixture
+def seen(desk: Desk, page: Any) -> Any:
+    """The worklist in a real browser, after logging in by hand."""
+    page.goto("/worklist")
+    page.get_by_label("Email address").fill("sam@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/worklist")
+    return page
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_clinician_finds_reads_and_resolves_a_flag(seen: Any, desk: Desk) -> None:
+    faults = accessibility_faults(seen)
+    seen.get_by_role("link", name="Non-responder").click()
+    faults += accessibility_faults(seen)
+    seen.get_by_label("reassessed").check()
+    seen.get_by_role("button", name="Resolve").click()
+    seen.get_by_text("resolved, reassessed").wait_for()
+
+    assert faults == []
+    with desk.runtime.reading() as session:
+        assert session.get_one(Flag, uuid.UUID(desk.flag_ids["non_responder"])).status == "resolved"
