@@ -19,11 +19,8 @@ class Advice:
 def advice_for(page: Page, answers: Answers) -> Advice | None:
     """Return the advice a page's answers call for, the most urgent tier first; None when there is none to give."""
     for tier in ADVISED_TIERS:
-        said_yes = tuple(
-            question
-            for question in page.questions
-            if question.item.tier == tier and saved_answer(question, answers) == YES
-        )
+        asked = (question for question in page.questions if question.item.tier == tier)
+        said_yes = tuple(question for question in asked if saved_answer(question, answers) == YES)
         if said_yes:
             return Advice(tier, said_yes)
     return None

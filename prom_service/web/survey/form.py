@@ -1,7 +1,7 @@
 """The fields of one page: what the patient posted becomes answers, or says what is wrong with it.
 
-Beside each field its page carries ``<name>.was``, the answer it showed. A field left empty clears an answer only if that
-page showed it; an old tab that never saw the answer cannot erase it.
+Beside each field its page carries ``<name>.was``, the answer it showed. A field left empty clears an answer only if
+that page showed it; an old tab that never saw the answer cannot erase it.
 """
 
 import re
@@ -95,7 +95,7 @@ def _is_companion(name: str, known: set[str]) -> bool:
     return stem in known and ending in ("was", "with")
 
 
-def _read_question(question: Question, texts: Sequence[str]) -> Answer | None | Fault:
+def _read_question(question: Question, texts: Sequence[str]) -> Answer | Fault | None:
     given = [text.strip() for text in texts if text.strip()]
     if not given:
         return None

@@ -15,6 +15,7 @@ from prom_service.pathway.shape import Education
 from prom_service.services import access, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
+from prom_service.services.submission import TEXT
 from prom_service.web.survey import texts
 from prom_service.web.survey.paging import Page, make_pages
 from prom_service.web.survey.texts import Texts
@@ -84,8 +85,14 @@ def open_survey(session: Session, token: str, *, secret: bytes, now: dt.datetime
     try:
         submission.check_open(target.administration, target.episode, target.patient, at=now)
     except submission.AnswersClosedError as closed:
-        raise DeadEndError(closed.reason, survey) from None
+        raise dead_end(session, closed.reason, survey) from None
     return survey
+
+
+def dead_end(session: Session, kind: str, survey: Survey) -> DeadEndError:
+    """Return the error to raise; its survey can still be shown when the transaction has been given up."""
+    session.expunge_all()
+    return DeadEndError(kind, survey)
 
 
 def find_survey(session: Session, token: str, *, secret: bytes) -> Survey:
@@ -100,14 +107,12 @@ def find_survey(session: Session, token: str, *, secret: bytes) -> Survey:
 def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:
     asked = submission.instruments_asked(target.administration, target.episode)
     follow_up = target.administration.sequence > 0
-    activities = {}
+    activities: dict[tuple[str, str], str] = {}
     for instrument in asked:
-        for item in instrument.items:
-            if item.activity and not follow_up:
-                activities[instrument.ref, item.code] = answers.get(instrument.ref, {}).get(
-                    item.code + submission.TEXT, ""
-                )
         if follow_up:
             named = submission.baseline_activities(session, target.episode, instrument)
-            activities |= {(instrument.ref, code): text for code, text in named.items()}
+        else:
+            given = answers.get(instrument.ref, {})
+            named = {item.code: given.get(item.code + TEXT, "") for item in instrument.items if item.activity}
+        activities |= {(instrument.ref, code): text for code, text in named.items()}
     return make_pages(asked, follow_up=follow_up, activities=activities)

@@ -19,7 +19,7 @@ ADVISED_TIERS = ("emergency", "same_day")
 
 @dataclass(frozen=True)
 class Question:
-    """One thing asked on a page; ``name`` is its field in the form. ``naming`` asks for an activity, not for its rating."""
+    """One thing asked. ``naming`` asks for an activity and not for its rating; ``activity`` is what is rated."""
 
     instrument: Instrument
     item: Item

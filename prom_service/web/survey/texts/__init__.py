@@ -22,7 +22,7 @@ class Texts:
     entries: Mapping[str, Any] = field(repr=False)
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """Return the text ``key`` with ``values`` filled in; of a text in two forms, the one that ``count`` asks for."""
+        """Return the text ``key`` with ``values`` filled in; of two forms the one that ``count`` asks for."""
         if "count" in values and f"{key}.one" in self.entries:
             key = f"{key}.one" if values["count"] == 1 else f"{key}.other"
         return Markup(self.entries[key]).format(**values)  # noqa: S704 (the texts are ours, the values are escaped)
