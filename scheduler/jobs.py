@@ -16,7 +16,7 @@ from sqlalchemy import delete, update
 from prom_service.db import insert_if_absent
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome, WithheldError
-from prom_service.models import Heartbeat
+from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
 from prom_service.services import administrations, assessment, messages
 
@@ -26,6 +26,7 @@ PATIENTS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
 SCORED_AT_ONCE = 50
 HEARTBEATS_KEPT = dt.timedelta(days=1)
+TRIED_AGAIN_AFTER = dt.timedelta(hours=1)
 
 KeepGoing = Callable[[], bool]
 
@@ -95,18 +96,14 @@ def close_late_administrations(prom: Runtime, keep_going: KeepGoing = always) ->
 
 
 def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
-    """Assess the episodes in which time alone may have changed a finding; return how many.
+    """Assess the episodes in which time alone may have changed a finding; return how many were due.
 
-    One that cannot be assessed does not hold up the others: its batch is then assessed one by one.
+    One that cannot be assessed does not hold up the others: its batch is done one by one, and it waits an hour.
     """
-    assessed = 0
-    while keep_going():
-        with prom.transaction() as session:
-            due = assessment.claim_due_episodes(session, now=prom.now(), limit=SCORED_AT_ONCE)
-        if not due:
-            break
-        assessed += _assess(prom, due)
-    return assessed
+    done = 0
+    while keep_going() and (count := _assess_batch(prom)):
+        done += count
+    return done
 
 
 def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going: KeepGoing) -> int:
@@ -120,15 +117,29 @@ def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going:
     return done
 
 
-def _assess(prom: Runtime, episode_ids: list[uuid.UUID]) -> int:
+def _assess_batch(prom: Runtime) -> int:
+    due: list[uuid.UUID] = []
     try:
         with prom.transaction() as session:
-            return assessment.assess_episodes(session, episode_ids, now=prom.now())
+            due = assessment.claim_due_episodes(session, now=prom.now(), limit=SCORED_AT_ONCE)
+            assessment.assess_episodes(session, due, now=prom.now())
+    except Exception:
+        if not due:
+            raise
+        for episode_id in due:
+            _assess_alone(prom, episode_id)
+    return len(due)
+
+
+def _assess_alone(prom: Runtime, episode_id: uuid.UUID) -> None:
+    try:
+        with prom.transaction() as session:
+            assessment.assess_episodes(session, [episode_id], now=prom.now())
     except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
-        if len(episode_ids) > 1:
-            return sum(_assess(prom, [episode_id]) for episode_id in episode_ids)
-        log.error("episode %s was not assessed: %s", episode_ids[0], type(error).__name__)
-        return 0
+        log.error("episode %s was not assessed: %s", episode_id, type(error).__name__)
+        later = update(Episode).where(Episode.id == episode_id).values(assess_after=prom.now() + TRIED_AGAIN_AFTER)
+        with prom.transaction() as session:
+            session.execute(later)
 
 
 def _deliver(prom: Runtime, letter: Letter) -> Outcome | None:

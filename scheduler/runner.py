@@ -90,7 +90,7 @@ def start_background(prom: Runtime) -> Stop:
 
 @contextlib.contextmanager
 def alone_on_sqlite(engine: Engine) -> Iterator[None]:
-    """Be the one scheduler of a SQLite database while the block runs; the lock dies with the process, however it dies."""
+    """Be the one scheduler of a SQLite database while the block runs; the lock ends with the process in any case."""
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path or path == ":memory:" or fcntl is None:
         yield

@@ -148,11 +148,11 @@ def message(
     return written
 
 
-def due_messages(prom: Runtime, count: int) -> list[uuid.UUID]:
+def due_messages(prom: Runtime, count: int, *, due: dt.datetime = NOON) -> list[uuid.UUID]:
     """Write ``count`` patients with one message each, due at noon; return the ids of the messages."""
     with prom.transaction() as session:
         at = clinic(session)
-        return [message(session, administration(session, patient(session, at))).id for _ in range(count)]
+        return [message(session, administration(session, patient(session, at)), due=due).id for _ in range(count)]
 
 
 def steps(session: Session, message_id: uuid.UUID) -> list[str]:

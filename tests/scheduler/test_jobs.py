@@ -1,0 +1,237 @@
+"""The jobs: what is due and not done is done, once, whatever the mail server or one bad row does."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import select
+
+from prom_service.mail.letters import Letter
+from prom_service.mail.transport import BeforeFinalDot, Outcome, Relay, SmtpTransport
+from prom_service.models import Administration, Episode, Heartbeat, Message, Patient
+from prom_service.runtime import Runtime
+from scheduler import jobs
+from tests import mailroom
+from tests.fakes import Clock
+from tests.mailroom import NOON
+from tests.support import smtp as servers
+from tests.support.smtp import Fault, SmtpServer
+
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOON)
+
+
+@pytest.fixture
+def prom(database_url: str, tmp_path: Path, clock: Clock, smtp: SmtpServer) -> Iterator[Runtime]:
+    with mailroom.mail_runtime(database_url, tmp_path, clock, smtp_url=smtp.url) as prom:
+        yield prom
+
+
+def message_of(prom: Runtime, message_id: uuid.UUID) -> Message:
+    with prom.reading() as session:
+        return session.get_one(Message, message_id)
+
+
+def test_what_is_due_is_sent_once_however_often_the_job_runs(prom: Runtime, smtp: SmtpServer) -> None:
+    ids = mailroom.due_messages(prom, 3)
+
+    counts = [jobs.send_due_messages(prom) for _ in range(3)]
+
+    assert counts == [3, 0, 0]
+    assert mailroom.phases(prom, ids) == ["sent"] * 3
+    assert sorted(str(one.message["Message-ID"]) for one in smtp.letters) == sorted(
+        f"<{message_id}@clinic.example.org>" for message_id in ids
+    )
+
+
+def test_more_patients_than_fit_in_one_batch_are_all_mailed(
+    prom: Runtime, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PATIENTS_AT_ONCE", 2)
+    mailroom.due_messages(prom, 5)
+
+    assert jobs.send_due_messages(prom) == 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase", "reason", "sent_again"),
+    [
+        (servers.BUSY, "deferred", "smtp 421", True),
+        (servers.GREYLISTED, "deferred", "smtp 450", True),
+        (servers.NO_SUCH_USER, "failed", "smtp 550", False),
+        (servers.NOT_NOW, "deferred", "smtp 451", True),
+        (servers.TRY_LATER, "deferred", "smtp 451", True),
+        (servers.REJECTED, "failed", "smtp 554", False),
+        (Fault("mail", drop=True), "deferred", "no_reply", True),
+        (Fault("rcpt", drop=True), "deferred", "no_reply", True),
+        (Fault("data", drop=True), "deferred", "no_reply", True),
+        (servers.DROP_IN_BODY, "deferred", "no_reply", True),
+        (servers.DROP_AFTER_DOT, "assumed_sent", "no_reply_to_final_dot", False),
+        (servers.DROP_AT_QUIT, "sent", None, False),
+    ],
+)
+def test_each_failure_leads_to_its_phase_and_none_to_a_second_email(
+    prom: Runtime, clock: Clock, smtp: SmtpServer, fault: Fault, phase: str, reason: str | None, sent_again: bool
+) -> None:
+    [message_id] = mailroom.due_messages(prom, 1)
+    smtp.script(fault)
+
+    jobs.send_due_messages(prom)
+    first = message_of(prom, message_id)
+    clock.advance(minutes=1)
+    jobs.send_due_messages(prom)
+    second = message_of(prom, message_id)
+
+    assert (first.phase, first.reason) == (phase, reason)
+    assert second.phase == ("sent" if sent_again else phase)
+    assert len(smtp.letters) == (0 if phase == "failed" else 1)
+
+
+def test_while_the_relay_is_down_one_letter_is_tried_and_the_others_wait(
+    prom: Runtime, clock: Clock, smtp: SmtpServer
+) -> None:
+    ids = mailroom.due_messages(prom, 4)
+
+    assert jobs.send_due_messages(without_relay(prom)) == 0
+    assert mailroom.phases(prom, ids) == ["planned"] * 4
+
+    clock.advance(minutes=1)
+
+    assert jobs.send_due_messages(prom) == 4
+
+
+def test_after_a_day_without_a_relay_all_that_is_due_goes_out_within_a_minute(
+    prom: Runtime, clock: Clock, smtp: SmtpServer
+) -> None:
+    ids = mailroom.due_messages(prom, 3)
+    for _ in range(24 * 4):
+        jobs.send_due_messages(without_relay(prom))
+        clock.advance(minutes=15)
+
+    jobs.send_due_messages(prom)
+    clock.advance(minutes=1)
+    jobs.send_due_messages(prom)
+
+    assert mailroom.phases(prom, ids) == ["sent"] * 3
+    assert len(smtp.letters) == 3
+
+
+def test_told_to_stop_it_finishes_the_letter_in_hand_and_gives_the_others_back(prom: Runtime, smtp: SmtpServer) -> None:
+    ids = mailroom.due_messages(prom, 4)
+
+    taken = jobs.send_due_messages(prom, lambda: len(smtp.letters) < 2)
+
+    assert taken == 2
+    assert sorted(mailroom.phases(prom, ids)) == ["planned", "planned", "sent", "sent"]
+    assert jobs.send_due_messages(prom) == 2
+
+
+def test_a_withdrawal_after_the_claim_still_stops_the_letter(prom: Runtime, smtp: SmtpServer) -> None:
+    [message_id] = mailroom.due_messages(prom, 1)
+
+    jobs.send_due_messages(replace(prom, mail=WithdrawnMeanwhile(prom)))
+
+    assert smtp.letters == []
+    assert (message_of(prom, message_id).phase, message_of(prom, message_id).reason) == ("cancelled", "withdrawn")
+
+
+def test_windows_that_have_begun_are_opened(prom: Runtime, clock: Clock) -> None:
+    with prom.transaction() as session:
+        patient = mailroom.patient(session, mailroom.clinic(session))
+        for opens_at in (NOON, NOON + MINUTE):
+            mailroom.administration(session, patient, state="planned", opens_at=opens_at)
+
+    counts = [jobs.open_due_administrations(prom), clock.advance(minutes=1) and jobs.open_due_administrations(prom)]
+
+    assert counts == [1, 1]
+    with prom.reading() as session:
+        assert set(session.scalars(select(Administration.state))) == {"open"}
+
+
+def test_windows_that_have_passed_unanswered_are_missed(prom: Runtime, clock: Clock) -> None:
+    with prom.transaction() as session:
+        mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
+
+    before, _, after = (
+        jobs.close_late_administrations(prom),
+        clock.advance(days=20),
+        jobs.close_late_administrations(prom),
+    )
+
+    assert (before, after) == (0, 1)
+    with prom.reading() as session:
+        assert session.scalars(select(Administration.state)).one() == "missed"
+
+
+def test_episodes_are_assessed_when_their_time_has_come(prom: Runtime, clock: Clock) -> None:
+    with prom.transaction() as session:
+        mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
+        session.execute(sa.update(Episode).values(assess_after=NOON))
+
+    assert jobs.assess_due_episodes(prom) == 1
+
+    with prom.reading() as session:
+        episode = session.scalars(select(Episode)).one()
+        assert episode.assessed_at == NOON
+        assert episode.assess_after is None or episode.assess_after > NOON
+
+
+def test_an_episode_that_cannot_be_assessed_does_not_hold_up_the_others(
+    prom: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with prom.transaction() as session:
+        patient = mailroom.patient(session, mailroom.clinic(session))
+        broken, sound = (mailroom.administration(session, patient).episode_id for _ in range(2))
+        session.execute(sa.update(Episode).values(assess_after=NOON))
+        session.execute(sa.update(Episode).where(Episode.id == broken).values(pathway="no-such-pathway-1"))
+
+    jobs.assess_due_episodes(prom)
+
+    with prom.reading() as session:
+        assert session.get_one(Episode, sound).assessed_at == NOON
+        assert session.get_one(Episode, broken).assessed_at is None
+    assert str(broken) in caplog.text
+    assert "no-such-pathway" not in caplog.text
+    assert jobs.assess_due_episodes(prom) == 0
+
+
+def test_a_sign_of_life_is_one_row_for_each_process_and_old_ones_go(prom: Runtime, clock: Clock) -> None:
+    with prom.transaction() as session:
+        session.add(Heartbeat(process="scheduler:gone:1", kind="scheduler", beat_at=NOON - DAY - MINUTE))
+
+    jobs.beat(prom)
+    clock.advance(minutes=1)
+    jobs.beat(prom)
+
+    with prom.reading() as session:
+        beats = session.execute(select(Heartbeat.process, Heartbeat.beat_at)).all()
+    assert beats == [(f"scheduler:{jobs.this_process()}", NOON + MINUTE)]
+
+
+class WithdrawnMeanwhile:
+    """A way to mail during which every patient withdraws just before their letter is handed over."""
+
+    def __init__(self, prom: Runtime) -> None:
+        self._prom = prom
+
+    def deliver(self, letter: Letter, *, before_final_dot: BeforeFinalDot) -> Outcome:
+        with self._prom.transaction() as session:
+            session.execute(sa.update(Patient).values(status="withdrawn"))
+        return self._prom.mail.deliver(letter, before_final_dot=before_final_dot)
+
+    def close(self) -> None:
+        self._prom.mail.close()
+
+
+def without_relay(prom: Runtime) -> Runtime:
+    """Return the same runtime with a relay that refuses every connection."""
+    return replace(prom, mail=SmtpTransport(Relay("127.0.0.1", 1, timeout=1)))

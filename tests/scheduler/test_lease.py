@@ -1,0 +1,43 @@
+"""Leases: one process at a time, and none for ever."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from prom_service.runtime import Runtime
+from scheduler import lease
+from tests import mailroom
+from tests.fakes import Clock
+from tests.mailroom import NOON
+
+MINUTE = dt.timedelta(minutes=1)
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("holder", "after", "taken"),
+    [("two", 5 * MINUTE - SECOND, False), ("two", 5 * MINUTE, True), ("one", MINUTE, True)],
+)
+def test_a_lease_is_free_for_others_when_it_has_lapsed(
+    database_url: str, tmp_path: Path, holder: str, after: dt.timedelta, taken: bool
+) -> None:
+    with mailroom.mail_runtime(database_url, tmp_path, Clock(NOON)) as prom:
+        assert _take(prom, "one", NOON)
+
+        assert _take(prom, holder, NOON + after) is taken
+
+
+def test_a_lease_given_up_is_free_and_only_its_holder_can_give_it_up(database_url: str, tmp_path: Path) -> None:
+    with mailroom.mail_runtime(database_url, tmp_path, Clock(NOON)) as prom:
+        _take(prom, "one", NOON)
+
+        for holder, free in (("two", False), ("one", True)):
+            with prom.transaction() as session:
+                lease.give_up(session, "sweep", holder=holder, now=NOON)
+            assert _take(prom, "three", NOON) is free
+
+
+def _take(prom: Runtime, holder: str, now: dt.datetime) -> bool:
+    with prom.transaction() as session:
+        return lease.take(session, "sweep", holder=holder, lasts=5 * MINUTE, now=now)
