@@ -247,6 +247,12 @@ def test_a_definition_that_makes_no_sense_is_refused_with_file_and_key(old, new,
     assert message in refusal(old, new)
 
 
+def test_a_window_may_open_on_the_day_the_one_before_it_ends():
+    touching = read(SHIPPED.replace("opens_days_before = 7", "opens_days_before = 34", 1), "trial.toml")
+
+    assert touching.timepoint("6-weeks").opens_days_before == 34
+
+
 def test_a_scale_given_twice_is_refused():
     measure = SHIPPED[SHIPPED.index("[[measures]]") : SHIPPED.index("# Improvement is demonstrated")]
 

@@ -1,13 +1,22 @@
 """Each step at its edge, several scales together, and thousands of random cases against the oracle."""
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from prom_service.pathway.definition import all_pathways, find
-from prom_service.pathway.judgement import Outcome, ResponseFrame, Step, combine, judge_checkpoint, judge_function
+from prom_service.pathway.judgement import (
+    Outcome,
+    ResponseFrame,
+    Step,
+    combine,
+    judge_checkpoint,
+    judge_function,
+    judge_scale,
+)
 from prom_service.pathway.trajectory import Floats
 from tests.pathway import oracle
 from tests.pathway.builders import KEYS
@@ -143,6 +152,20 @@ def test_pain_at_the_top_of_its_scale_is_worse_only_by_the_patients_own_rating()
     assert judged("buttock-nerve-pain-1", "3-months", "nprs", 9, 10) == ("not_improved", "not_reached")
     assert judged("buttock-nerve-pain-1", "3-months", "nprs", 9, 10, -3) == ("worse", "worsened_without_room")
     assert judged("buttock-nerve-pain-1", "3-months", "nprs", 10, 10, -7) == ("not_improved", "not_reached")
+
+
+@pytest.mark.parametrize(("b", "s", "step"), [(0, 0, "not_reached"), (1, 1.3, "band_open"), (1, 1.2, "not_reached")])
+def test_per_cent_of_a_baseline_of_zero_is_never_reached(b, s, step):
+    pathway = find("buttock-nerve-pain-1")
+    pain, function = pathway.timepoint("3-months").criteria
+    criterion = replace(function, borderline=(replace(pain.improved[1], value=30.0),))
+    frame = ResponseFrame(
+        {KEYS["psfs"]: column(b)}, {KEYS["psfs"]: column(s)}, np.array([False]), column(None), column(None)
+    )
+
+    result = judge_scale(criterion, pathway.anchors, frame)
+
+    assert Step(int(result.step[0])).name.lower() == step
 
 
 def test_every_attainable_change_of_exactly_fourteen_is_an_improvement():

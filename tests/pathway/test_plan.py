@@ -167,6 +167,13 @@ def test_the_baseline_is_mailed_from_enrolment_on(enrolled, planned):
     assert [local(message.planned_for, LONDON) for message in messages] == planned
 
 
+def test_an_enrolment_at_the_very_end_of_the_window_is_too_late():
+    late_after = plan(date(2026, 3, 2), LONDON)["6-weeks"].late_after
+
+    assert plan(date(2026, 3, 2), LONDON, late_after)["6-weeks"].not_asked
+    assert not plan(date(2026, 3, 2), LONDON, late_after - timedelta(seconds=1))["6-weeks"].not_asked
+
+
 def test_an_enrolment_after_the_target_invites_at_once_and_keeps_the_later_reminders():
     enrolled_at = datetime(2026, 4, 17, 15, 30, tzinfo=LONDON)
     window = plan(date(2026, 3, 2), LONDON, enrolled_at)["6-weeks"]

@@ -104,6 +104,24 @@ def test_an_early_answer_is_assessed_again_at_its_target():
     assert next_assessment_at(facts, now=window.target_at) == at(facts, "3-months").late_after
 
 
+def test_a_missed_baseline_is_assessed_again_on_its_phone_day():
+    facts = episode({})
+    window = at(facts, "baseline")
+
+    assert next_assessment_at(facts, now=ENROLLED_AT) == window.late_after
+    assert next_assessment_at(facts, now=window.late_after) == window.phone_from
+
+
+def test_an_episode_closed_at_the_very_instant_is_still_assessed_for_it():
+    window = at(episode({}), "baseline")
+
+    closed_then = episode({}, closed_at=window.late_after)
+    closed_before = episode({}, closed_at=window.late_after - timedelta(seconds=1))
+
+    assert next_assessment_at(closed_then, now=ENROLLED_AT) == window.late_after
+    assert next_assessment_at(closed_before, now=ENROLLED_AT) is None
+
+
 def test_an_unreviewed_flag_is_assessed_again_after_its_fourteen_days():
     responses = {key: answers(ihot=40) for key in ("baseline", "6-weeks", "3-months")}
     raised_at = datetime(2026, 6, 20, tzinfo=UTC)
