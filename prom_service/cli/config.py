@@ -1,0 +1,67 @@
+"""`prom config`: the settings of this environment."""
+
+import dataclasses
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import click
+
+from prom_service import settings
+from prom_service.cli.output import json_option, show_json, show_table
+
+HIDDEN = "***"
+ADDRESSES = ("database_url", "smtp_url", "base_url")
+_SECRET_PARAMETER = re.compile("pass|secret|token|key", re.IGNORECASE)
+
+
+@click.group()
+def config() -> None:
+    """Check or show the settings."""
+
+
+@config.command()
+def check() -> None:
+    """Say whether the settings are in order; exit 1 and name everything that is missing or wrong if not."""
+    settings.from_process()
+    click.echo("The settings are in order.")
+
+
+@config.command()
+@json_option
+def show(as_json: bool) -> None:
+    """Show every setting as it is in force. Secrets are not shown."""
+    shown = redacted(settings.from_process())
+    if as_json:
+        show_json(shown)
+    else:
+        show_table(("setting", "value"), ((name, _as_text(value)) for name, value in shown.items()))
+
+
+def redacted(current: settings.Settings) -> dict[str, object]:
+    """Return the settings by the names of their variables, without what is secret in them."""
+    values = {field.name: getattr(current, field.name) for field in dataclasses.fields(current)}
+    values["secret_key"] = HIDDEN
+    for name in ADDRESSES:
+        values[name] = redacted_address(values[name])
+    return {f"PROM_{name.upper()}": value for name, value in values.items()}
+
+
+def redacted_address(address: str) -> str:
+    """Return the address without passwords: neither before the host nor among the parameters."""
+    try:
+        parts = urlsplit(address)
+        host = parts.netloc.rpartition("@")[2]
+        user = parts.username
+    except ValueError:
+        return HIDDEN
+    who = f"{user}:{HIDDEN}@" if parts.password is not None else f"{user}@" if user else ""
+    query = [
+        (name, HIDDEN if _SECRET_PARAMETER.search(name) else value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    hidden = urlunsplit(parts._replace(netloc=f"{who}{host}", query=urlencode(query, safe="*/")))
+    return address if hidden == address or not (parts.netloc or parts.query) else hidden
+
+
+def _as_text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,80 @@
+"""`prom timeline` and `prom assess`: one episode seen, all episodes brought up to now."""
+
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from prom_service.cli import door
+from prom_service.cli.output import json_option, show_json, show_table
+from prom_service.errors import NotFoundError
+from prom_service.models import Episode
+from prom_service.queries.directory import find_clinic_by_code, find_episode, list_episodes
+from prom_service.queries.registry import as_id, find_episode_anywhere
+
+
+@click.command()
+@click.argument("episode")
+@click.option("--clinic", "code", help="Clinic of the episode; needed with the clinic's own number.")
+@json_option
+def timeline(episode: str, code: str | None, as_json: bool) -> None:
+    """Show what was asked and sent for an EPISODE (id, or the clinic's own number), what will be, and why not."""
+    from prom_service.queries.timeline import timeline as read_timeline
+
+    with door.runtime() as prom, prom.reading() as session:
+        shown = read_timeline(session, _find(session, episode, code).id)
+    if as_json:
+        show_json(shown)
+        return
+    for administration in shown["administrations"]:
+        _show(administration)
+
+
+@click.command()
+@json_option
+def assess(as_json: bool) -> None:
+    """Run the sweep now: bring judgements and flags up to the present where time may have changed them."""
+    from scheduler import jobs  # The only command that runs one job by hand.
+
+    with door.runtime() as prom:
+        assessed = jobs.assess_due_episodes(prom)
+    if as_json:
+        show_json({"assessed": assessed})
+    else:
+        click.echo(f"Assessed {assessed} episodes.")
+
+
+def _find(session: Session, episode: str, code: str | None) -> Episode:
+    number = as_id(episode)
+    if code is None:
+        if number is None:
+            raise click.UsageError("The clinic's own number of an episode needs --clinic.")
+        return find_episode_anywhere(session, number)
+    clinic = find_clinic_by_code(session, code)
+    for found in list_episodes(session, clinic.id, external_id=episode, limit=1):
+        return found
+    if number is None:
+        raise NotFoundError("There is no such episode.")
+    return find_episode(session, clinic.id, number)
+
+
+def _show(administration: dict[str, Any]) -> None:
+    late = ", late" if administration["late"] else ""
+    reason = f" ({administration['reason']})" if administration.get("reason") else ""
+    click.echo(f"{administration['timepoint']}: {administration['state']}{late}{reason}")
+    moments = ("opens_at", "target_at", "late_after", "closes_at", "completed_at")
+    show_table(moments, [[_minute(administration[name]) for name in moments]])
+    if administration["messages"]:
+        header = ("message", "number", "planned for", "phase", "reason", "sent at")
+        show_table(header, (_message_row(message) for message in administration["messages"]))
+    click.echo()
+
+
+def _message_row(message: dict[str, Any]) -> tuple[object, ...]:
+    planned, sent = _minute(message["planned_for"]), _minute(message["sent_at"])
+    return message["kind"], message["ordinal"], planned, message["phase"], message["reason"], sent
+
+
+def _minute(instant: str | None) -> str | None:
+    """Return an instant in UTC to the minute, as people read it."""
+    return instant and f"{instant[:10]} {instant[11:16]} UTC"

@@ -1,0 +1,98 @@
+"""`prom instruments`: what is asked and how it is scored."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+import instruments as catalogue
+from instruments import definition_file, thresholds, wording
+from instruments.definition import Instrument, Item, Scale
+from prom_service.cli.output import json_option, show_json, show_table
+from prom_service.cli.score import Reference
+
+File = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def instruments() -> None:
+    """List, show and check instruments and their wording."""
+
+
+@instruments.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the instruments of this version."""
+    rows = [
+        (one.ref, one.title, len(one.items), ", ".join(scale.key for scale in one.scales), one.wording)
+        for one in catalogue.all_instruments()
+    ]
+    header = ("ref", "title", "items", "scales", "wording")
+    if as_json:
+        show_json([dict(zip(header, row, strict=True)) for row in rows])
+    else:
+        show_table(header, rows)
+
+
+@instruments.command()
+@click.argument("instrument", metavar="REF", type=Reference())
+@json_option
+def show(instrument: Instrument, as_json: bool) -> None:
+    """Show one instrument: items, scales, and the thresholds its scores are compared with."""
+    if as_json:
+        show_json(described(instrument))
+        return
+    click.echo(f"{instrument.ref}: {instrument.title} ({instrument.wording} wording)\n{instrument.source}\n")
+    show_table(("item", "answers", "text"), ((one.code, one.allowed, one.text) for one in instrument.items))
+    if instrument.scales:
+        click.echo()
+        header = ("scale", "made of", "by", "range", "best", "needs")
+        show_table(header, (_scale_row(scale) for scale in instrument.scales))
+    rows = thresholds.for_instrument(instrument.ref)
+    if rows:
+        click.echo()
+        header = ("scale", "threshold", "value", "unit", "verified", "id")
+        show_table(header, ((row.scale, row.kind, row.value, row.unit, row.verified, row.id) for row in rows))
+
+
+@instruments.command()
+@click.argument("file", type=File)
+def validate(file: Path) -> None:
+    """Check the definition of an instrument; exit 1 and say at which key it is wrong if it is."""
+    instrument = definition_file.read(file, find=catalogue.find)
+    click.echo(f"{instrument.ref} is in order: {len(instrument.items)} items, {len(instrument.scales)} scales.")
+
+
+@instruments.command("wording")
+@click.argument("file", type=File)
+def check_wording(file: Path) -> None:
+    """Check a wording pack; exit 1 and name everything that is missing or out of place if it is incomplete."""
+    pack = wording.read(file)
+    reworded = wording.apply(catalogue.find(pack.instrument), pack)
+    click.echo(f"The pack is complete: {reworded.ref}, {reworded.language}, {reworded.wording} wording.")
+
+
+def described(instrument: Instrument) -> dict[str, Any]:
+    """Return everything said of an instrument as plain values."""
+    head = ("ref", "title", "recall", "source", "licence", "wording", "language", "derives_from")
+    return {
+        **{name: getattr(instrument, name) for name in head},
+        "items": [_item(item) for item in instrument.items],
+        "scales": [_scale(scale) for scale in instrument.scales],
+        "thresholds": [asdict(row) for row in thresholds.for_instrument(instrument.ref)],
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {**asdict(item), "allowed": item.allowed}
+
+
+def _scale(scale: Scale) -> dict[str, Any]:
+    return {**asdict(scale), "missing_rule": scale.missing_rule}
+
+
+def _scale_row(scale: Scale) -> tuple[object, ...]:
+    inputs = f"{scale.inputs[0]} … {scale.inputs[-1]}" if len(scale.inputs) > 5 else " ".join(scale.inputs)
+    ends = f"{scale.minimum:g} to {scale.maximum:g}"
+    return scale.key, inputs, scale.combine, ends, f"{scale.best:g}", scale.missing_rule

@@ -1,0 +1,107 @@
+"""`prom report`: reports for quality teams and for the clinic itself."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from prom_service.cli import door, files
+from prom_service.queries.directory import find_clinic_by_code
+from prom_service.queries.registry import find_organisation
+from prom_service.reports import ReportQuery, default_period, utilization_report
+from prom_service.reports.query import BASES, GROUPINGS
+
+FORMATS = ("csv", "xlsx", "parquet", "json", "html", "pdf")
+DAY = click.DateTime(["%Y-%m-%d"])
+WHOLE_DAY = dt.timedelta(days=1)
+
+
+class Instant(click.ParamType[dt.datetime]):
+    """An instant with its offset from UTC, or a day: then the instant it ends, in UTC."""
+
+    name = "instant"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        """Return the aware instant."""
+        try:
+            if len(value) == len("2026-03-02"):
+                return dt.datetime.combine(dt.date.fromisoformat(value) + WHOLE_DAY, dt.time.min, dt.UTC)
+            instant = dt.datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            instant = None
+        if instant is None or instant.tzinfo is None:
+            self.fail("Give a day such as 2026-03-02, or an instant such as 2026-03-02T09:00:00+00:00.", param, ctx)
+        return instant
+
+
+@click.group()
+def report() -> None:
+    """Write a report."""
+
+
+@report.command()
+@click.option("--clinic", "code", help="Clinic whose care is reported, in exact numbers.")
+@click.option("--organisation", help="Organisation whose clinics are reported together; small counts are hidden.")
+@click.option("--from", "start", type=DAY, help="First day of the period.  [default: the last 12 whole months]")
+@click.option("--to", "end", type=DAY, help="The day after the last of the period.")
+@click.option("--as-of", type=Instant(), help="Reproduce the report as it was then.  [default: now]")
+@click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in the period.")
+@click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Where the report goes; - is standard output.",
+)
+def utilization(
+    code: str | None,
+    organisation: str | None,
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    as_of: dt.datetime | None,
+    basis: str,
+    group_by: str | None,
+    form: str | None,
+    output: Path,
+) -> None:
+    """Report visits per episode beside outcomes, with the denominators of both.
+
+    The period takes episodes by the day they started, or with `--basis activity` those with a visit in it.
+    """
+    if (code is None) == (organisation is None):
+        raise click.UsageError("Give either --clinic or --organisation.")
+    from prom_service.reports import export  # pandas takes a second to import.
+
+    with door.runtime() as prom, prom.reading() as session:
+        from_on, to_on = default_period(prom.now().date())
+        query = ReportQuery(
+            **_whose(session, code, organisation),
+            from_on=start.date() if start else from_on,
+            to_on=end.date() if end else to_on,
+            as_of=as_of or prom.now(),
+            basis=basis,
+            group_by=group_by,
+        )
+        content = export.render(utilization_report(session, query), form or _form(output))
+    with files.writing(output) as file:
+        file.write(content)
+    if str(output) != "-":
+        click.echo(f"Wrote {output}.", err=True)
+
+
+def _whose(session: Session, code: str | None, organisation: str | None) -> dict[str, Any]:
+    """Return whose care is reported, and to which readers."""
+    if code is not None:
+        clinic = find_clinic_by_code(session, code)
+        return {"clinic_ids": (clinic.id,), "organisation_id": clinic.organisation_id, "audience": "clinic"}
+    owner = find_organisation(session, organisation or "")
+    return {"clinic_ids": (), "organisation_id": owner.id, "audience": "quality"}
+
+
+def _form(output: Path) -> str:
+    suffix = output.suffix.lower().removeprefix(".")
+    return suffix if suffix in FORMATS else "csv"
