@@ -16,7 +16,7 @@ from instruments.errors import BadCell, BadTableError
 from instruments.scoring import score_codes
 
 _BAD: Final = -126  # Not in the range of any item; stands in a column until its cell has been reported.
-_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -160,7 +160,7 @@ def test_what_is_not_toml_is_refused() -> None:
         parse("items = [")
 
 
-@pytest.mark.parametrize(("share", "applicable", "required"), [(0.5, 9, 5), (0.5, 10, 5), (0.3, 10, 3), (0.5, 0, 1)])
+@pytest.mark.parametrize(("share", "applicable", "required"), [(0.5, 9, 5), (0.5, 10, 5), (0.28, 25, 7), (0.5, 0, 1)])
 def test_a_share_is_rounded_up_and_at_least_one(share: float, applicable: int, required: int) -> None:
     text = SOUND.replace("min_answered = 1", f"min_answered_share = {share}")
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import instruments
-from instruments import Instrument, Scale
+from instruments import Instrument, Item, Scale
+from instruments.definition import LinearMap
 from instruments.errors import InvalidAnswersError, InvalidCodesError
 
 # The number of answered items that each scale needs when every item applies, from the published rules.
@@ -149,6 +150,48 @@ def test_short_forms_can_be_scored_from_the_full_questionnaire() -> None:
     assert derived["hoos-jr-1.0"]["total"].value == 55.985
     assert derived["hoos-ps-1.0"]["function"].value == 80.0
     assert derived["hoos-12-1.0"]["summary"].value == pytest.approx(100 - 25 * 8 / 12)
+
+
+def made_up(scale: Scale, *, items: int, lowest: int, highest: int) -> Instrument:
+    """An instrument of number items Q1, Q2 … with one scale."""
+    questions = [
+        Item(f"Q{n}", "text", "section", "nrs", lowest, highest, low_label="low", high_label="high")
+        for n in range(1, items + 1)
+    ]
+    words = dict.fromkeys(("recall", "intro", "source", "licence"), "words")
+    return Instrument(
+        "made-up", "1.0", "Made up", **words, wording="own", language="en", items=tuple(questions), scales=(scale,)
+    )
+
+
+def test_items_that_count_from_1_are_mapped_from_1() -> None:
+    line = LinearMap(from_low=1, from_high=5, to_low=0, to_high=100)
+    scale = Scale("total", "Total", "mean", 0.0, 100.0, 100.0, items=("Q1", "Q2"), min_answered=1, linear=line)
+    instrument = made_up(scale, items=2, lowest=1, highest=5)
+
+    values = [instruments.score(instrument, {"Q1": code, "Q2": 5})["total"].value for code in (1, 2, 5)]
+
+    assert values == [50.0, 62.5, 100.0]
+
+
+def test_a_scale_takes_its_own_items_wherever_they_stand() -> None:
+    scale = Scale("total", "Total", "sum", 0.0, 20.0, 20.0, items=("Q4", "Q1"), min_answered=2)
+    instrument = made_up(scale, items=4, lowest=0, highest=10)
+
+    score = instruments.score(instrument, {"Q1": 3, "Q2": 10, "Q3": 10, "Q4": 4})["total"]
+
+    assert (score.value, score.answered) == (7.0, 2)
+
+
+@pytest.mark.parametrize("code", [42, 43, 100])
+def test_a_sum_may_be_larger_than_a_byte_holds(code: int) -> None:
+    scale = Scale("total", "Total", "mean", 0.0, 100.0, 100.0, items=("Q1", "Q2", "Q3"), min_answered_share=0.5)
+    instrument = made_up(scale, items=3, lowest=0, highest=100)
+
+    whole = instruments.score(instrument, dict.fromkeys(scale.items, code))["total"]
+    partial = instruments.score(instrument, dict.fromkeys(scale.items[:2], code))["total"]
+
+    assert (whole.value, partial.value) == (code, code)
 
 
 def test_bad_answers_are_refused_by_name() -> None:

@@ -44,6 +44,7 @@ def test_the_scores_stand_beside_the_columns_as_they_came() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "\ufeffQ1,Q2,Q3,Q4,Q5\n5,10,,,\n",
         "\ufeff" + HEADER + "a,5,10,,,\n",
         HEADER.replace(",", ";") + "a;5;10;;;\r\n",
         '"id",Q5,Q4,Q3,Q2,Q1\na,,,,10,5\n\n',
