@@ -1,13 +1,16 @@
 """The image and the compose file: what runs where, in which order, as whom, and with whose secrets."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from prom_service import settings
+from prom_service.cli import main
 from prom_service.mail.transport import Relay
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +46,18 @@ def test_our_parts_run_our_image(services: dict[str, Any], service: str, command
 
     assert part["command"][: len(command)] == command
     assert (part["build"], part["image"]) == (".", "prom-service")
+
+
+def test_every_command_they_run_is_one_the_service_has(
+    services: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    commands = [each["command"] for each in services.values() if "build" in each]
+    commands += [json.loads(dict(instructions)["CMD"]), services["scheduler"]["healthcheck"]["test"][2:]]
+
+    asked = [CliRunner().invoke(main, [*command, "--help"]) for command in commands]
+
+    assert len(asked) == 5
+    assert [answer.output for answer in asked if answer.exit_code != 0] == []
 
 
 def test_the_database_is_ready_before_it_is_migrated(services: dict[str, Any]) -> None:
