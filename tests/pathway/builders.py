@@ -11,6 +11,7 @@ from prom_service.pathway.evidence import judge_episode
 from prom_service.pathway.facts import EpisodeFacts, Finding, FlagFacts, ResponseFacts, TimepointFacts, VisitFacts
 from prom_service.pathway.plan import phone_from, plan_administrations
 from prom_service.pathway.rules import find_findings
+from prom_service.pathway.shape import Pathway
 
 LONDON = ZoneInfo("Europe/London")
 STARTED_ON = date(2026, 3, 2)
@@ -38,13 +39,13 @@ def answers(
 def episode(
     responses: Mapping[str, ResponseFacts],
     *,
-    pathway: str = "hip-related-pain-1",
+    pathway: str | Pathway = "hip-related-pain-1",
     states: Mapping[str, str] | None = None,
     causes: Mapping[str, str] | None = None,
     **more: Any,
 ) -> EpisodeFacts:
     """An episode started on 2 March 2026 with responses by timepoint; ids are ``response-<timepoint>`` and the like."""
-    plan = find(pathway)
+    plan = find(pathway) if isinstance(pathway, str) else pathway
     planned = plan_administrations(plan, STARTED_ON, LONDON, enrolled_at=ENROLLED_AT)
     timepoints = tuple(
         TimepointFacts(

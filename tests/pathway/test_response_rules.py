@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from prom_service.pathway.dates import Offset
+from prom_service.pathway.definition import find
 from tests.pathway.builders import answers, at, episode, findings
 
 SECOND = timedelta(seconds=1)
@@ -80,6 +82,18 @@ def test_deterioration_is_found_at_once_also_before_the_target_day():
     facts = episode({"baseline": answers(ihot=50), "6-weeks": answers(ihot=30)})
 
     assert findings(facts, "deterioration", now=at(facts, "6-weeks").opens_at)
+
+
+def test_deterioration_is_found_at_a_follow_up_that_is_no_checkpoint():
+    final = find("hip-related-pain-1").timepoint("3-months")
+    half_year = replace(final, key="6-months", title="6 months", offset=Offset(months=6), criteria=())
+    longer = replace(find("hip-related-pain-1"), timepoints=(*find("hip-related-pain-1").timepoints, half_year))
+
+    facts = episode({"baseline": answers(ihot=50), "6-months": answers(ihot=36, groc=-3)}, pathway=longer)
+
+    [finding] = findings(facts, "deterioration")
+    assert (finding.checkpoint, finding.severity, finding.evidence["judged"]) == ("6-months", "high", None)
+    assert not findings(facts, "non_responder")
 
 
 def test_deterioration_keeps_the_numbers_it_rests_on():
