@@ -225,7 +225,15 @@ def _mails(
     session: Session, patient_ids: Collection[uuid.UUID], but_for: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, list[Mail]]:
     rows = session.execute(
-        select(Episode.patient_id, Episode.closed_on, Administration, Message.sent_at)
+        select(
+            Episode.patient_id,
+            Episode.closed_on,
+            Administration.id,
+            Administration.state,
+            Administration.opens_at,
+            Administration.closes_at,
+            Message.sent_at,
+        )
         .join(Administration, Administration.episode_id == Episode.id)
         .join(Message, Message.administration_id == Administration.id)
         .where(
@@ -235,10 +243,9 @@ def _mails(
         )
     )
     mails = defaultdict(list)
-    for patient_id, closed_on, administration, sent_at in rows:
-        open_to_answers = administration.state in UNANSWERED and closed_on is None
-        answerable_from = administration.opens_at if open_to_answers else None
-        mails[patient_id].append(Mail(administration.id, administration.closes_at, answerable_from, sent_at))
+    for patient_id, closed_on, administration_id, state, opens_at, closes_at, sent_at in rows:
+        answerable_from = opens_at if state in UNANSWERED and closed_on is None else None
+        mails[patient_id].append(Mail(administration_id, closes_at, answerable_from, sent_at))
     return mails
 
 
@@ -271,13 +278,8 @@ def _addressee(
 def _covers(mail: Mail, administration: Administration, now: dt.datetime) -> bool:
     """Say whether this recent mail leads on to ``administration`` too: it is about another one, open, closing first."""
     return (
-        closes_before((mail.closes_at, mail.administration_id), administration)
+        (mail.closes_at, mail.administration_id) < (administration.closes_at, administration.id)
         and mail.answerable_from is not None
         and mail.answerable_from <= now < mail.closes_at
         and (mail.sent_at or now) > now - REST
     )
-
-
-def closes_before(other: tuple[dt.datetime, uuid.UUID], administration: Administration) -> bool:
-    """Say which of two administrations of a patient goes first: the one closing first, of equals the older."""
-    return other < (administration.closes_at, administration.id)

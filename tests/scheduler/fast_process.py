@@ -1,6 +1,7 @@
-"""A real scheduler process whose hours pass in seconds: ``python -m tests.scheduler.fast_process BEGAN [naive]``.
+"""A real scheduler process whose hours pass in seconds: ``python -m tests.scheduler.fast_process BEGAN SPEED [naive]``.
 
-``BEGAN`` is the moment (seconds since 1970) at which it was nine o'clock for all such processes. With ``naive`` it
+``BEGAN`` is the moment (seconds since 1970) at which it was nine o'clock for all such processes, ``SPEED`` how many
+seconds pass for them in one: the nine hours in which patients are mailed must do for the whole run. With ``naive`` it
 sends first and marks afterwards, as most senders do: the mistake that the oracle must be able to see.
 """
 
@@ -17,12 +18,11 @@ from scheduler import runner
 from tests.mailroom import NOON
 
 NINE = NOON.replace(hour=9)
-SPEED = 200
 
 
-def fast_clock(began: float) -> Callable[[], dt.datetime]:
-    """Return a clock that showed nine at ``began`` and runs 200 times too fast."""
-    return lambda: NINE + dt.timedelta(seconds=(time.time() - began) * SPEED)
+def fast_clock(began: float, speed: float) -> Callable[[], dt.datetime]:
+    """Return a clock that showed nine at ``began`` and runs ``speed`` times too fast."""
+    return lambda: NINE + dt.timedelta(seconds=(time.time() - began) * speed)
 
 
 class SendThenMark:
@@ -41,5 +41,5 @@ class SendThenMark:
 
 
 if __name__ == "__main__":
-    prom = runtime.build(settings.from_process(), clock=fast_clock(float(sys.argv[1])))
+    prom = runtime.build(settings.from_process(), clock=fast_clock(float(sys.argv[1]), float(sys.argv[2])))
     runner.run(replace(prom, mail=SendThenMark(prom.mail)) if "naive" in sys.argv else prom)

@@ -48,7 +48,7 @@ class Ledger:
 class Processes:
     """Scheduler processes on one database; a killed one is replaced at once."""
 
-    def __init__(self, prom: Runtime, count: int, *, naive: bool) -> None:
+    def __init__(self, prom: Runtime, count: int, *, speed: int, naive: bool) -> None:
         self._environment = os.environ | {
             "PROM_ENV": "test",
             "PROM_DATABASE_URL": prom.engine.url.render_as_string(hide_password=False),
@@ -58,7 +58,7 @@ class Processes:
             "PROM_SECRET_KEY": prom.settings.secret_key,
             "PROM_TICK_SECONDS": "1",
         }
-        self._arguments = [str(time.time()), *(["naive"] if naive else [])]
+        self._arguments = [str(time.time()), str(speed), *(["naive"] if naive else [])]
         self._running = [self._start() for _ in range(count)]
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -79,8 +79,8 @@ class Processes:
 
 
 @contextlib.contextmanager
-def running(prom: Runtime, count: int, *, naive: bool = False) -> Iterator[Processes]:
-    processes = Processes(prom, count, naive=naive)
+def running(prom: Runtime, count: int, *, speed: int, naive: bool) -> Iterator[Processes]:
+    processes = Processes(prom, count, speed=speed, naive=naive)
     try:
         yield processes
     finally:
@@ -98,7 +98,7 @@ def mail_under_fire(url: str, folder: Path, *, mails: int, kills: int, processes
     ):
         server.always = Fault("dot", seconds=0.05)
         ids = mailroom.due_messages(prom, mails, due=NINE)
-        with running(prom, processes, naive=naive) as started:
+        with running(prom, processes, speed=40 if mails > 100 else 150, naive=naive) as started:
             for number in range(kills):
                 arrived = len(server.letters)
                 wait_until(lambda arrived=arrived: len(server.letters) > arrived or settled(prom, ids), 60)

@@ -163,7 +163,7 @@ def _start(database_url: str, *, smtp_url: str, fast: bool = False) -> "subproce
         "PROM_SECRET_KEY": mailroom.SECRET,
         "PROM_TICK_SECONDS": "1",
     }
-    module = ["tests.scheduler.fast_process", str(time.time() - 55)] if fast else ["scheduler"]
+    module = ["tests.scheduler.fast_process", str(time.time() - 110), "100"] if fast else ["scheduler"]
     return subprocess.Popen([sys.executable, "-m", *module], env=environment, cwd=ROOT)
 
 
