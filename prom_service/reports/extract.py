@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from prom_service.models import Administration, AnswerSet, Clinic, Score
+from prom_service.models import Administration, Clinic, Score
 from prom_service.pathway.definition import all_pathways
 from prom_service.reports import known
 from prom_service.reports.query import ReportQuery
@@ -81,15 +81,9 @@ class _Builder:
             )
 
     def episodes(self) -> pd.DataFrame:
-        """Count the episodes by group, visits so far and outcome at the checkpoint."""
+        """Count the episodes by group, visits so far and outcome at the checkpoint; own or mixed wording is ``own``."""
         chosen, judged = self.chosen, known.judgements(self.scope, CHECKPOINT).subquery()
         visited = self._visits_of_each()
-        baseline = known.baselines(self.scope).subquery()
-        rests_on_own = sa.exists().where(
-            AnswerSet.response_id.in_([judged.c.response_id, baseline.c.id]),
-            AnswerSet.wording == "own",
-            _on_primary(chosen.c.pathway, AnswerSet.instrument),
-        )
         assessed = judged.c.outcome.in_(ASSESSED)
         cells = (
             sa.select(
@@ -98,13 +92,14 @@ class _Builder:
                 chosen.c.closed,
                 sa.func.coalesce(visited.c.visits, 0).label("visits"),
                 sa.case((assessed, judged.c.outcome), else_="not_assessable").label("outcome"),
-                sa.case((assessed & rests_on_own, "own"), (assessed, "official"), else_="").label("wording"),
+                sa.case((assessed & (judged.c.wording == "official"), "official"), (assessed, "own"), else_="").label(
+                    "wording"
+                ),
                 sa.case((Administration.id.is_(None), 1), else_=self.windows.was_due()).label("due"),
             )
             .select_from(chosen)
             .outerjoin(visited, visited.c.episode_id == chosen.c.id)
             .outerjoin(judged, judged.c.episode_id == chosen.c.id)
-            .outerjoin(baseline, baseline.c.episode_id == chosen.c.id)
             .outerjoin(
                 Administration,
                 sa.and_(Administration.episode_id == chosen.c.id, Administration.timepoint == CHECKPOINT),
@@ -319,13 +314,8 @@ def _recorded(text: Any) -> sa.ColumnElement[str]:
     return sa.case((text == "", known.NOT_RECORDED), else_=text)
 
 
-def _on_primary(pathway: Any, instrument: Any, scale: Any = None) -> sa.ColumnElement[bool]:
-    """Return whether an instrument (and scale) is one by which the pathway judges."""
-    conditions = []
-    for one in all_pathways():
-        for primary in one.primary:
-            same = [pathway == one.ref, instrument == primary.measure.instrument]
-            if scale is not None:
-                same.append(scale == primary.measure.scale)
-            conditions.append(sa.and_(*same))
-    return sa.or_(*conditions)
+def _on_primary(pathway: Any, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:
+    """Return whether a scale is one by which the pathway judges."""
+    keys = [(one.ref, primary.measure) for one in all_pathways() for primary in one.primary]
+    same = [(pathway == ref) & (instrument == key.instrument) & (scale == key.scale) for ref, key in keys]
+    return sa.or_(*same)

@@ -150,7 +150,7 @@ def judgements(scope: Scope, checkpoint: str) -> Rows:
     return sa.select(
         Judgement.episode_id,
         Judgement.outcome,
-        Judgement.response_id,
+        Judgement.evidence["wording"].as_string().label("wording"),
         Judgement.pathway,
         Judgement.rule_version,
     ).where(

@@ -1,6 +1,7 @@
 """Facts put straight into the tables, so that each number of a report can be counted by hand."""
 
 import datetime as dt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -33,6 +34,19 @@ BORN = dt.date(1980, 5, 17)
 def instant(on: dt.date, hour: int = 12) -> dt.datetime:
     """Return an hour of a day, in UTC."""
     return dt.datetime.combine(on, dt.time(hour), dt.UTC)
+
+
+def a_version(visit: Visit, at: dt.datetime, *, voided: bool = False) -> VisitVersion:
+    """The visit as it now is, for good."""
+    names = ("number", "visited_on", "clinician", "status", "format", "reassessed", "documentation")
+    return VisitVersion(
+        clinic_id=visit.clinic_id,
+        visit_id=visit.id,
+        voided=voided,
+        actor="command",
+        recorded_at=at,
+        **{name: getattr(visit, name) for name in names},
+    )
 
 
 class Record:
@@ -79,8 +93,9 @@ class Record:
         self._add(episode)
         self.change(episode, "enrolled", {}, {"started_on": started_on.isoformat()}, enrolled_at)
         zone = ZoneInfo(clinic.time_zone)
-        for planned in plan_administrations(find(PATHWAY), started_on, zone, enrolled_at=enrolled_at):
-            self._add(
+        windows = plan_administrations(find(PATHWAY), started_on, zone, enrolled_at=enrolled_at)
+        self._add(
+            *(
                 Administration(
                     clinic_id=clinic.id,
                     episode_id=episode.id,
@@ -91,9 +106,11 @@ class Record:
                     late_after=planned.late_after,
                     closes_at=planned.closes_at,
                 )
+                for planned in windows
             )
-        for day in range(visits):
-            self.visit(started_on + dt.timedelta(days=day), episode)
+        )
+        days = [started_on + dt.timedelta(days=day) for day in range(visits)]
+        self.visits({day: instant(day, 18) for day in days}, episode)
         return episode
 
     def change(self, episode: Episode, kind: str, before: dict, after: dict, at: dt.datetime) -> None:
@@ -111,10 +128,13 @@ class Record:
 
     def visit(self, on: dt.date, *episodes: Episode, at: dt.datetime | None = None, **values: object) -> Visit:
         """A visit that serves these episodes; attended and individual unless said otherwise."""
-        at = at or instant(on, 18)
+        return self.visits({on: at or instant(on, 18)}, *episodes, **values)[0]
+
+    def visits(self, days: dict[dt.date, dt.datetime], *episodes: Episode, **values: object) -> list[Visit]:
+        """A visit on each day, recorded at the moment given for it."""
         clinic_id = episodes[0].clinic_id
         values = {"clinician": episodes[0].clinician, "status": "attended", "format": "individual", **values}
-        visit = self._add(
+        visits = [
             Visit(
                 clinic_id=clinic_id,
                 external_id=self._name("v"),
@@ -123,25 +143,25 @@ class Record:
                 recorded_at=at,
                 **values,
             )
-        )
-        self.version(visit, at)
-        for episode in episodes:
-            self._add(EpisodeVisit(clinic_id=clinic_id, episode_id=episode.id, visit_id=visit.id, recorded_at=at))
-        return visit
+            for on, at in days.items()
+        ]
+        if visits:
+            self._add(*visits)
+            self._add(*(a_version(visit, visit.recorded_at) for visit in visits))
+            self._add(
+                *(
+                    EpisodeVisit(
+                        clinic_id=clinic_id, episode_id=episode.id, visit_id=visit.id, recorded_at=visit.recorded_at
+                    )
+                    for visit in visits
+                    for episode in episodes
+                )
+            )
+        return visits
 
     def version(self, visit: Visit, at: dt.datetime, *, voided: bool = False) -> None:
         """Keep the visit as it now is."""
-        names = ("number", "visited_on", "clinician", "status", "format", "reassessed", "documentation")
-        self._add(
-            VisitVersion(
-                clinic_id=visit.clinic_id,
-                visit_id=visit.id,
-                voided=voided,
-                actor="command",
-                recorded_at=at,
-                **{name: getattr(visit, name) for name in names},
-            )
-        )
+        self._add(a_version(visit, at, voided=voided))
 
     def void(self, visit: Visit, at: dt.datetime) -> None:
         visit.number += 1
@@ -206,7 +226,9 @@ class Record:
         )
         return response
 
-    def judged(self, episode: Episode, response: Response, outcome: str, *, number: int = 1) -> Judgement:
+    def judged(
+        self, episode: Episode, response: Response, outcome: str, *, wording: str = "official", number: int = 1
+    ) -> Judgement:
         """The judgement of the 3-month checkpoint, recorded with the response."""
         return self._add(
             Judgement(
@@ -217,7 +239,7 @@ class Record:
                 response_id=response.id,
                 outcome=outcome,
                 reason="",
-                evidence={},
+                evidence={"wording": wording},
                 pathway=episode.pathway,
                 rule_version="1",
                 recorded_at=response.recorded_at,
@@ -251,7 +273,8 @@ class Record:
         self.count += 1
         return f"{prefix}{self.count}"
 
-    def _add(self, row):
-        self.session.add(row)
+    def _add(self, row: Any, *more: Any) -> Any:
+        """Write the rows, and return the first."""
+        self.session.add_all([row, *more])
         self.session.flush()
         return row

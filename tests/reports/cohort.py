@@ -91,7 +91,7 @@ def _three_months(record: Record, episodes: dict[int, Episode]) -> None:
     }
     for number, (outcome, at, how) in outcomes.items():
         response = record.answers(episodes[number], "3-months", at, **how)
-        record.judged(episodes[number], response, outcome)
+        record.judged(episodes[number], response, outcome, wording=how.get("wording", "official"))
 
 
 def _withdraw(record: Record, episode: Episode) -> None:

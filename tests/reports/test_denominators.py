@@ -32,7 +32,7 @@ def test_who_is_left_out_is_counted_once_with_the_reason(session, record):
     tables = utilization_report(session, cohort.query()).tables
 
     table = at_three_months(tables["left_out"])
-    assert table[["step", "reason", "episodes"]].values.tolist() == [
+    assert table[["step", "reason", "episodes"]].to_numpy().tolist() == [
         ["due", "not_yet_due", 1],
         ["eligible", "withdrawn", 1],
         ["started", "not_started", 1],
@@ -103,7 +103,7 @@ def test_an_answer_belongs_to_the_last_email_delivered_before_it(session, record
     table = utilization_report(session, cohort.query()).tables["response_by_attempt"]
 
     # Invited: 1 2 3 4 6 9, of whom 1 3 4 9 answered before a reminder. Reminded: 2 and 6; 2 answered.
-    assert table.values.tolist() == [["3-months", 0, 6, 4, 4 / 6], ["3-months", 1, 2, 1, 0.5]]
+    assert table.to_numpy().tolist() == [["3-months", 0, 6, 4, 4 / 6], ["3-months", 1, 2, 1, 0.5]]
 
 
 def test_answers_are_counted_by_channel(session, record):
@@ -111,7 +111,7 @@ def test_answers_are_counted_by_channel(session, record):
 
     table = utilization_report(session, cohort.query()).tables["response_by_channel"]
 
-    assert at_three_months(table).values.tolist() == [
+    assert at_three_months(table).to_numpy().tolist() == [
         ["3-months", "paper", 1, 7, 1 / 7],
         ["3-months", "web", 5, 7, 5 / 7],
     ]

@@ -1,0 +1,154 @@
+"""A report of the past is the same report again, whatever was recorded since."""
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import select
+
+from prom_service.models import Episode, EpisodeVisit, Visit
+from prom_service.reports import export, utilization_report
+from prom_service.reports.report import Report
+from tests.reports.builders import Record
+from tests.reports.cohort import AS_OF, START, Cohort, a_cohort
+
+LATER = AS_OF + dt.timedelta(days=1)
+JUST_LATER = AS_OF + dt.timedelta(microseconds=1)
+
+
+def more_visits(record: Record, cohort: Cohort) -> None:
+    for _ in range(5):
+        record.visit(dt.date(2026, 5, 1), cohort.episodes[1], at=JUST_LATER)
+
+
+def a_voided_visit(record: Record, cohort: Cohort) -> None:
+    record.void(a_visit_of(record, cohort.episodes[1]), JUST_LATER)
+
+
+def a_visit_corrected(record: Record, cohort: Cohort) -> None:
+    visit = a_visit_of(record, cohort.episodes[1])
+    visit.number, visit.status = 2, "no_show"
+    record.version(visit, JUST_LATER)
+
+
+def a_visit_taken_off_an_episode(record: Record, cohort: Cohort) -> None:
+    link = EpisodeVisit.episode_id == cohort.episodes[1].id
+    record.session.scalars(select(EpisodeVisit).where(link).limit(1)).one().removed_at = JUST_LATER
+
+
+def a_late_answer(record: Record, cohort: Cohort) -> None:
+    record.administration(cohort.episodes[6], "3-months").started_at = JUST_LATER
+    response = record.answers(cohort.episodes[6], "3-months", JUST_LATER)
+    record.judged(cohort.episodes[6], response, "worse")
+
+
+def another_judgement(record: Record, cohort: Cohort) -> None:
+    response = record.answers(cohort.episodes[4], "3-months", JUST_LATER, number=2)
+    record.judged(cohort.episodes[4], response, "improved", number=2)
+
+
+def a_closing(record: Record, cohort: Cohort) -> None:
+    cohort.episodes[6].closed_on = dt.date(2026, 7, 2)
+    record.change(cohort.episodes[6], "closed", {}, {"closed_on": "2026-07-02", "reason": "done"}, JUST_LATER)
+
+
+def a_reopening_and_closing(record: Record, cohort: Cohort) -> None:
+    cohort.episodes[1].closed_on = None
+    record.change(cohort.episodes[1], "changed", {"closed_on": "2026-06-01"}, {"closed_on": None}, JUST_LATER)
+
+
+def other_names(record: Record, cohort: Cohort) -> None:
+    episode = cohort.episodes[5]
+    for before, after in (("B", "C"), ("C", "D")):
+        record.change(episode, "changed", {"clinician": before}, {"clinician": after}, JUST_LATER)
+    episode.clinician = "D"
+
+
+def a_withdrawal(record: Record, cohort: Cohort) -> None:
+    administration = record.administration(cohort.episodes[6], "3-months")
+    administration.state, administration.cancelled_reason = "cancelled", "withdrawn"
+    administration.cancelled_at = JUST_LATER
+
+
+def a_bounce(record: Record, cohort: Cohort) -> None:
+    record.email(cohort.episodes[6], "6-weeks", 0, JUST_LATER, "sent", "bounced")
+
+
+def a_new_episode(record: Record, cohort: Cohort) -> None:
+    episode = record.episode(cohort.clinic, START, visits=0)
+    episode.enrolled_at = JUST_LATER
+
+
+def a_start_moved_out_of_the_period(record: Record, cohort: Cohort) -> None:
+    move_start(record, cohort, 6, dt.date(2025, 12, 1))
+
+
+def a_start_moved_within_the_period(record: Record, cohort: Cohort) -> None:
+    move_start(record, cohort, 6, dt.date(2026, 6, 20))
+
+
+def move_start(record: Record, cohort: Cohort, number: int, started_on: dt.date) -> None:
+    """Move the start with the windows of what is not answered, as the service does."""
+    episode = cohort.episodes[number]
+    record.change(
+        episode,
+        "start_changed",
+        {"started_on": episode.started_on.isoformat()},
+        {"started_on": started_on.isoformat()},
+        JUST_LATER,
+    )
+    moved = started_on - episode.started_on
+    episode.started_on = started_on
+    for timepoint in ("baseline", "6-weeks", "3-months"):
+        administration = record.administration(episode, timepoint)
+        for name in ("opens_at", "target_at", "late_after", "closes_at"):
+            setattr(administration, name, getattr(administration, name) + moved)
+
+
+CHANGES = [
+    more_visits,
+    a_voided_visit,
+    a_visit_corrected,
+    a_visit_taken_off_an_episode,
+    a_late_answer,
+    another_judgement,
+    a_closing,
+    a_reopening_and_closing,
+    other_names,
+    a_withdrawal,
+    a_bounce,
+    a_new_episode,
+    a_start_moved_out_of_the_period,
+    a_start_moved_within_the_period,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_is_recorded_later_changes_a_later_report_and_not_one_of_the_past(session, record, change):
+    cohort = a_cohort(record)
+    query = cohort.query(group_by="clinician")
+    before = utilization_report(session, query)
+
+    change(record, cohort)
+    session.flush()
+
+    assert files(utilization_report(session, query)) == files(before)
+    assert utilization_report(session, cohort.query(group_by="clinician", as_of=LATER)).checksum != before.checksum
+
+
+def test_a_report_says_as_of_when_it_holds(session, record):
+    cohort = a_cohort(record)
+
+    report = utilization_report(session, cohort.query())
+
+    assert report.as_of == AS_OF
+    assert report.parameters["as_of"] == "2026-07-01T00:00:00+00:00"
+
+
+def a_visit_of(record: Record, episode: Episode) -> Visit:
+    served = select(EpisodeVisit.visit_id).where(EpisodeVisit.episode_id == episode.id)
+    return record.session.scalars(select(Visit).where(Visit.id.in_(served)).order_by(Visit.visited_on).limit(1)).one()
+
+
+def files(report: Report) -> dict[str, bytes]:
+    """The forms that come out the same to the byte."""
+    return {form: export.render(report, form) for form in ("csv", "json", "html")}
