@@ -37,6 +37,7 @@ EXPLANATIONS = {
     "episode_closed": "The course of care was closed.",
     "closed": "The course of care was closed.",
     "unsubscribed": "The patient pressed the stop link of an email.",
+    "not_me": "Whoever opened the link said that it was not meant for them.",
     "email_not_allowed": "The patient does not want to be emailed.",
     "no_address": "There is no email address that can be used.",
     "address_refused": "The mail server refused the address for good.",

@@ -1,0 +1,397 @@
+"""A patient's way from the email to the thanks page, in a real browser on a phone."""
+
+import re
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from prom_service.models import Administration, Episode, Flag, Response, SavedAnswer, Score
+from prom_service.runtime import Runtime
+from prom_service.services import submission
+from scheduler import jobs
+from tests.builders import a_clinic, a_patient, an_episode, complete_answers, the_administration
+from tests.fakes import Clock
+from tests.support.browser import accessibility_faults
+from tests.web.survey.visitor import Visitor, ask, behind, link_to
+
+TARGET = 48
+"""Least height of what is touched, in pixels."""
+LIGHTEST = 100_000
+"""Most bytes of a page with all that it loads."""
+SAFETY, SAME_DAY, BACKGROUND = 14, 22, 24
+"""Places of safety questions at the baseline of the default pathway."""
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The pages are the same on both databases; a journey is walked on one."""
+    return sqlite_url
+
+
+def mail_what_is_due(runtime: Runtime) -> None:
+    jobs.open_due_administrations(runtime)
+    jobs.send_due_messages(runtime)
+
+
+def open_from_mailbox(page: Any) -> None:
+    """Open the newest letter and follow its link."""
+    page.goto("/dev/mailbox")
+    page.locator(".letters a").first.click()
+    page.locator("a[href*='/s/']").first.click()
+
+
+def answer_page(page: Any, line: int) -> None:
+    """Answer the page that is open, and press Continue."""
+    for question in page.locator("fieldset.question:not(.line)").all():
+        question.locator("label").first.click()
+    for number in page.locator("[data-number]").all():
+        number.fill(str(line))
+    page.locator("button.forward").click()
+
+
+def walk_to_the_review(page: Any, line: int) -> int:
+    """Press Start and answer everything; return how many pages that took."""
+    page.locator("button.forward").click()
+    for walked in range(100):
+        if page.url.endswith("/review"):
+            return walked
+        answer_page(page, line)
+    raise AssertionError("the survey has no end")
+
+
+def send(page: Any) -> None:
+    page.get_by_label("I answered myself").check()
+    page.get_by_role("button", name="Send my answers").click()
+    page.wait_for_url("**/thanks")
+
+
+def scores(runtime: Runtime) -> dict[tuple[str, str], float | None]:
+    with runtime.reading() as session:
+        rows = session.execute(
+            select(Administration.timepoint, Score.instrument, Score.value)
+            .join(Response, Response.id == Score.response_id)
+            .join(Administration, Administration.id == Response.administration_id)
+        )
+        return {(row.timepoint, row.instrument): row.value for row in rows}
+
+
+def flags(runtime: Runtime) -> set[str]:
+    with runtime.reading() as session:
+        return set(session.scalars(select(Flag.kind)))
+
+
+def test_from_the_email_to_thanks(page: Any, runtime: Runtime, clock: Clock):
+    with runtime.transaction() as session:
+        an_episode(session, a_clinic(session, now=clock.now()), now=clock.now())
+    clock.advance(hours=2)
+    mail_what_is_due(runtime)
+
+    open_from_mailbox(page)
+    walked = walk_to_the_review(page, line=40)
+    send(page)
+
+    assert walked == 24
+    assert "Thank you" in page.locator("h1").inner_text()
+    assert scores(runtime) == {("baseline", "ihot-12-1.0"): 40.0, ("baseline", "nprs-1.0"): 0.0}
+    assert flags(runtime) == set()
+
+
+def test_without_scripts_from_the_email_to_thanks_and_the_flag_is_there(
+    page_without_scripts: Any, runtime: Runtime, clock: Clock
+):
+    page = page_without_scripts
+    with runtime.transaction() as session:
+        episode = an_episode(session, a_clinic(session, now=clock.now()), now=clock.now())
+        baseline = the_administration(session, episode, "baseline")
+        answers = complete_answers(baseline, episode, ihot=60, nprs=0)
+        submission.submit(session, baseline, answers=answers, now=clock.now())
+    clock.advance(days=42, hours=2)
+    mail_what_is_due(runtime)
+
+    open_from_mailbox(page)
+    walk_to_the_review(page, line=46)
+    send(page)
+
+    assert scores(runtime)["6-weeks", "ihot-12-1.0"] == 46.0
+    assert "deterioration" in flags(runtime)
+
+
+def test_the_line_starts_empty_and_can_be_tapped_dragged_keyed_typed_and_cleared(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime)}")
+    page.locator("button.forward").click()
+    track, number, line = page.locator("[data-track]"), page.locator("[data-number]"), page.get_by_role("slider")
+    box = track.bounding_box()
+    middle = box["y"] + box["height"] / 2
+
+    def state() -> tuple[str, str | None]:
+        return number.input_value(), line.get_attribute("aria-valuetext")
+
+    assert state() == ("", "No answer yet")
+    track.tap(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    assert state() == ("50", "50")
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] + 40, middle)
+    page.mouse.up()
+    assert state() == ("100", "100, No pain")
+    for key, value in (("PageDown", "90"), ("ArrowLeft", "89"), ("ArrowRight", "90"), ("PageUp", "100"), ("Home", "0")):
+        line.press(key)
+        assert number.input_value() == value
+    line.press("Delete")
+    assert state() == ("", "No answer yet")
+    number.fill("37")
+    assert state() == ("37", "37")
+    page.get_by_role("button", name="Clear answer").click()
+    assert state() == ("", "No answer yet")
+
+
+def test_how_the_line_was_answered_is_kept(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime)}")
+    page.locator("button.forward").click()
+
+    page.locator("[data-track]").tap()
+    page.locator("button.forward").click()
+    page.locator("[data-number]").fill("10")
+    page.locator("button.forward").click()
+    page.wait_for_url("**/3")
+
+    with runtime.reading() as session:
+        used = session.scalars(select(SavedAnswer.entered_with).order_by(SavedAnswer.id))
+        assert list(used) == ["line", "number"]
+
+
+def test_does_not_apply_and_a_number_take_each_others_place(page: Any, runtime: Runtime):
+    token = ask(runtime)
+    page.goto(f"/s/{token}")
+    page.locator("button.forward").click()
+    page.goto(f"/s/{token}/5")
+    number, tick = page.locator("[data-number]"), page.get_by_label("This does not apply to me")
+
+    number.fill("20")
+    tick.check()
+    assert number.input_value() == ""
+    page.locator("[data-track]").tap()
+    assert not tick.is_checked()
+
+
+def test_enter_goes_forward(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime)}")
+    page.locator("button.forward").press("Enter")
+
+    page.locator("[data-number]").fill("20")
+    page.locator("[data-number]").press("Enter")
+    page.wait_for_url("**/2")
+
+
+def test_a_chosen_option_can_be_cleared(page: Any, runtime: Runtime):
+    token = ask(runtime)
+    page.goto(f"/s/{token}")
+    page.locator("button.forward").click()
+    page.goto(f"/s/{token}/13")
+    page.get_by_label("7", exact=True).check()
+    page.locator("button.forward").click()
+
+    page.goto(f"/s/{token}/13")
+    page.get_by_role("button", name="Clear answer").click()
+    page.locator("button.forward").click()
+    page.goto(f"/s/{token}/13")
+
+    assert page.locator("input:checked").count() == 0
+
+
+def test_an_emergency_yes_fills_the_screen_with_advice_and_the_survey_goes_on(page: Any, runtime: Runtime):
+    token = ask(runtime)
+    page.goto(f"/s/{token}")
+    page.locator("button.forward").click()
+    page.goto(f"/s/{token}/{SAFETY}")
+
+    page.get_by_label("Yes").check()
+    page.locator("button.forward").click()
+
+    assert page.locator("h1").inner_text() == "Please get medical help now"
+    assert "Call 999 now" in page.locator(".act").inner_text()
+    assert flags(runtime) == {"red_flag_symptom"}
+    page.locator("button.forward").click()
+    page.wait_for_url(f"**/{SAFETY + 1}")
+
+
+def test_the_link_goes_on_where_it_was_left_on_another_device(page: Any, page_without_scripts: Any, runtime: Runtime):
+    token = ask(runtime)
+    page.goto(f"/s/{token}")
+    page.locator("button.forward").click()
+    answer_page(page, line=20)
+    page.wait_for_url("**/2")
+
+    page_without_scripts.goto(f"/s/{token}")
+    page_without_scripts.locator("button.forward").click()
+
+    page_without_scripts.wait_for_url("**/2")
+
+
+def test_a_scanner_that_opens_scripts_and_posts_everything_leaves_the_link_to_the_patient(page: Any, runtime: Runtime):
+    token = ask(runtime)
+    for place in ("", "/1", "/14", "/review", "/not-me", "/thanks"):
+        page.goto(f"/s/{token}{place}")
+        page.evaluate("Promise.all([...document.forms].map(form => fetch(form.action, {method: 'POST'})))")
+
+    with runtime.reading() as session:
+        administration, _, patient = behind(session, runtime, token)
+        assert (administration.started_at, patient.bounced_at) == (None, None)
+    page.goto(f"/s/{token}")
+    walk_to_the_review(page, line=50)
+    send(page)
+
+
+def test_double_submits_have_one_effect(base_url: str, client: Any, runtime: Runtime, full: bool):
+    patients = 200 if full else 5
+    tokens = [ask(runtime) for _ in range(patients)]
+    for token in tokens:
+        visitor = Visitor(client, token)
+        visitor.start()
+        visitor.press("/1", "next", **{"ihot-12-1.0-Q1": "50"})
+
+    for token in tokens:
+        _press_send_twice(f"{base_url}/s/{token}/review")
+
+    with runtime.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Response)) == patients
+
+
+def _press_send_twice(address: str) -> None:
+    """Send the same form twice, 50 ms apart; both presses end at the thanks page."""
+    ends: list[str] = []
+
+    def press() -> None:
+        form = urllib.parse.urlencode({"go": "send"}).encode()
+        with urllib.request.urlopen(address, form, timeout=30) as answer:
+            ends.append(answer.url)
+
+    presses = [threading.Thread(target=press) for _ in range(2)]
+    for one in presses:
+        one.start()
+        time.sleep(0.05)
+    for one in presses:
+        one.join()
+    assert [end.rpartition("/")[2] for end in ends] == ["thanks", "thanks"]
+
+
+@pytest.fixture
+def every_page(runtime: Runtime, client: Any, clock: Clock) -> dict[str, str]:
+    """The address of a page of every type."""
+    now = clock.now()
+    tokens: dict[str, str] = {}
+    with runtime.transaction() as session:
+        clinic = a_clinic(session, now=now, name="Northside Clinic")
+        person = a_patient(session, clinic, now=now)
+        episodes: dict[str, Episode] = {
+            "hip": an_episode(session, clinic, now=now),
+            "back": an_episode(session, clinic, now=now, pathway="buttock-nerve-pain-1"),
+            "old": an_episode(session, clinic, now=now, pathway="hip-osteoarthritis-1", side="both"),
+            "done": an_episode(session, clinic, person, now=now, side="left"),
+            "second": an_episode(session, clinic, person, now=now, side="right"),
+        }
+        for name, episode in episodes.items():
+            tokens[name] = link_to(runtime, session, the_administration(session, episode, "baseline"))
+        early = link_to(runtime, session, the_administration(session, episodes["hip"], "6-weeks"))
+        stop = link_to(runtime, session, the_administration(session, episodes["hip"], "baseline"), "unsubscribe")
+    hip, back, old, done = (Visitor(client, tokens[name]) for name in ("hip", "back", "old", "done"))
+    for visitor in (hip, back, old):
+        visitor.start()
+    hip.press(f"/{SAFETY}", "next", **{"safety-1.0-R1": "1"})
+    hip.press(f"/{SAME_DAY}", "next", **{"safety-1.0-R9": "1"})
+    back.press("/2", "next", **{"psfs-1.0-Q1.text": "Climbing stairs"})
+    done.answer_everything()
+    done.send()
+    first_rating = next(number for number in range(3, 9) if "numbers" in back.open(f"/{number}").text)
+    return {
+        "landing": f"/s/{tokens['second']}",
+        "welcome back": f"/s/{hip.token}",
+        "line": f"/s/{hip.token}/1",
+        "line with does not apply": f"/s/{hip.token}/5",
+        "numbers": f"/s/{hip.token}/13",
+        "safety": f"/s/{hip.token}/{SAFETY}",
+        "background": f"/s/{hip.token}/{BACKGROUND}",
+        "emergency": f"/s/{hip.token}/{SAFETY}/advice",
+        "same day": f"/s/{hip.token}/{SAME_DAY}/advice",
+        "options": f"/s/{old.token}/4",
+        "naming": f"/s/{back.token}/2",
+        "rating": f"/s/{back.token}/{first_rating}",
+        "review": f"/s/{hip.token}/review",
+        "thanks": f"/s/{done.token}/thanks",
+        "already answered": f"/s/{done.token}",
+        "too early": f"/s/{early}",
+        "unknown": "/s/unknown",
+        "moved": f"/s/{hip.token}/999",
+        "not me": f"/s/{hip.token}/not-me",
+        "not me noted": f"/s/{hip.token}/not-me/noted",
+        "stop": f"/u/{stop}",
+        "mailbox": "/dev/mailbox",
+    }
+
+
+@pytest.fixture
+def wide_page(browser: Any, base_url: str) -> Iterator[Any]:
+    """A page on a desk, dark as some like it."""
+    context = browser.new_context(base_url=base_url, viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    yield context.new_page()
+    context.close()
+
+
+def test_every_page_is_accessible_on_a_phone_and_on_a_desk(page: Any, wide_page: Any, every_page: dict[str, str]):
+    faults = {}
+    for name, address in every_page.items():
+        for size, window in (("phone", page), ("desk", wide_page)):
+            window.goto(address)
+            faults[name, size] = accessibility_faults(window)
+
+    assert {place: found for place, found in faults.items() if found} == {}
+
+
+def test_a_page_with_faults_is_accessible_and_leads_to_the_field(page: Any, every_page: dict[str, str]):
+    page.goto(every_page["line with does not apply"])
+    page.locator("[data-number]").fill("140")
+    page.locator("button.forward").click()
+
+    assert page.title().startswith("Error: ")
+    page.locator(".faults:focus").wait_for()
+    assert accessibility_faults(page) == []
+    page.locator(".faults a").click()
+    assert page.evaluate("document.activeElement.id") == "ihot-12-1.0-Q5"
+
+
+def test_every_page_fits_its_screen_and_can_be_touched(page: Any, every_page: dict[str, str]):
+    page.set_viewport_size({"width": 320, "height": 640})
+    too_small, too_wide = {}, []
+    for name, address in every_page.items():
+        page.goto(address)
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            too_wide.append(name)
+        heights = page.locator("button:visible, .choices label, [data-track], main input[inputmode]").evaluate_all(
+            "found => found.map(element => element.getBoundingClientRect().height)"
+        )
+        if min(heights, default=TARGET) < TARGET:
+            too_small[name] = heights
+
+    assert (too_small, too_wide) == ({}, [])
+
+
+def test_every_page_is_light_asks_nothing_of_others_and_keeps_its_own_policy(
+    page: Any, base_url: str, every_page: dict[str, str]
+):
+    loaded: list[Any] = []
+    complaints: list[str] = []
+    page.on("response", lambda response: loaded.append(response))
+    page.on("console", lambda message: complaints.append(message.text))
+    for name, address in every_page.items():
+        loaded.clear()
+        page.goto(address)
+
+        assert all(response.url.startswith(base_url) for response in loaded), name
+        assert sum(len(response.body()) for response in loaded) < LIGHTEST, name
+    assert [text for text in complaints if not re.search(r"404|410", text)] == []
