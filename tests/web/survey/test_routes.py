@@ -193,6 +193,15 @@ def test_sending_twice_has_one_effect(visitor: Visitor, runtime: Runtime):
     assert count(runtime, Response) == 1
 
 
+def test_answers_are_sent_by_the_button_only(visitor: Visitor, runtime: Runtime):
+    visitor.answer_everything()
+
+    page = visitor.client.post(f"/s/{visitor.token}/review", data={"answered_by": "self"})
+
+    assert page.status_code == 422
+    assert count(runtime, Response) == 0
+
+
 def test_nothing_answered_cannot_be_sent(visitor: Visitor, runtime: Runtime):
     visitor.start()
 
