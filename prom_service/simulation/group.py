@@ -1,0 +1,105 @@
+"""The clinic group of the simulation: its clinics, staff and keys."""
+
+import datetime as dt
+import secrets
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from prom_service.models import Clinic
+from prom_service.models.api_key import SCOPES
+from prom_service.services import access, clinics, staff
+from prom_service.services.clinics import Activation
+
+NAME = "Hip and Pelvis Group (synthetic)"
+STAFF_EMAIL = "clinician@demo.example"
+CLINICS = (
+    ("northside", "Northside Clinic", "Europe/London", "020 7946 0101"),
+    ("riverside", "Riverside Clinic", "Europe/London", "020 7946 0102"),
+    ("harbour", "Harbour Clinic", "America/New_York", "+1 617 555 0103"),
+)
+URGENT = (
+    "Call 999 or go to your nearest emergency department now. Do not wait for us: nobody may be reading your answers "
+    "at this moment."
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """What was made, with the keys and the password that are shown once."""
+
+    clinics: tuple[Clinic, ...]
+    user_id: uuid.UUID
+    clinic_key: str
+    other_clinic_key: str
+    quality_key: str
+    password: str
+
+
+def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
+    """Write the group and return it."""
+    organisation = clinics.add_organisation(session, NAME, now=now)
+    made = tuple(
+        clinics.add_clinic(
+            session,
+            organisation_id=organisation.id,
+            code=code,
+            name=name,
+            time_zone=zone,
+            phone=phone,
+            reply_hours="Monday to Friday, 9:00 to 17:00",
+            urgent_text=URGENT,
+            now=now,
+        )
+        for code, name, zone, phone in CLINICS
+    )
+    for clinic in made:
+        clinics.activate_clinic(session, clinic, _activation(now), now=now)
+    password = secrets.token_urlsafe(12)
+    user = staff.add_user(
+        session,
+        organisation_id=organisation.id,
+        email=STAFF_EMAIL,
+        name="Robin Reed",
+        password=password,
+        memberships={clinic.id: "clinic_admin" for clinic in made[:1]},
+        now=now,
+    )
+    clinic_key, other_clinic_key = (
+        _key(session, organisation.id, clinic.id, SCOPES, secret, now) for clinic in made[:2]
+    )
+    quality_key = _key(session, organisation.id, None, ("reports:read",), secret, now)
+    return Group(made, user.id, clinic_key, other_clinic_key, quality_key, password)
+
+
+def _key(
+    session: Session,
+    organisation_id: uuid.UUID,
+    clinic_id: uuid.UUID | None,
+    scopes: tuple[str, ...],
+    secret: bytes,
+    now: dt.datetime,
+) -> str:
+    _row, text = access.create_api_key(
+        session,
+        organisation_id=organisation_id,
+        clinic_id=clinic_id,
+        name="demo",
+        scopes=scopes,
+        secret=secret,
+        now=now,
+    )
+    return text
+
+
+def _activation(now: dt.datetime) -> Activation:
+    return Activation(
+        owner="Robin Reed",
+        owner_email="owner@demo.example",
+        deputy="Sasha Stone",
+        deputy_email="deputy@demo.example",
+        approved_by="Robin Reed",
+        own_wording_accepted_by="Robin Reed",
+        escalation_tested_on=now.date(),
+    )
