@@ -8,12 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template_string, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from instruments.errors import UnknownInstrumentError
+from instruments.errors import InstrumentsError, UnknownInstrumentError
 from prom_service.errors import ConflictError, InvalidInputError, NotFoundError, PromError, StaleVersionError
 from prom_service.web.context import request_id
 from prom_service.web.json_provider import json_response
@@ -34,6 +34,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (  # The first that f
     (InterfaceError, HTTPStatus.SERVICE_UNAVAILABLE),
     (PoolTimeoutError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+FORESEEN = (HTTPException, PromError, InstrumentsError, StaleDataError)
 PLAIN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ problem.title }}</title>
 <main><h1>{{ problem.title }}</h1><p>{{ problem.detail }}</p></main></html>"""
@@ -87,7 +88,7 @@ def answer(error: Exception) -> Response:
     if isinstance(error, HTTPException) and isinstance(error.response, Response):
         return error.response
     problem = problem_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, HTTPException):
+    if not isinstance(error, FORESEEN):
         _log(error)
     response = _document(problem) if request.path.startswith("/api/") else _page(problem)
     response.status_code = problem.status
@@ -102,6 +103,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, StaleDataError):  # Somebody was faster, between our reading and our writing.
         status = HTTPStatus.PRECONDITION_FAILED if request.if_match else HTTPStatus.CONFLICT
         return _problem(status, detail="It was changed by someone else meanwhile. Read it again and retry.")
+    if isinstance(error, IntegrityError):  # The database is the last to decide what can be true together.
+        return _problem(HTTPStatus.CONFLICT, detail="It contradicts what is already recorded.")
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return _problem(status, detail="Try again in a moment.", headers={"Retry-After": RETRY_AFTER_SECONDS})

@@ -1,5 +1,6 @@
 """The API under ``/api/v1``: JSON for programs, each with a key."""
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
@@ -42,9 +43,9 @@ class _Api(Api):  # type: ignore[misc]
         """Describe every problem a route may answer with, as what it is: ``application/problem+json``."""
         for status in sorted(set().union(*PROBLEMS.values())):
             response: dict[str, Any] = {"description": status.phrase}
-            if status >= 400:
-                response["schema"] = ProblemSchema
-            self.spec.components.response(status.name, response, content_type=problems.MEDIA_TYPE)
+            if status >= HTTPStatus.BAD_REQUEST:
+                response["content"] = {problems.MEDIA_TYPE: {"schema": ProblemSchema}}
+            self.spec.components.response(status.name, response)
 
 
 def install(app: Flask) -> None:

@@ -4,7 +4,7 @@ A route that reads sees one snapshot of the database, its key included. A route 
 opened after the body was understood, and repeats nothing under an ``Idempotency-Key`` it has seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +15,7 @@ from marshmallow import Schema
 
 from prom_service.web import guards
 from prom_service.web.api import etag, idempotency
-from prom_service.web.api.schemas.problem import PROBLEMS
+from prom_service.web.api.schemas.problem import CONDITIONS, PROBLEMS
 from prom_service.web.api.strict_json import LARGEST_BODY, StrictParser
 from prom_service.web.context import prom
 
@@ -43,12 +43,14 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         scope: str,
         answer: Answer | None = None,
         query: Schema | None = None,
-        media_type: str | None = None,
+        files: Sequence[str] = (),
     ) -> Callable[[View], View]:
-        """Declare a route that reads."""
+        """Declare a route that reads; ``files`` are media types in which it answers too."""
 
         def declare(view: View) -> View:
-            route = self.response(HTTPStatus.OK, answer, content_type=media_type)(view)
+            route = self.response(HTTPStatus.OK, answer)(view)
+            for media_type in files:
+                route = self.alt_response(HTTPStatus.OK, schema={"type": "string"}, content_type=media_type)(route)
             return self._add(rule, "GET", scope, _in_snapshot(self._taking(route, query, None), scope))
 
         return declare
@@ -110,7 +112,8 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def _taking(self, view: View, query: Schema | None, body: Schema | None) -> View:
         if body is not None:
-            view = self.arguments(body, location="json", arg_name="body")(view)
+            needed = any(field.required for field in body.fields.values())
+            view = self.arguments(body, location="json", arg_name="body", required=needed)(view)
         if query is not None:
             view = self.arguments(query, location="query", arg_name="query")(view)
         return view
@@ -159,7 +162,9 @@ def _in_transaction(view: View, *, keep_answer: bool) -> View:
 
 
 def _document_access(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_rest: Any) -> dict[str, Any]:
+    """Say in the document what every route of a method shares: key, conditions, problems."""
     doc["security"] = [{"key": []}]
+    doc.setdefault("parameters", []).extend(CONDITIONS[method])
     responses = doc.setdefault("responses", {})
     for status in PROBLEMS[method]:
         responses.setdefault(str(status.value), {"$ref": f"#/components/responses/{status.name}"})

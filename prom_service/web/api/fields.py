@@ -12,8 +12,7 @@ from prom_service.web.context import prom
 LARGEST = 2**31 - 1
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,10}", re.ASCII)
-_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-_ON_ONE_LINE = re.compile(f"[^{_CONTROL}]*")
+_ON_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
 _TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 """Marks that turn the direction of writing: invisible, and able to show a name as another."""
 
@@ -56,8 +55,11 @@ class Text(fields.String):
 
     default_error_messages = {"control": "Must not hold control characters."}  # noqa: RUF012
 
-    def __init__(self, *, longest: int = 200, shortest: int = 0, **options: Any) -> None:
-        super().__init__(validate=validate.Length(shortest, longest), **options)
+    def __init__(
+        self, *, longest: int = 200, shortest: int = 0, metadata: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        documented = {"pattern": f"^{_ON_ONE_LINE.pattern}$", **(metadata or {})}
+        super().__init__(validate=validate.Length(shortest, longest), metadata=documented, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)

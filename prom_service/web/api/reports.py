@@ -13,6 +13,7 @@ from prom_service.web.api.fields import Day, Instant, Strict
 from prom_service.web.context import principal, prom
 
 FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
+FILES = ("text/csv", "text/html", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 YEARS_BACK = 20
 
 reports = ApiBlueprint("reports", "Utilization beside outcomes.")
@@ -29,7 +30,13 @@ class UtilizationQuery(Strict):
     format = fields.String(validate=validate.OneOf(FORMATS), load_default="json")
 
 
-@reports.get("/reports/utilization", scope="reports:read", query=UtilizationQuery(), media_type="*/*")
+@reports.get(
+    "/reports/utilization",
+    scope="reports:read",
+    query=UtilizationQuery(),
+    answer={"type": "object", "description": "Parameters, definitions, notes and tables."},
+    files=FILES,
+)
 def show_utilization(session: Session, query: Mapping[str, Any]) -> Response:
     """Report visits per episode beside outcomes, by default over the last 12 whole months.
 
@@ -37,9 +44,9 @@ def show_utilization(session: Session, query: Mapping[str, Any]) -> Response:
     """
     from prom_service.reports import export, utilization_report  # pandas takes a second, and few requests need it.
 
-    report = utilization_report(session, _asked(query))
+    content = export.render(utilization_report(session, _asked(query)), query["format"])
     form = export.FORMATS[query["format"]]
-    response = Response(export.render(report, query["format"]), content_type=form.media_type)
+    response = Response(content, content_type=form.media_type)
     if query["format"] != "json":
         response.headers["Content-Disposition"] = f'attachment; filename="utilization.{form.extension}"'
     return response

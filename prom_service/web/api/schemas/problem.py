@@ -1,6 +1,7 @@
-"""Problems, and which of them each method may answer with."""
+"""Problems, and the headers and problems that all routes of a method share."""
 
 from http import HTTPStatus
+from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -42,3 +43,24 @@ PROBLEMS = {
     "delete": _WRITING,
     "patch": (*_WRITING, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED),
 }
+
+
+def _header(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
+    described = {"type": "string", **schema}
+    return {"in": "header", "name": name, "description": description, "required": required, "schema": described}
+
+
+CONDITIONS: dict[str, list[dict[str, Any]]] = {
+    "get": [_header("If-None-Match", "ETag of what the caller has; 304 when it is still so.")],
+    "post": [
+        _header(
+            "Idempotency-Key",
+            "A request sent again under the same key has one effect and gets the same answer.",
+            pattern=r"^[\x21-\x7e]{1,200}$",
+        )
+    ],
+    "put": [],
+    "delete": [],
+    "patch": [_header("If-Match", "ETag of what the caller read; 412 when it has changed.", required=True)],
+}
+"""Headers that all routes of a method take."""

@@ -1,0 +1,44 @@
+"""The API document and the page that shows it."""
+
+import re
+
+from flask.testing import FlaskClient
+
+from tests.web.api.test_access import BODIES
+
+
+def test_the_document_holds_every_route_with_its_key_and_its_problems(client: FlaskClient) -> None:
+    document = client.get("/api/v1/openapi.json").json
+
+    described = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    assert document["openapi"] == "3.1.0"
+    assert described == {re.sub(r"<\w+:(\w+)>", r"{\1}", route) for route in BODIES}
+    for operations in document["paths"].values():
+        for method, operation in operations.items():
+            if method != "parameters":
+                assert operation["security"] == [{"key": []}]
+                assert operation["summary"]
+                assert {"401", "403", "404"} <= operation["responses"].keys()
+
+
+def test_problems_are_described_as_what_they_are(client: FlaskClient) -> None:
+    responses = client.get("/api/v1/openapi.json").json["components"]["responses"]
+
+    assert list(responses["NOT_FOUND"]["content"]) == ["application/problem+json"]
+
+
+def test_the_page_and_everything_on_it_come_from_here(client: FlaskClient) -> None:
+    page = client.get("/api/docs")
+
+    addresses = re.findall(r'(?:src|href|data-document)="([^"]+)"', page.text)
+    assert len(addresses) >= 5
+    assert all(address.startswith("/") and not address.startswith("//") for address in addresses)
+    for address in addresses:
+        with client.get(address) as asset:
+            assert asset.status_code == 200
+    assert "<script>" not in page.text

@@ -1,0 +1,109 @@
+"""Instruments over the API, and scores that are those of the scoring core to the last bit."""
+
+import random
+
+import pytest
+
+import instruments
+from instruments import Instrument
+from tests.web.api.caller import Caller
+
+ALL = instruments.all_instruments()
+
+
+def _random_answers(instrument: Instrument, dice: random.Random) -> dict[str, int | str]:
+    answers: dict[str, int | str] = {}
+    for item in instrument.items:
+        if dice.random() < 0.8:
+            answers[item.code] = dice.randint(item.minimum, item.maximum)
+        elif item.na_allowed:
+            answers[item.code] = "NA"
+    return answers
+
+
+def test_every_instrument_is_listed_and_shown(ours: Caller) -> None:
+    listed = ours.get("/instruments").json
+
+    assert [row["ref"] for row in listed["items"]] == [instrument.ref for instrument in ALL]
+    assert listed["next"] is None
+    for instrument in ALL:
+        shown = ours.get(f"/instruments/{instrument.ref}").json
+        assert [item["code"] for item in shown["items"]] == list(instrument.item_codes)
+        assert [scale["key"] for scale in shown["scales"]] == [scale.key for scale in instrument.scales]
+        assert shown["licence"]
+        assert shown["wording"] == "own"
+
+
+def test_an_instrument_says_how_it_is_scored_and_what_its_scores_are_compared_with(ours: Caller) -> None:
+    shown = ours.get("/instruments/ihot-12-1.0").json
+
+    [scale] = shown["scales"]
+    assert (scale["best"], scale["worst"]) == (100.0, 0.0)
+    assert "at least" in scale["missing_rule"]
+    assert {row["kind"] for row in shown["thresholds"]} >= {"MCII", "working"}
+    assert [item["code"] for item in shown["items"] if item["na_allowed"]] == ["Q5", "Q6", "Q8", "Q9"]
+
+
+@pytest.mark.parametrize("instrument", ALL, ids=lambda instrument: instrument.ref)
+def test_the_scores_are_those_of_the_scoring_core(instrument: Instrument, ours: Caller) -> None:
+    dice = random.Random(instrument.ref)
+
+    for _draw in range(5):
+        answers = _random_answers(instrument, dice)
+        scores = ours.post(f"/instruments/{instrument.ref}/score", {"answers": answers}).json["scores"]
+
+        expected = instruments.score(instrument, answers)
+        assert {key: (one["value"], one["answered"], one["best"]) for key, one in scores.items()} == {
+            key: (one.value, one.answered, one.best) for key, one in expected.items()
+        }
+
+
+def test_too_few_answers_make_a_score_missing(ours: Caller) -> None:
+    answers = {f"P{number}": 1 for number in range(1, 5)}
+
+    four = ours.post("/instruments/hoos-2.0/score", {"answers": answers}).json["scores"]["pain"]
+    five = ours.post("/instruments/hoos-2.0/score", {"answers": {**answers, "P5": 1}}).json["scores"]["pain"]
+
+    assert (four["value"], four["answered"], four["items"]) == (None, 4, 10)
+    assert (five["value"], five["answered"], five["best"]) == (75.0, 5, 100.0)
+
+
+def test_every_bad_item_has_its_own_error(ours: Caller) -> None:
+    answers = {
+        "P1": 5,
+        "P2": -1,
+        "P3": True,
+        "P4": 1.5,
+        "P5": "1",
+        "P6": [1],
+        "P7": "NA",
+        "X1": 0,
+        "P8": 10**30,
+        "P9": 3,
+    }
+
+    response = ours.post("/instruments/hoos-2.0/score", {"answers": answers})
+
+    assert response.status_code == 422
+    assert set(response.json["errors"]) == {f"answers.{item}" for item in answers if item != "P9"}
+
+
+@pytest.mark.parametrize("body", [None, {}, {"answers": []}, {"answers": None}, {"answers": {}, "more": 1}])
+def test_a_body_of_another_shape_is_refused(body: object, ours: Caller) -> None:
+    assert ours.post("/instruments/nprs-1.0/score", body).status_code == 422
+
+
+def test_nothing_answered_is_no_error(ours: Caller) -> None:
+    scores = ours.post("/instruments/nprs-1.0/score", {"answers": {}}).json["scores"]
+
+    assert scores["total"]["value"] is None
+
+
+def test_an_instrument_without_scores_has_none(ours: Caller) -> None:
+    assert ours.post("/instruments/safety-1.0/score", {"answers": {"R1": 1}}).json["scores"] == {}
+
+
+@pytest.mark.parametrize("ref", ["hoos", "hoos-9.9", "a" * 100, "'; --"])
+def test_an_unknown_instrument_is_not_found(ref: str, ours: Caller) -> None:
+    assert ours.get(f"/instruments/{ref}").status_code == 404
+    assert ours.post(f"/instruments/{ref}/score", {"answers": {}}).status_code == 404

@@ -1,0 +1,112 @@
+"""The utilization report over the API: the clinic's own numbers for the clinic, guarded ones for quality teams."""
+
+import io
+
+import openpyxl
+import pytest
+from flask.testing import FlaskClient
+
+from prom_service.runtime import Runtime
+from prom_service.services import access
+from tests import builders
+from tests.fakes import Clock
+from tests.web.api.caller import Caller, World
+
+PERIOD = "from=2026-01-01&to=2026-04-01"
+
+
+@pytest.fixture
+def quality(client: FlaskClient, world: World, runtime: Runtime, clock: Clock) -> Caller:
+    """A quality team of our organisation."""
+    with runtime.transaction() as session:
+        _key, text = access.create_api_key(
+            session,
+            organisation_id=world.clinic.organisation_id,
+            clinic_id=None,
+            name="quality",
+            scopes=["reports:read"],
+            secret=builders.SECRET,
+            now=clock.now(),
+        )
+    return Caller(client, text)
+
+
+def test_a_report_is_json_and_covers_the_last_12_whole_months_unless_told(ours: Caller, world: World) -> None:
+    response = ours.get("/reports/utilization")
+
+    assert response.content_type == "application/json"
+    parameters = response.json["parameters"]
+    assert (parameters["from"], parameters["to"]) == ("2025-03-01", "2026-03-01")
+    assert parameters["audience"] == "clinic"
+
+
+@pytest.mark.parametrize(
+    ("form", "media_type"),
+    [
+        ("csv", "text/csv"),
+        ("html", "text/html"),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ],
+)
+def test_a_report_as_a_file_is_a_download(form: str, media_type: str, ours: Caller, world: World) -> None:
+    response = ours.get(f"/reports/utilization?{PERIOD}&format={form}")
+
+    assert response.status_code == 200
+    assert response.mimetype == media_type
+    assert response.headers["Content-Disposition"].startswith("attachment; filename=")
+    assert response.data
+
+
+def test_the_workbook_opens(ours: Caller, world: World) -> None:
+    content = ours.get(f"/reports/utilization?{PERIOD}&format=xlsx").data
+
+    assert openpyxl.load_workbook(io.BytesIO(content)).sheetnames
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("from=2026-04-01&to=2026-01-01", "to"),
+        ("from=yesterday", "from"),
+        ("basis=x", "basis"),
+        ("group_by=patient", "group_by"),
+        ("format=doc", "format"),
+        ("as_of=2026-01-01", "as_of"),
+        ("clinic=other", "clinic"),
+    ],
+)
+def test_a_wrong_question_is_refused_by_name(query: str, field: str, ours: Caller) -> None:
+    response = ours.get(f"/reports/utilization?{query}")
+
+    assert response.status_code == 422
+    assert list(response.json["errors"]) == [field]
+
+
+@pytest.mark.parametrize("form", ["pdf", "parquet"])
+def test_a_format_that_is_not_made_here_says_which_are(form: str, ours: Caller) -> None:
+    response = ours.get(f"/reports/utilization?format={form}")
+
+    assert response.status_code == 422
+    assert "xlsx" in response.text
+
+
+def test_a_clinic_sees_its_own_episodes_and_another_none_of_them(ours: Caller, theirs: Caller, world: World) -> None:
+    mine, yours = (caller.get(f"/reports/utilization?{PERIOD}") for caller in (ours, theirs))
+
+    assert mine.json["tables"] != yours.json["tables"]
+
+
+def test_a_clinic_sees_exact_counts_and_a_quality_team_no_small_ones(
+    ours: Caller, quality: Caller, world: World
+) -> None:
+    exact, guarded = (caller.get(f"/reports/utilization?{PERIOD}").json for caller in (ours, quality))
+
+    assert [report["parameters"]["audience"] for report in (exact, guarded)] == ["clinic", "quality"]
+    assert exact["tables"]["denominators"]["rows"][0]["episodes"] == 1
+    assert guarded["tables"]["denominators"]["rows"][0]["episodes"] == "<8"
+
+
+def test_a_quality_team_asks_for_whole_months(quality: Caller) -> None:
+    response = quality.get("/reports/utilization?from=2026-01-15&to=2026-02-01")
+
+    assert list(response.json["errors"]) == ["from"]

@@ -1,0 +1,74 @@
+"""Whether the process lives, and whether it can work."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from prom_service.app import create_app
+from prom_service.models import Heartbeat
+from prom_service.runtime import Runtime, build
+from prom_service.settings import Settings
+from tests.fakes import Clock
+
+
+def _beat(runtime: Runtime, at: dt.datetime) -> None:
+    with runtime.transaction() as session:
+        session.add(Heartbeat(process="scheduler:host:1", kind="scheduler", beat_at=at))
+
+
+def test_a_process_that_answers_is_alive(client: FlaskClient) -> None:
+    assert client.get("/healthz").json["status"] == "ok"
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, 200), (60, 200), (61, 503)])
+def test_a_process_is_ready_while_the_scheduler_beats(
+    seconds: int, status: int, client: FlaskClient, runtime: Runtime, clock: Clock
+) -> None:
+    _beat(runtime, clock.now())
+
+    clock.advance(seconds=seconds)
+
+    response = client.get("/readyz")
+    assert response.status_code == status
+    assert response.json["checks"]["scheduler"] == ("ok" if status == 200 else "failing")
+
+
+def test_a_process_without_a_scheduler_is_not_ready(client: FlaskClient) -> None:
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json["checks"] == {"database": "ok", "migrations": "ok", "scheduler": "failing"}
+
+
+def test_a_process_on_a_database_of_another_release_is_not_ready(
+    client: FlaskClient, runtime: Runtime, clock: Clock
+) -> None:
+    _beat(runtime, clock.now())
+    with runtime.transaction() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = 'older'"))
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json["checks"]["migrations"]) == (503, "failing")
+
+
+def test_a_process_without_its_database_is_alive_and_not_ready(tmp_path: Path, clock: Clock) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    away = build(Settings(env="test", database_url=url, mailbox_dir=str(tmp_path)), clock=clock.now)
+    client = create_app(away).test_client()
+
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 503
+
+
+def test_the_counts_name_nobody(client: FlaskClient, runtime: Runtime, clock: Clock) -> None:
+    _beat(runtime, clock.now())
+
+    response = client.get("/metrics")
+
+    assert response.status_code == 200
+    assert "prom_scheduler_silence_seconds 0.0" in response.text
+    assert "prom_messages_due 0.0" in response.text
