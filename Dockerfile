@@ -2,8 +2,8 @@
 FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python -m venv /opt/prom
-COPY requirements-production.lock ./
-RUN /opt/prom/bin/pip install --no-cache-dir --require-hashes -r requirements-production.lock
+COPY requirements.lock ./
+RUN /opt/prom/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY instruments ./instruments
 COPY prom_service ./prom_service

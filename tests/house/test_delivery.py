@@ -149,7 +149,7 @@ def test_the_image_installs_by_hash(instructions: list[tuple[str, str]]) -> None
     others = [argument for argument in installs if argument not in ours]
 
     assert len(others) == 1
-    assert "--require-hashes -r requirements-production.lock" in others[0]
+    assert "--require-hashes -r requirements.lock" in others[0]
     assert all("--no-deps --no-build-isolation" in argument for argument in ours)
 
 

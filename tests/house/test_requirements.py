@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["requirements.lock", "requirements-test.lock", "requirements-production.lock"]
+LOCKS = ["requirements.lock", "requirements-test.lock"]
 PIN = re.compile(r"^([a-z0-9-]+)(?:\[[^]]*\])?==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -29,7 +29,6 @@ def declared(lock: str) -> list[str]:
     extra = {
         "requirements.lock": [],
         "requirements-test.lock": groups["test"],
-        "requirements-production.lock": project["project"]["optional-dependencies"]["production"],
     }
     return [*project["project"]["dependencies"], *groups["build"], *extra[lock]]
 
