@@ -6,12 +6,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-import instruments
-from instruments.definition import Scale
 from prom_service.errors import NotFoundError
 from prom_service.models import Judgement
 from prom_service.pathway.evidence import demonstrated
-from prom_service.pathway.facts import EpisodeFacts, ResponseFacts
+from prom_service.pathway.facts import EpisodeFacts
+from prom_service.pathway.trajectory import ScaleTrajectory, trajectories
 from prom_service.queries.facts import load_episodes
 
 
@@ -26,7 +25,7 @@ def trajectory(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
         raise NotFoundError("There is no such episode.")
     facts = loaded[0].facts
     return {
-        "scales": _scales(facts),
+        "scales": [_scale(course) for course in trajectories(facts)],
         "judgements": _judgements(session, episode_id),
         "improvement_demonstrated": _demonstration(facts),
         "visits": {
@@ -34,6 +33,27 @@ def trajectory(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
             "limit": facts.pathway.visit_limit,
             "notice": facts.pathway.visit_notice,
         },
+    }
+
+
+def _scale(course: ScaleTrajectory) -> dict[str, Any]:
+    return {
+        "instrument": course.instrument,
+        "scale": course.scale,
+        "title": course.title,
+        "best": course.best,
+        "worst": course.worst,
+        "points": [
+            {
+                "timepoint": point.timepoint,
+                "value": point.value,
+                "answered_at": point.answered_at.isoformat(),
+                "change": point.change,
+                "late": point.late,
+                "wording": point.wording,
+            }
+            for point in course.points
+        ],
     }
 
 
@@ -48,47 +68,9 @@ def _demonstration(facts: EpisodeFacts) -> dict[str, Any]:
     }
 
 
-def _scales(facts: EpisodeFacts) -> list[dict[str, Any]]:
-    refs = dict.fromkeys(ref for timepoint in facts.pathway.timepoints for ref in timepoint.instruments)
-    courses = [_course(facts, ref, scale) for ref in refs for scale in instruments.find(ref).scales]
-    return [course for course in courses if course["points"]]
-
-
-def _course(facts: EpisodeFacts, ref: str, scale: Scale) -> dict[str, Any]:
-    baseline = facts.baseline
-    start = baseline.scores.get((ref, scale.key)) if baseline and not baseline.late else None
-    return {
-        "instrument": ref,
-        "scale": scale.key,
-        "title": scale.title,
-        "best": scale.best,
-        "worst": scale.minimum if scale.best == scale.maximum else scale.maximum,
-        "points": [
-            _point(one.timepoint, one.response, ref, scale, start)
-            for one in facts.timepoints
-            if one.response and (ref, scale.key) in one.response.scores
-        ],
-    }
-
-
-def _point(timepoint: str, response: ResponseFacts, ref: str, scale: Scale, start: float | None) -> dict[str, Any]:
-    value = response.scores[ref, scale.key]
-    sign = 1 if scale.best == scale.maximum else -1
-    return {
-        "timepoint": timepoint,
-        "value": value,
-        "answered_at": response.answered_at.isoformat(),
-        "change": None if value is None or start is None else sign * (value - start),
-        "late": response.late,
-        "partial": response.partial,
-        "wording": response.wording(ref),
-    }
-
-
 def _judgements(session: Session, episode_id: uuid.UUID) -> list[dict[str, Any]]:
-    in_force: dict[str, Judgement] = {}
-    for row in session.scalars(select(Judgement).where(Judgement.episode_id == episode_id).order_by(Judgement.number)):
-        in_force[row.checkpoint] = row
+    rows = session.scalars(select(Judgement).where(Judgement.episode_id == episode_id).order_by(Judgement.number))
+    in_force = {row.checkpoint: row for row in rows}
     return [
         {
             "checkpoint": row.checkpoint,
