@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import click
 
@@ -11,7 +10,8 @@ from prom_service.cli.output import json_option, show_json, show_table
 
 HIDDEN = "***"
 ADDRESSES = ("database_url", "smtp_url", "base_url")
-_SECRET_PARAMETER = re.compile("pass|secret|token|key", re.IGNORECASE)
+_PASSWORD = re.compile(r"(^[\w+.-]+://[^:/?@]*:).*@")  # To the last @, since a password may hold one unescaped.
+_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 @click.group()
@@ -48,19 +48,7 @@ def redacted(current: settings.Settings) -> dict[str, object]:
 
 def redacted_address(address: str) -> str:
     """Return the address without passwords: neither before the host nor among the parameters."""
-    try:
-        parts = urlsplit(address)
-        host = parts.netloc.rpartition("@")[2]
-        user = parts.username
-    except ValueError:
-        return HIDDEN
-    who = f"{user}:{HIDDEN}@" if parts.password is not None else f"{user}@" if user else ""
-    query = [
-        (name, HIDDEN if _SECRET_PARAMETER.search(name) else value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
-    hidden = urlunsplit(parts._replace(netloc=f"{who}{host}", query=urlencode(query, safe="*/")))
-    return address if hidden == address or not (parts.netloc or parts.query) else hidden
+    return _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", address))
 
 
 def _as_text(value: object) -> str:

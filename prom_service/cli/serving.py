@@ -48,6 +48,8 @@ class PortTakenError(PromError):
 def log_to_stderr(level: str) -> None:
     """Send the log of this process to standard error."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for talkative in ("alembic", "apscheduler"):
+        logging.getLogger(talkative).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def serve(prom: Runtime, *, host: str, port: int, beside: Start | None = None, ready: Callable[[], None]) -> None:

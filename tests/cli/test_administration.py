@@ -1,0 +1,159 @@
+"""`prom organisation`, `clinic`, `user`, `apikey`: who uses the service, and who may come in."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.orm import Session
+
+from prom_service.db import make_engine
+from prom_service.services import access, staff
+from tests.cli.conftest import CLINIC, SECRET, Prom
+from tests.fakes import Clock
+
+ACTIVATION = (
+    *("--owner", "Olga", "--owner-email", "olga@example.org", "--deputy", "Dan", "--deputy-email", "dan@example.org"),
+    *("--approved-by", "Dr A", "--own-wording-accepted-by", "Dr A", "--escalation-tested-on", "2026-03-02"),
+)
+
+
+def test_an_organisation_and_a_clinic_are_added_and_listed(prom_on_both: Prom) -> None:
+    prom_on_both("organisation", "add", "Group")
+    added = prom_on_both(*CLINIC, "--json")
+
+    listed = prom_on_both("clinic", "list", "--json")
+
+    assert (added.exit_code, listed.exit_code) == (0, 0)
+    assert json.loads(listed.stdout) == [json.loads(added.stdout)]
+    assert json.loads(listed.stdout)[0]["organisation"] == "Group"
+
+
+def test_the_same_again_is_told_and_not_done(prom: Prom, clinic: str) -> None:
+    again = [prom("organisation", "add", "Group"), prom(*CLINIC)]
+
+    assert [one.exit_code for one in again] == [1, 1]
+    assert [one.stderr for one in again] == [
+        "Error: There is an organisation named Group already.\n",
+        "Error: There is a clinic with the code north already.\n",
+    ]
+
+
+def test_a_time_zone_that_is_none_is_refused(prom: Prom) -> None:
+    prom("organisation", "add", "Group")
+
+    told = prom(*[word.replace("Europe/London", "Mars/Base") for word in CLINIC])
+
+    assert (told.exit_code, told.stderr.split(":")[1]) == (1, " time_zone")
+
+
+def test_activation_names_everything_that_is_missing_at_once(prom: Prom, clinic: str) -> None:
+    told = prom("clinic", "activate", clinic, "--owner", "Olga", "--deputy-email", "dan@example.org")
+
+    assert told.exit_code == 2
+    assert told.stderr.endswith(
+        "Needed before the clinic can go live: --owner-email, --deputy, --approved-by, --own-wording-accepted-by, "
+        "--escalation-tested-on.\n"
+    )
+
+
+def test_a_clinic_with_everything_settled_goes_live(prom: Prom, clinic: str) -> None:
+    told = prom("clinic", "activate", clinic, *ACTIVATION)
+
+    listed = json.loads(prom("clinic", "list", "--json").stdout)
+    assert (told.exit_code, listed[0]["activated_at"] is not None) == (0, True)
+
+
+def test_an_address_that_is_none_keeps_a_clinic_from_going_live(prom: Prom, clinic: str) -> None:
+    told = prom("clinic", "activate", clinic, *[word.replace("dan@example.org", "dan") for word in ACTIVATION])
+
+    assert (told.exit_code, told.stderr) == (1, "Error: deputy_email: Not an email address.\n")
+
+
+def test_an_account_is_added_with_a_password_that_is_never_an_argument(
+    prom: Prom, clinic: str, sqlite_url: str
+) -> None:
+    told = prom(
+        *("user", "add", "Sam@example.org", "--name", "Sam", "--clinic", clinic, "--role", "clinician"),
+        text="correct horse battery staple\n",
+    )
+
+    with session_on(sqlite_url) as session:
+        user = staff.verify_password(session, "sam@example.org", "correct horse battery staple")
+    assert (told.exit_code, user.name) == (0, "Sam")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text", "code"),
+    [
+        ({}, "short\n", 1),
+        ({}, "", 1),
+        ({"clinician": "king"}, "long enough a password\n", 2),
+        ({"north": "south"}, "long enough a password\n", 1),
+    ],
+)
+def test_an_account_that_cannot_be_is_refused(
+    prom: Prom, clinic: str, changes: dict[str, str], text: str, code: int
+) -> None:
+    words = ("user", "add", "sam@example.org", "--name", "Sam", "--clinic", clinic, "--role", "clinician")
+
+    told = prom(*[changes.get(word, word) for word in words], text=text)
+
+    assert told.exit_code == code
+
+
+def test_a_key_is_shown_once_works_and_is_revoked(prom: Prom, clinic: str, sqlite_url: str, clock: Clock) -> None:
+    created = prom("apikey", "create", "--clinic", clinic, "--scope", "flags:read", "--scope", "flags:write", "--json")
+    key = json.loads(created.stdout)
+    listed = prom("apikey", "list", "--clinic", clinic)
+
+    before = authenticate(sqlite_url, key["key"], clock)
+    revoked = prom("apikey", "revoke", key["prefix"])
+    after = authenticate(sqlite_url, key["key"], clock)
+
+    assert (created.exit_code, revoked.exit_code) == (0, 0)
+    assert key["prefix"] in listed.stdout
+    assert key["key"] not in listed.stdout
+    assert before is not None
+    assert before.scopes == {"flags:read", "flags:write"}
+    assert after is None
+
+
+def test_a_key_expires_when_its_day_begins(prom: Prom, clinic: str, sqlite_url: str, clock: Clock) -> None:
+    created = prom("apikey", "create", "--clinic", clinic, "--scope", "flags:read", "--expires-on", "2026-03-03")
+
+    before = authenticate(sqlite_url, created.stdout.strip(), clock)
+    clock.advance(hours=16)
+    after = authenticate(sqlite_url, created.stdout.strip(), clock)
+
+    assert (before is not None, after) == (True, None)
+
+
+def test_a_key_of_an_organisation_reads_reports_and_nothing_else(prom: Prom, clinic: str) -> None:
+    reports = prom("apikey", "create", "--organisation", "Group", "--scope", "reports:read")
+    flags = prom("apikey", "create", "--organisation", "Group", "--scope", "flags:read")
+
+    assert (reports.exit_code, flags.exit_code) == (0, 1)
+
+
+@pytest.mark.parametrize("owner", [(), ("--clinic", "north", "--organisation", "Group")])
+def test_a_key_belongs_to_a_clinic_or_to_an_organisation(prom: Prom, clinic: str, owner: tuple[str, ...]) -> None:
+    assert prom("apikey", "create", *owner, "--scope", "reports:read").exit_code == 2
+
+
+def test_a_key_that_is_not_there_cannot_be_revoked(prom: Prom) -> None:
+    assert prom("apikey", "revoke", "prom_nothing").exit_code == 1
+
+
+@contextlib.contextmanager
+def session_on(url: str) -> Iterator[Session]:
+    """Open a session on the database of a command."""
+    engine = make_engine(url)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def authenticate(url: str, key: str, clock: Clock) -> access.Principal | None:
+    with session_on(url) as session:
+        return access.authenticate_key(session, key, secret=SECRET.encode(), now=clock.now())

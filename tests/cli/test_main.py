@@ -1,0 +1,112 @@
+"""The roof itself: what is there, how fast help comes, and how a failure is told."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from prom_service.cli import COMMANDS, main
+from tests.cli.conftest import Prom
+
+FIXED = """
+demo; serve; web; scheduler; db upgrade; db check; config check; config show; organisation add; clinic add;
+clinic activate; clinic list; user add; apikey create; apikey list; apikey revoke; import patients; import visits;
+instruments list; instruments show; instruments validate; instruments wording; score; timeline; assess;
+report utilization; verify
+"""
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with its full name."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+def test_the_commands_are_those_that_scripts_rely_on() -> None:
+    names = {name for name, _ in commands(main)}
+
+    assert names == {" ".join(name.split()) for name in FIXED.split(";")}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands(main)])
+def test_every_command_explains_itself(name: str) -> None:
+    told = CliRunner().invoke(main, [*name.split(), "--help"])
+
+    assert told.exit_code == 0
+    assert f"Usage: prom {name}" in told.output.replace("main", "prom", 1)
+
+
+def test_help_waits_for_no_database_and_no_web() -> None:
+    program = (
+        "import sys; from click.testing import CliRunner; from prom_service.cli import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
+        "print(sorted({'sqlalchemy', 'flask', 'numpy', 'pandas', 'apscheduler'} & set(sys.modules)))"
+    )
+
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert told.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands(main) if name not in ("demo", "report utilization")])
+def test_no_command_but_a_report_waits_for_pandas(name: str) -> None:
+    modules = {lazy.module for lazy in COMMANDS if lazy.name == name.split()[0]}
+    program = f"import sys, {', '.join(modules)}; print('pandas' in sys.modules)"
+
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert told.stdout == "False\n"
+
+
+@pytest.mark.parametrize("arguments", [["unheard"], ["score"], ["clinic", "list", "--unheard"], ["db"]])
+def test_wrong_use_is_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_a_database_without_tables_is_said_plainly(prom: Prom, tmp_path: object) -> None:
+    told = prom("clinic", "list", PROM_DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
+
+    assert (told.exit_code, told.stderr) == (1, "Error: The database has no tables yet. Run `prom db upgrade` first.\n")
+
+
+def test_a_database_that_is_not_there_is_said_plainly_and_without_its_password(prom: Prom) -> None:
+    told = prom("clinic", "list", PROM_DATABASE_URL="postgresql+psycopg://prom:hush@127.0.0.1:1/prom")
+
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Error: The database does not answer as it should (OperationalError).")
+    assert "hush" not in told.output
+
+
+def test_an_error_nobody_thought_of_is_one_sentence_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = fail(monkeypatch, level="INFO")
+
+    assert (told.exit_code, told.stderr) == (
+        1,
+        "Error: This should not have happened (RuntimeError). PROM_LOG_LEVEL=DEBUG shows where.\n",
+    )
+
+
+def test_asked_for_it_says_where_and_still_not_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = fail(monkeypatch, level="DEBUG")
+
+    assert "in faulty" in told.stderr
+    assert "Q1: 4" not in told.stderr
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, *, level: str) -> click.testing.Result:
+    """Run a command with a fault in it whose text holds an answer."""
+
+    @click.command("faulty")
+    def faulty() -> None:
+        raise RuntimeError(f"Q1: {2 + 2}")
+
+    monkeypatch.setattr(main, "get_command", lambda _ctx, _name: faulty)
+    return CliRunner().invoke(main, ["faulty"], env={"PROM_LOG_LEVEL": level})

@@ -1,0 +1,177 @@
+"""The processes that keep running: they are alone where they must be, and end in order when told to."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from prom_service.db import make_engine
+from tests.cli.conftest import SECRET
+
+PROM = (sys.executable, "-c", "from prom_service.cli import main; main(prog_name='prom')")
+PATIENCE = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A running command with its log."""
+
+    def __init__(self, url: str, folder: Path, *arguments: str) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PROM_")},
+            "PROM_ENV": "test",
+            "PROM_DATABASE_URL": url,
+            "PROM_SECRET_KEY": SECRET,
+            "PROM_MAILBOX_DIR": str(folder / "mailbox"),
+        }
+        self.log = folder / f"{arguments[0]}.log"
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen([*PROM, *arguments], env=environment, stderr=log, stdout=log)
+
+    def says(self, text: str) -> bool:
+        """Wait until the log holds ``text``; False when the process ended before."""
+        for _ in range(PATIENCE * 10):
+            if text in self.log.read_text():
+                return True
+            if self.popen.poll() is not None:
+                return text in self.log.read_text()
+            time.sleep(0.1)
+        return False
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        """Tell it to stop; return its exit code and how many seconds it took."""
+        began = time.monotonic()
+        self.popen.send_signal(number)
+        return self.popen.wait(PATIENCE), time.monotonic() - began
+
+
+@contextlib.contextmanager
+def running(url: str, folder: Path, *arguments: str) -> Iterator[Process]:
+    process = Process(url, folder, *arguments)
+    try:
+        yield process
+    finally:
+        process.popen.kill()
+        process.popen.wait()
+
+
+def answers(port: int, path: str = "/healthz") -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+        return int(response.status)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_is_web_and_scheduler_and_ends_within_ten_seconds(database_url: str, tmp_path: Path, number: int) -> None:
+    port = free_port()
+    with running(database_url, tmp_path, "serve", "--port", str(port)) as served:
+        assert served.says(f"Serving on http://127.0.0.1:{port}")
+        ready = answers(port, "/readyz")
+
+        code, seconds = served.end(number)
+
+    assert (ready, code) == (200, 0)
+    assert seconds < 10
+
+
+def test_an_idle_connection_does_not_hold_up_the_end(sqlite_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    with running(sqlite_url, tmp_path, "web", "--port", str(port)) as served:
+        assert served.says("Serving on")
+        with socket.create_connection(("127.0.0.1", port)) as idle:
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            first = idle.recv(15)
+
+            code, seconds = served.end()
+
+    assert (first, code) == (b"HTTP/1.1 200 OK", 0)
+    assert seconds < 10
+
+
+def test_a_second_web_process_on_sqlite_is_refused_and_commands_beside_it_are_not(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    with running(sqlite_url, tmp_path, "web", "--port", str(free_port())) as first:
+        assert first.says("Serving on")
+        with running(sqlite_url, tmp_path, "serve", "--port", str(free_port())) as second:
+            refused = second.popen.wait(PATIENCE), second.log.read_text()
+        with running(sqlite_url, tmp_path, "organisation", "add", "Group") as beside:
+            done = beside.popen.wait(PATIENCE)
+
+    assert refused[0] == 1
+    assert refused[1].startswith("Error: Another web process serves ")
+    assert "Traceback" not in refused[1]
+    assert done == 0
+
+
+def test_two_web_processes_share_a_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    ports = [free_port(), free_port()]
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            folder = tmp_path / str(port)
+            folder.mkdir()
+            web = stack.enter_context(running(postgres_url, folder, "web", "--port", str(port)))
+            assert web.says("Serving on")
+
+        codes = [answers(port) for port in ports]
+
+    assert codes == [200, 200]
+
+
+def test_the_scheduler_ends_when_told_to(sqlite_url: str, tmp_path: Path) -> None:
+    with running(sqlite_url, tmp_path, "scheduler") as scheduler:
+        wait_for_heartbeat(sqlite_url)
+
+        code, seconds = scheduler.end()
+
+    assert code == 0
+    assert seconds < 10
+
+
+def test_a_port_that_is_taken_is_said_plainly(sqlite_url: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with running(sqlite_url, tmp_path, "serve", "--port", str(port)) as served:
+            code, log = served.popen.wait(PATIENCE), served.log.read_text()
+
+    assert code == 1
+    assert f"Error: Port {port} of 127.0.0.1 cannot be opened: another program has it" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("command", ["serve", "web", "scheduler"])
+def test_a_database_of_another_version_is_not_served(sqlite_url: str, tmp_path: Path, command: str) -> None:
+    engine = make_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+    engine.dispose()
+
+    with running(sqlite_url, tmp_path, command) as served:
+        code, log = served.popen.wait(PATIENCE), served.log.read_text()
+
+    assert (code, log) == (1, "Error: The database is not that of this version. Run `prom db upgrade` first.\n")
+
+
+def wait_for_heartbeat(url: str) -> None:
+    engine = make_engine(url)
+    for _ in range(PATIENCE * 10):
+        with engine.connect() as connection:
+            if connection.execute(sa.text("SELECT count(*) FROM heartbeat")).scalar_one():
+                break
+        time.sleep(0.1)
+    engine.dispose()

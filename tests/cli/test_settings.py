@@ -1,0 +1,87 @@
+"""`prom config` and `prom db`: the settings and the tables, checked and shown."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from prom_service.cli.config import redacted_address
+from prom_service.db import make_engine
+from tests.cli.conftest import SECRET, Prom
+
+
+def test_settings_in_order_are_said_to_be(prom: Prom) -> None:
+    told = prom("config", "check")
+
+    assert (told.exit_code, told.stdout) == (0, "The settings are in order.\n")
+
+
+def test_every_wrong_setting_is_named_at_once(prom: Prom) -> None:
+    told = prom("config", "check", PROM_ENV="moon", PROM_TICK_SECONDS="often", PROM_SMTP_URL="ftp://mail")
+
+    assert told.exit_code == 1
+    assert [line for line in ("PROM_ENV", "PROM_TICK_SECONDS", "PROM_SMTP_URL") if line not in told.stderr] == []
+
+
+def test_production_needs_its_secrets(prom: Prom) -> None:
+    told = prom("config", "check", PROM_ENV="production", PROM_SECRET_KEY=None, PROM_DATABASE_URL=None)
+
+    assert told.exit_code == 1
+    assert "PROM_SECRET_KEY must be set in production" in told.stderr
+
+
+def test_settings_are_shown_without_secrets(prom: Prom) -> None:
+    told = prom(
+        *("config", "show", "--json"),
+        PROM_DATABASE_URL="postgresql+psycopg://prom:hush@db/prom?application_name=prom&sslpassword=hush",
+        PROM_SMTP_URL="smtp://user:hush@mail:587",
+    )
+
+    shown = json.loads(told.stdout)
+    assert shown["PROM_DATABASE_URL"] == "postgresql+psycopg://prom:***@db/prom?application_name=prom&sslpassword=***"
+    assert shown["PROM_SMTP_URL"] == "smtp://user:***@mail:587"
+    assert "hush" not in told.output
+    assert SECRET not in told.output
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("sqlite:///var/prom.db", "sqlite:///var/prom.db"),
+        ("sqlite:////abs/prom.db", "sqlite:////abs/prom.db"),
+        ("postgresql:///prom?host=/run/postgresql", "postgresql:///prom?host=/run/postgresql"),
+        ("postgresql:///prom?password=hush", "postgresql:///prom?password=***"),
+        ("postgresql://prom@db/prom", "postgresql://prom@db/prom"),
+        ("postgresql://prom:hu@sh@db/prom", "postgresql://prom:***@db/prom"),
+        ("smtp://:hush@mail", "smtp://:***@mail"),
+        ("postgresql://prom:hu?s/h@db/prom", "postgresql://prom:***@db/prom"),
+        ("smtp://mail:587", "smtp://mail:587"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert redacted_address(address) == shown
+
+
+def test_an_empty_database_is_brought_up_to_date(prom: Prom, tmp_path: Path) -> None:
+    empty = {"PROM_DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"}
+
+    steps = [prom("db", step, **empty) for step in ("check", "upgrade", "check", "upgrade")]
+
+    assert [step.exit_code for step in steps] == [1, 0, 0, 0]
+    assert steps[0].stderr == "Error: The database is at revision none. Run `prom db upgrade`.\n"
+
+
+def test_tables_that_are_not_those_of_this_version_fail_the_check(prom_on_both: Prom, database_url: str) -> None:
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE heartbeat ADD COLUMN mood VARCHAR(10)"))
+    engine.dispose()
+
+    told = prom_on_both("db", "check")
+
+    assert (told.exit_code, told.stderr) == (
+        1,
+        "Error: The tables are not those of this version, though the revision is.\n",
+    )
