@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from prom_service.errors import PromError
 
 ENVIRONMENTS = ("production", "demo", "development", "test")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL")
 SECRET_LENGTH = 32
 
@@ -107,6 +108,8 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         faults.append("PROM_TICK_SECONDS must be between 1 and 3600")
     if not 1 <= settings.web_threads <= 256:
         faults.append("PROM_WEB_THREADS must be between 1 and 256")
+    if settings.log_level.upper() not in LOG_LEVELS:
+        faults.append(f"PROM_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}")
     if settings.trusted_proxies < 0:
         faults.append("PROM_TRUSTED_PROXIES must be 0 or more")
     if len(settings.secret_key) < SECRET_LENGTH:
