@@ -47,6 +47,8 @@ Row = TypeVar("Row")
 _OF_EPISODES: BindParameter[list[uuid.UUID]] = bindparam("episodes", expanding=True)
 _OF_ADMINISTRATIONS: BindParameter[list[uuid.UUID]] = bindparam("administrations", expanding=True)
 _OF_RESPONSES: BindParameter[list[uuid.UUID]] = bindparam("responses", expanding=True)
+AFRESH = {"populate_existing": True}
+"""Rows this session read before it held the episode may be out of date."""
 EPISODES = (
     select(Episode, Patient, Clinic.time_zone)
     .join(Patient, Patient.id == Episode.patient_id)
@@ -109,15 +111,17 @@ class LoadedEpisode:
 def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[LoadedEpisode]:
     """Return these episodes with their facts, ordered by id."""
     ids = sorted(set(episode_ids))
-    rows = session.execute(EPISODES, {"episodes": ids}).all()
-    administrations = session.scalars(ADMINISTRATIONS, {"episodes": ids}).all()
+    rows = session.execute(EPISODES, {"episodes": ids}, execution_options=AFRESH).all()
+    administrations = session.scalars(ADMINISTRATIONS, {"episodes": ids}, execution_options=AFRESH).all()
     asked = [administration.id for administration in administrations]
     by_episode = _grouped(administrations, "episode_id")
-    messages = _grouped(session.scalars(MESSAGES, {"administrations": asked}), "administration_id")
+    messages = _grouped(
+        session.scalars(MESSAGES, {"administrations": asked}, execution_options=AFRESH), "administration_id"
+    )
     responses = _responses(session, ids)
     safety = _safety(session, administrations)
     visits = _visits(session, ids)
-    flags = _grouped(session.scalars(FLAGS, {"episodes": ids}), "episode_id")
+    flags = _grouped(session.scalars(FLAGS, {"episodes": ids}, execution_options=AFRESH), "episode_id")
     return [
         LoadedEpisode(
             episode,

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Episode, Judgement
@@ -19,6 +19,12 @@ HELD = (
     .where(Episode.id.in_(bindparam("episodes", expanding=True)))
     .order_by(Episode.id)
     .with_for_update(key_share=True)
+)
+ASSESSED = (
+    update(Episode)
+    .where(Episode.id == bindparam("episode"))
+    .values(assess_after=bindparam("again"), assessed_at=bindparam("at"))
+    .execution_options(synchronize_session=False)
 )
 JUDGEMENTS = (  # The last of a checkpoint is the one in force.
     select(Judgement).where(Judgement.episode_id.in_(bindparam("episodes", expanding=True))).order_by(Judgement.number)
@@ -40,9 +46,7 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
         findings = rules.find_findings(one.facts, now=now, judgements=judgements)
         flags = flag_ledger.reconcile(session, one.episode, one.patient, one.flags, findings, now=now)
         aged = replace(one.facts, flags=tuple(flag_facts(flag) for flag in flags))
-        one.episode.assess_after = rules.next_assessment_at(aged, now=now)
-        one.episode.assessed_at = now
-    session.flush()
+        _note_assessed(session, one.episode, rules.next_assessment_at(aged, now=now), now)
     return len(loaded)
 
 
@@ -63,6 +67,11 @@ def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> lis
             .with_for_update(skip_locked=True, key_share=True)
         )
     )
+
+
+def _note_assessed(session: Session, episode: Episode, again: dt.datetime | None, now: dt.datetime) -> None:
+    """Note when the episode is due again; its version stays, since nothing a client could have changed has changed."""
+    session.execute(ASSESSED, {"episode": episode.id, "again": again, "at": now})
 
 
 def _keep_judgements(session: Session, loaded: list[LoadedEpisode], judged: list[Judgements], now: dt.datetime) -> None:
