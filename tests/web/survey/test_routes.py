@@ -1,6 +1,7 @@
 """The patient's way through one link."""
 
 import datetime as dt
+import logging
 import re
 from typing import Any
 
@@ -451,3 +452,19 @@ def test_an_outage_says_that_earlier_answers_are_safe(visitor: Visitor, runtime:
 
     assert page.status_code >= 500
     assert heading(page) == "We cannot show this page right now"
+
+
+def test_no_token_and_no_answer_is_ever_logged(visitor: Visitor, runtime: Runtime, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+
+    visitor.answer_everything(value=73)
+    visitor.press("/1", "next", **{PAIN: "7373"})
+    visitor.open("/999")
+    visitor.send()
+    with runtime.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE link RENAME TO link_gone")
+    visitor.open()
+
+    assert caplog.records
+    assert visitor.token not in caplog.text
+    assert "73" not in [word for record in caplog.records for word in record.getMessage().split()]
