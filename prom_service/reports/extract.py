@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from prom_service.models import Administration, Clinic, Score
+from prom_service.models import Administration, Clinic, Message, Score
 from prom_service.pathway.definition import all_pathways
 from prom_service.reports import known
 from prom_service.reports.query import ReportQuery
@@ -22,6 +22,8 @@ from prom_service.reports.windows import Windows, windows_at
 CHECKPOINT = "3-months"
 ASSESSED = ("improved", "uncertain", "not_improved", "worse")
 EVERYTHING = "All"
+AT_ONCE = "MATERIALIZED"
+"""Both databases compute a part so marked once; left to itself SQLite computes it anew for each row that needs it."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class _Builder:
         self.scope = known.scope_of(query)
         self.windows: Windows = windows_at(session, self.scope)
         period = (query.from_on, query.to_on)
-        candidates = known.episodes(self.scope, period if query.basis == "episodes" else None).cte("candidate")
+        candidates = known.episodes(self.scope, period if query.basis == "episodes" else None)
+        candidates = candidates.cte("candidate").prefix_with(AT_ONCE)
         self.chosen, self.served = candidates, self._served(candidates, "served")
         if query.basis == "activity":
             visited = self.served.c.visited_on
@@ -87,7 +90,7 @@ class _Builder:
         assessed = judged.c.outcome.in_(ASSESSED)
         cells = (
             sa.select(
-                self._group(chosen.c.clinician).label("group"),
+                self._group(chosen, chosen.c.clinician).label("group"),
                 chosen.c.pathway,
                 chosen.c.closed,
                 sa.func.coalesce(visited.c.visits, 0).label("visits"),
@@ -113,59 +116,54 @@ class _Builder:
     def timepoints(self) -> pd.DataFrame:
         """Count the episodes by timepoint and by how far their administration came."""
         flags = ("due", "declined", "invited", "delivered", "started", "partial", "late", "answered", "scorable")
-        return self._counted(self._administrations(), flags=(*flags, "with_baseline", "by_email"))
+        cells = self._administrations().subquery()
+        columns = [column for column in cells.c if column.key != "answered_at"]
+        return self._counted(sa.select(*columns), flags=(*flags, "with_baseline", "by_email"))
 
     def attempts(self) -> pd.DataFrame:
         """Count, for each message of a due administration, how many were delivered and answered before the next."""
-        rows = self._administrations(keys=True).subquery()
-        mail = known.mailings(self.scope).subquery()
-        following = sa.func.lead(mail.c.sent_at).over(partition_by=mail.c.administration_id, order_by=mail.c.ordinal)
-        sent = sa.select(mail, following.label("next_at")).where(mail.c.delivered == 1).subquery()
-        answered_it = sa.and_(
-            rows.c.answered == 1,
-            rows.c.mode == "web",
-            rows.c.answered_at >= sent.c.sent_at,
-            sa.or_(sent.c.next_at.is_(None), rows.c.answered_at < sent.c.next_at),
+        later, rows = aliased(Message), self._administrations()
+        answered_at = rows.selected_columns.answered_at
+        reminded = sa.exists().where(
+            later.administration_id == Administration.id,
+            later.ordinal > Message.ordinal,
+            known.delivered_at(later, self.scope) <= answered_at,
         )
+        sent_at = known.delivered_at(Message, self.scope)
+        sent = (
+            rows.join(Message, Message.administration_id == Administration.id)
+            .add_columns(Message.ordinal.label("attempt"), sent_at.label("sent_at"), _yes(reminded).label("reminded"))
+            .subquery()
+            .c
+        )
+        by_it = sa.and_(sent.answered == 1, sent.mode == "web", sent.answered_at >= sent.sent_at, sent.reminded == 0)
+        keys = (sent.timepoint, sent.sequence, sent.attempt)
+        counts = (sa.func.count().label("delivered"), sa.func.sum(_yes(by_it)).label("answered"))
         counted = (
-            sa.select(
-                rows.c.timepoint,
-                rows.c.sequence,
-                sent.c.ordinal.label("attempt"),
-                sa.func.count().label("delivered"),
-                sa.func.sum(sa.case((answered_it, 1), else_=0)).label("answered"),
-            )
-            .join(sent, sent.c.administration_id == rows.c.administration_id)
-            .where(rows.c.due == 1, rows.c.excluded == "")
-            .group_by(rows.c.timepoint, rows.c.sequence, sent.c.ordinal)
+            sa.select(*keys, *counts)
+            .where(sent.due == 1, sent.excluded == "", sent.sent_at.is_not(None))
+            .group_by(*keys)
         )
         return self._frame(counted, counts=("sequence", "attempt", "delivered", "answered"))
 
     def activity(self, key: str) -> pd.DataFrame:
         """Count distinct visits by ``group`` or by ``month``: a visit serving two episodes is one visit."""
-        served, chosen = self.served, self.chosen
-        label = {
-            "group": self._group(served.c.clinician),
-            "month": sa.func.substr(sa.cast(served.c.visited_on, sa.String), 1, 7),
-        }[key]
-        rows = (
-            sa.select(
-                label.label(key),
-                served.c.visit_id,
-                served.c.episode_id,
-                sa.func.count().over(partition_by=served.c.visit_id).label("serves"),
-            )
-            .join(chosen, chosen.c.id == served.c.episode_id)
-            .subquery()
-        )
+        served = self.served
+        month = sa.func.substr(sa.cast(served.c.visited_on, sa.String), 1, 7)
+        rows = sa.select(
+            {"group": served.c.group, "month": month}[key].label(key),
+            served.c.visit_id,
+            served.c.episode_id,
+            sa.func.count().over(partition_by=served.c.visit_id).label("serves"),
+        ).subquery()
         shared = sa.case((rows.c.serves > 1, rows.c.visit_id))
         counts = {"visits": rows.c.visit_id, "shared": shared, "served": rows.c.episode_id}
         sums = [sa.func.count(sa.distinct(column)).label(name) for name, column in counts.items()]
-        by_key = self._frame(sa.select(rows.c[key], *sums).group_by(rows.c[key]), counts=tuple(counts))
-        if key == "month":
-            return by_key
+        divided = sa.select(rows.c[key], *sums).group_by(rows.c[key])
+        if key == "month" or self.query.group_by is None:  # Everything is then the one group.
+            return self._frame(divided, counts=tuple(counts))
         overall = self._frame(sa.select(sa.literal(EVERYTHING).label(key), *sums), counts=tuple(counts))
-        return overall if self.query.group_by is None else pd.concat([overall, by_key], ignore_index=True)
+        return pd.concat([overall, self._frame(divided, counts=tuple(counts))], ignore_index=True)
 
     def rules(self) -> pd.DataFrame:
         """Return the pathway and rule versions of the judgements used."""
@@ -188,11 +186,17 @@ class _Builder:
             for pathway in all_pathways()
         ]
         return (
-            sa.select(services.c.episode_id, visits.c.visit_id, visits.c.visited_on, visits.c.clinician)
+            sa.select(
+                services.c.episode_id,
+                visits.c.visit_id,
+                visits.c.visited_on,
+                self._group(candidates, visits.c.clinician).label("group"),
+            )
             .join(visits, visits.c.visit_id == services.c.visit_id)
             .join(candidates, candidates.c.id == services.c.episode_id)
             .where(sa.or_(*formats))
             .cte(name)
+            .prefix_with(AT_ONCE)
         )
 
     def _visits_of_each(self) -> sa.Subquery:
@@ -200,17 +204,17 @@ class _Builder:
         served = self._served(self.chosen, "ever_served") if self.query.basis == "activity" else self.served
         return sa.select(served.c.episode_id, sa.func.count().label("visits")).group_by(served.c.episode_id).subquery()
 
-    def _administrations(self, *, keys: bool = False) -> known.Rows:
+    def _administrations(self) -> known.Rows:
         """How far each administration of the chosen episodes had come at the instant."""
         chosen, as_of = self.chosen, self.scope.as_of
         answer = known.responses(self.scope).subquery()
         baseline = known.baselines(self.scope).subquery()
-        mail = self._mail_of_each()
+        mail = known.mailings(self.scope).subquery()
         answered = answer.c.id.is_not(None)
         started = sa.or_(answered, _by(Administration.started_at, as_of))
         with_baseline = sa.and_(sa.not_(baseline.c.late), self._scored(answer.c.id, baseline.c.id))
         cells = {
-            "group": self._group(chosen.c.clinician),
+            "group": self._group(chosen, chosen.c.clinician),
             "timepoint": Administration.timepoint,
             "sequence": Administration.sequence,
             "due": self.windows.was_due(),
@@ -227,9 +231,8 @@ class _Builder:
             "baseline": sa.case((baseline.c.id.is_(None), "none"), (baseline.c.late, "late"), else_="in_time"),
             "with_baseline": _yes(with_baseline),
             "by_email": _yes(mail.c.delivered == 1),
+            "answered_at": answer.c.answered_at,
         }
-        if keys:
-            cells |= {"administration_id": Administration.id, "answered_at": answer.c.answered_at}
         return (
             sa.select(*(column.label(name) for name, column in cells.items()))
             .select_from(chosen)
@@ -238,11 +241,6 @@ class _Builder:
             .outerjoin(baseline, baseline.c.episode_id == chosen.c.id)
             .outerjoin(mail, mail.c.administration_id == Administration.id)
         )
-
-    def _mail_of_each(self) -> sa.Subquery:
-        mail = known.mailings(self.scope).subquery()
-        delivered = sa.func.max(mail.c.delivered).label("delivered")
-        return sa.select(mail.c.administration_id, delivered).group_by(mail.c.administration_id).subquery()
 
     def _exclusion(self) -> sa.ColumnElement[str]:
         """Why an administration was not to be answered at all; empty when it was."""
@@ -265,18 +263,16 @@ class _Builder:
             return scored
         earlier = aliased(Score)
         return scored.where(
-            sa.exists().where(
-                earlier.response_id == baseline,
-                earlier.value.is_not(None),
-                earlier.recorded_at <= self.scope.as_of,
-                earlier.instrument == Score.instrument,
-                earlier.scale == Score.scale,
-            )
+            earlier.response_id == baseline,
+            earlier.value.is_not(None),
+            earlier.recorded_at <= self.scope.as_of,
+            earlier.instrument == Score.instrument,
+            earlier.scale == Score.scale,
         )
 
-    def _group(self, clinician: Any) -> sa.ColumnElement[str]:
+    def _group(self, episodes: sa.CTE, clinician: Any) -> sa.ColumnElement[str]:
         """The label of the group; a clinician is named with the clinic unless there is only one clinic."""
-        chosen = self.chosen.c
+        chosen = episodes.c
         several = len(self.query.clinic_ids) != 1
         labels = {
             None: sa.literal(EVERYTHING),

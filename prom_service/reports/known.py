@@ -162,26 +162,37 @@ def judgements(scope: Scope, checkpoint: str) -> Rows:
 
 
 def mailings(scope: Scope) -> Rows:
-    """Select the messages that were tried by the instant: ``sent_at`` (None when never taken) and ``delivered``.
-
-    Delivered means taken by a mail server, or possibly so, and no bounce since.
-    """
-    taken = sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), MessageEvent.at))
+    """Select the administrations for which an email was tried by the instant, and whether one was ``delivered``."""
+    taken = sa.func.max(sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), 1), else_=0))
     bounced = sa.func.max(sa.case((MessageEvent.kind == "bounced", 1), else_=0))
-    return (
-        sa.select(
-            Message.administration_id,
-            Message.ordinal,
-            sa.func.min(taken).label("sent_at"),
-            sa.case((sa.and_(sa.func.min(taken).is_not(None), bounced == 0), 1), else_=0).label("delivered"),
-        )
+    messages = (
+        sa.select(Message.administration_id, (taken > bounced).label("delivered"))
         .join(MessageEvent, MessageEvent.message_id == Message.id)
         .where(
             MessageEvent.clinic_id.in_(scope.clinics),
             MessageEvent.recorded_at <= scope.as_of,
             MessageEvent.kind.in_(TRIED_KINDS),
         )
-        .group_by(Message.id, Message.administration_id, Message.ordinal)
+        .group_by(Message.id, Message.administration_id)
+        .subquery()
+    )
+    delivered = sa.func.max(sa.case((messages.c.delivered, 1), else_=0)).label("delivered")
+    return sa.select(messages.c.administration_id, delivered).group_by(messages.c.administration_id)
+
+
+def delivered_at(message: Any, scope: Scope) -> sa.ScalarSelect[Any]:
+    """Return when a mail server took the message, or possibly so; nothing when none did, or it bounced since."""
+    taken = sa.func.min(sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), MessageEvent.at)))
+    bounced = sa.func.max(sa.case((MessageEvent.kind == "bounced", 1), else_=0))
+    return (
+        sa.select(sa.case((bounced == 0, taken)))
+        .where(
+            MessageEvent.clinic_id == message.clinic_id,
+            MessageEvent.message_id == message.id,
+            MessageEvent.recorded_at <= scope.as_of,
+        )
+        .correlate(message)
+        .scalar_subquery()
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from prom_service.reports import utilization_report
 from tests.reports.builders import instant
-from tests.reports.cohort import TARGET, a_cohort
+from tests.reports.cohort import START, TARGET, a_cohort
 
 
 def at_three_months(table):
@@ -86,6 +86,16 @@ def test_too_few_answers_are_complete_and_not_scorable(session, record):
     row = at_three_months(tables["denominators"]).iloc[0]
     assert (row.complete, row.scorable, row.with_baseline) == (6, 6, 5)
     assert "too_few_answers" in at_three_months(tables["left_out"])["reason"].tolist()
+
+
+def test_a_baseline_without_a_score_of_the_same_scale_is_no_baseline(session, record):
+    cohort = a_cohort(record)
+    record.answers(cohort.episodes[6], "baseline", instant(START), value=None)
+    record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)))
+
+    row = at_three_months(utilization_report(session, cohort.query()).tables["denominators"]).iloc[0]
+
+    assert (row.scorable, row.with_baseline) == (7, 5)
 
 
 def test_no_baseline_is_its_own_reason(session, record):
