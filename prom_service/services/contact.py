@@ -195,7 +195,7 @@ def addressees(
     if lock:
         statement = statement.with_for_update(of=[Patient, Administration], key_share=True)
     rows = session.execute(statement.execution_options(populate_existing=True)).all()
-    mails = _mails(session, {patient.id for *_, patient, _ in rows}, but_for)
+    mails = _mails(session, [patient for *_, patient, _ in rows], but_for)
     return {row[0].id: _addressee(row, mails[row[2].id], production=production, now=now) for row in rows}
 
 
@@ -223,8 +223,9 @@ class Mail:
 
 
 def _mails(
-    session: Session, patient_ids: Collection[uuid.UUID], but_for: Collection[uuid.UUID]
+    session: Session, patients: Collection[Patient], but_for: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, list[Mail]]:
+    # All messages of the patients, few as they are: asked for by phase, SQLite would walk through every one ever sent.
     rows = session.execute(
         select(
             Episode.patient_id,
@@ -233,20 +234,22 @@ def _mails(
             Administration.state,
             Administration.opens_at,
             Administration.closes_at,
+            Message.id,
+            Message.phase,
             Message.sent_at,
         )
         .join(Administration, Administration.episode_id == Episode.id)
         .join(Message, Message.administration_id == Administration.id)
         .where(
-            Episode.patient_id.in_(patient_ids),
-            Message.phase.in_(DELIVERED_PHASES + IN_FLIGHT),
-            Message.id.not_in(but_for),
+            Episode.clinic_id.in_({patient.clinic_id for patient in patients}),
+            Episode.patient_id.in_({patient.id for patient in patients}),
         )
     )
     mails = defaultdict(list)
-    for patient_id, closed_on, administration_id, state, opens_at, closes_at, sent_at in rows:
-        answerable_from = opens_at if state in UNANSWERED and closed_on is None else None
-        mails[patient_id].append(Mail(administration_id, closes_at, answerable_from, sent_at))
+    for patient_id, closed_on, administration_id, state, opens_at, closes_at, message_id, phase, sent_at in rows:
+        if phase in DELIVERED_PHASES + IN_FLIGHT and message_id not in but_for:
+            answerable_from = opens_at if state in UNANSWERED and closed_on is None else None
+            mails[patient_id].append(Mail(administration_id, closes_at, answerable_from, sent_at))
     return mails
 
 

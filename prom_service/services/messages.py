@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError
@@ -124,7 +124,7 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
     known = addressees(
         session,
         {message.administration_id for message in due},
-        but_for=[message.id for message in due],
+        but_for={message.id for message in due},
         production=settings.in_production,
         now=now,
     )
@@ -229,13 +229,13 @@ def _due_to_patients(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
     waiting = _of_patients(select(Episode.patient_id)).where(is_due).order_by(Message.due_at).limit(limit)
     # Held until the commit: two processes never decide about the same patient, nor does a withdrawal in between.
     patients = (
-        select(Patient.id)
+        select(Patient.clinic_id, Patient.id)
         .where(Patient.id.in_(waiting))
         .with_for_update(skip_locked=True, key_share=True)
         .cte("patients")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
+        .prefix_with("MATERIALIZED")
     )
-    of_them = Episode.patient_id.in_(select(patients.c.id))
+    of_them = tuple_(Episode.clinic_id, Episode.patient_id).in_(select(patients.c.clinic_id, patients.c.id))
     return (
         _of_patients(select(Message.id))
         .where(is_due, of_them)
@@ -265,7 +265,7 @@ def _take(session: Session, ids: Select[uuid.UUID], **values: object) -> Sequenc
 
     The selection is materialised: some plans of PostgreSQL would else run it more than once and take more than asked.
     """
-    picked = ids.cte("picked").prefix_with("MATERIALIZED", dialect="postgresql")
+    picked = ids.cte("picked").prefix_with("MATERIALIZED")
     return session.scalars(
         update(Message).where(Message.id.in_(select(picked.c.id))).values(**values).returning(Message),
         execution_options={"synchronize_session": False, "populate_existing": True},
@@ -328,7 +328,7 @@ def _hold_patient(session: Session, letter: Letter) -> Patient:
     """
     rows = session.execute(
         select(Patient, Administration)
-        .join(Episode, Episode.patient_id == Patient.id)
+        .join(Episode, (Episode.clinic_id == Patient.clinic_id) & (Episode.patient_id == Patient.id))
         .join(Administration, Administration.episode_id == Episode.id)
         .where(
             Patient.id.in_(_of_patients(select(Episode.patient_id)).where(Message.id == letter.message_id)),
@@ -360,7 +360,7 @@ def _note_refused_address(session: Session, patient: Patient, now: dt.datetime) 
     others = session.scalars(
         select(Administration.id)
         .join(Episode, Episode.id == Administration.episode_id)
-        .where(Episode.patient_id == patient.id)
+        .where(Episode.clinic_id == patient.clinic_id, Episode.patient_id == patient.id)
     ).all()
     cancel_pending(session, others, "address_refused", now=now)
 

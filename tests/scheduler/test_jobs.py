@@ -103,6 +103,8 @@ def test_while_the_relay_is_down_one_letter_is_tried_and_the_others_wait(
 
     assert jobs.send_due_messages(without_relay(prom)) == 0
     assert mailroom.phases(prom, ids) == ["planned"] * 4
+    with prom.reading() as session:
+        assert sorted(mailroom.steps(session, one)[-1] for one in ids) == ["deferred", *["released"] * 3]
 
     clock.advance(minutes=1)
 

@@ -218,6 +218,20 @@ def test_a_recent_email_about_a_later_administration_postpones_this_one(prom: Ru
         assert session.get_one(Message, message).due_at == NOON + HOUR
 
 
+def test_a_letter_that_is_on_its_way_counts_as_sent(prom: Runtime) -> None:
+    with prom.transaction() as session:
+        patient = mailroom.patient(session, mailroom.clinic(session))
+        later = mailroom.administration(session, patient, closes_at=NOON + 26 * DAY)
+        mailroom.message(session, later)
+    claim(prom)
+
+    with prom.transaction() as session:
+        message = mailroom.message(session, mailroom.administration(session, patient)).id
+
+    assert claim(prom) == []
+    assert state(prom, message) == ("planned", "mailed_recently")
+
+
 def test_four_emails_of_an_administration_are_the_most(prom: Runtime) -> None:
     with prom.transaction() as session:
         administration = mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
