@@ -68,7 +68,7 @@ def visits_chart(distribution: pd.DataFrame, limit: int | None) -> str:
 
 
 def outcome_chart(table: pd.DataFrame) -> str:
-    """Draw the shares of the outcomes within and over the limit; provisional wording is hatched in white."""
+    """Draw the shares of the outcomes within and over the limit; provisional wording is hatched along the foot."""
     rows = table[table["group"] == "All"]
     bands = {"within": "Within the limit", "over": "Over the limit"}
     legend = [(label, f"fill:{colour}") for label, colour, _ in OUTCOMES.values()]
@@ -128,9 +128,9 @@ def _segments(due: pd.DataFrame, top: int) -> Iterator[str]:
         _label, colour, ink = OUTCOMES[row.outcome]
         yield _bar(x, top, width, 28, colour)
         if row.wording == "provisional wording":
-            yield _bar(x, top, width, 28, "url(#outcome-own)")
+            yield _bar(x, top + 21, width, 7, "url(#outcome-own)")  # Below the figure, which stays legible.
         if width > 36:
-            yield _text(x + width / 2, top + 18, _share(row.share), "middle", ink)
+            yield _text(x + width / 2, top + 16, _share(row.share), "middle", ink)
         x += width
 
 

@@ -73,8 +73,8 @@ class _Builder:
         self.scope = known.scope_of(query)
         self.windows: Windows = windows_at(session, self.scope)
         period = (query.from_on, query.to_on)
-        candidates = known.episodes(self.scope, period if query.basis == "episodes" else None)
-        candidates = candidates.cte("candidate").prefix_with(AT_ONCE)
+        known_then = known.episodes(self.scope, period if query.basis == "episodes" else None)
+        candidates = known_then.cte("candidate").prefix_with(AT_ONCE)
         self.chosen, self.served = candidates, self._served(candidates, "served")
         if query.basis == "activity":
             visited = self.served.c.visited_on
