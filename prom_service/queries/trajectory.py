@@ -24,8 +24,9 @@ def trajectory(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
     if not loaded:
         raise NotFoundError("There is no such episode.")
     facts = loaded[0].facts
+    asked = {ref for timepoint in facts.pathway.timepoints for ref in timepoint.instruments}
     return {
-        "scales": [_scale(course) for course in trajectories(facts)],
+        "scales": [_scale(course, derived=course.instrument not in asked) for course in trajectories(facts)],
         "judgements": _judgements(session, episode_id),
         "improvement_demonstrated": _demonstration(facts),
         "visits": {
@@ -36,13 +37,14 @@ def trajectory(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
     }
 
 
-def _scale(course: ScaleTrajectory) -> dict[str, Any]:
+def _scale(course: ScaleTrajectory, *, derived: bool) -> dict[str, Any]:
     return {
         "instrument": course.instrument,
         "scale": course.scale,
         "title": course.title,
         "best": course.best,
         "worst": course.worst,
+        "derived": derived,
         "points": [
             {
                 "timepoint": point.timepoint,

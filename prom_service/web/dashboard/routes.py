@@ -22,7 +22,7 @@ from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.staff_session import begin, chosen_clinic, clinics_to_read, end, person, require_log_in
-from prom_service.web.dashboard.words import KINDS, OUTCOMES, SEVERITY_WORDS, words
+from prom_service.web.dashboard.words import KINDS, OUTCOMES, SEVERITY_WORDS, read_in, words
 from prom_service.web.problems import Problem
 
 PAGE = 50
@@ -114,6 +114,7 @@ def show_worklist() -> str:
         rows = worklist(session, clinic_id, queue=queue, after=_after(), limit=PAGE + 1)
         counts = count_live(session, clinic_id)
         clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
+        read_in(session.get_one(Clinic, clinic_id).time_zone)
     return render_template(
         "dashboard/worklist.html",
         rows=rows[:PAGE],
@@ -183,12 +184,14 @@ def _flag_page(flag_id: uuid.UUID, errors: dict[str, str]) -> str:
         episode = directory.find_episode(session, chosen_clinic(), uuid.UUID(view["episode_id"]))
         patient = directory.find_patient(session, chosen_clinic(), episode.patient_id)
         course = trajectory(session, episode.id)
+        read_in(session.get_one(Clinic, episode.clinic_id).time_zone)
     return render_template(
         "dashboard/flag.html",
         flag=view,
         episode=episode,
         patient=patient,
         course=course,
+        timepoints=list(dict.fromkeys(point["timepoint"] for scale in course["scales"] for point in scale["points"])),
         errors=errors,
         reasons=RESOLUTIONS,
         **_common(),

@@ -1,6 +1,9 @@
 """How the pages of the staff name things."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
+
+from flask import g
 
 KINDS = {
     "red_flag_symptom": "Red-flag symptom",
@@ -26,8 +29,13 @@ OUTCOMES = {
 }
 
 
+def read_in(zone: str) -> None:
+    """Let the times of this page be those of ``zone``."""
+    g.zone = ZoneInfo(zone)
+
+
 def words(value: object) -> str:
-    """Return a value as staff read it: one decimal, a day and time, a code with spaces; a dash for nothing."""
+    """Return a value as staff read it: one decimal, the clinic's time, a code with spaces; a dash for nothing."""
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
@@ -35,7 +43,7 @@ def words(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     if isinstance(value, dt.datetime):
-        return value.strftime("%-d %b %Y, %H:%M UTC")
+        return value.astimezone(g.get("zone", dt.UTC)).strftime("%-d %b %Y, %H:%M %Z")
     if isinstance(value, dt.date):
         return value.strftime("%-d %b %Y")
     text = str(value)
