@@ -1,48 +1,28 @@
 """The patient's way through one link."""
 
-import datetime as dt
 import logging
 import re
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from prom_service.models import (
-    Administration,
     Flag,
     Link,
-    Message,
     PatientChange,
     Response,
     SavedAnswer,
     Score,
 )
 from prom_service.runtime import Runtime
-from prom_service.services import enrolment, standing
 from tests.builders import a_clinic, a_patient, an_episode, the_administration
 from tests.fakes import Clock
-from tests.web.survey.visitor import Visitor, ask, behind, heading, link_to
+from tests.web.survey.visitor import Visitor, administration_of, ask, behind, count, heading, link_to
 
 PAIN = "ihot-12-1.0-Q1"
 FIRST_SAFETY = 14
 """Place of the first safety question at the baseline of the default pathway."""
-
-
-@pytest.fixture
-def visitor(client: Any, runtime: Runtime) -> Visitor:
-    """A patient with a link to the baseline of the default pathway."""
-    return Visitor(client, ask(runtime))
-
-
-def count(runtime: Runtime, table: Any) -> int:
-    with runtime.reading() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def administration_of(runtime: Runtime, token: str) -> Administration:
-    with runtime.reading() as session:
-        return behind(session, runtime, token)[0]
 
 
 def test_the_landing_page_says_who_asks_how_long_until_when_and_who_reads(visitor: Visitor):
@@ -315,89 +295,6 @@ def test_activities_are_named_then_rated_and_only_rated_at_the_follow_up(client:
     assert later.send().status_code == 303
 
 
-def test_an_unknown_link_is_404_and_says_no_clinic(client: Any):
-    page = client.get("/s/" + "x" * 43)
-
-    assert page.status_code == 404
-    assert heading(page) == "This link does not work"
-
-
-def test_a_page_that_does_not_exist_is_404_with_a_way_back(visitor: Visitor):
-    visitor.start()
-
-    assert visitor.open("/999").status_code == 404
-    assert visitor.open("/nowhere").status_code == 404
-
-
-def test_a_completed_survey_says_when_and_shows_no_answers(visitor: Visitor, clock: Clock):
-    visitor.answer_everything(value=37)
-    visitor.send()
-    clock.advance(days=3)
-
-    pages = [visitor.open(place) for place in ("", "/1", "/review", "/14/advice")]
-
-    assert {page.status_code for page in pages} == {200}
-    assert {heading(page) for page in pages} == {"You have already answered"}
-    assert all("Monday 2 March 2026 at 08:00" in page.text and "37" not in page.text for page in pages)
-
-
-def test_a_link_is_early_until_its_window_opens_and_closed_after_it(client: Any, runtime: Runtime, clock: Clock):
-    visitor = Visitor(client, ask(runtime, "6-weeks"))
-
-    early = visitor.open()
-    clock.move_to(administration_of(runtime, visitor.token).closes_at - dt.timedelta(microseconds=1))
-    last_moment = visitor.open()
-    clock.advance(microseconds=1)
-    closed = visitor.open()
-
-    assert (early.status_code, heading(early)) == (200, "It is a little early")
-    assert (last_moment.status_code, heading(last_moment)) == (200, "How are you doing?")
-    assert (closed.status_code, heading(closed)) == (410, "These questions are closed")
-
-
-def test_late_answers_are_welcome(client: Any, runtime: Runtime, clock: Clock):
-    visitor = Visitor(client, ask(runtime, "6-weeks"))
-    clock.move_to(administration_of(runtime, visitor.token).late_after)
-
-    page = visitor.open()
-
-    assert "Your answers still count" in page.text
-
-
-def test_a_withdrawn_patient_is_not_asked(visitor: Visitor, runtime: Runtime, clock: Clock):
-    with runtime.transaction() as session:
-        _, _, patient = behind(session, runtime, visitor.token)
-        standing.withdraw(session, patient, actor="command", now=clock.now())
-
-    page = visitor.open()
-
-    assert (page.status_code, heading(page)) == (410, "You are not being asked any more")
-
-
-def test_a_closed_episode_ends_its_questions(visitor: Visitor, runtime: Runtime, clock: Clock):
-    with runtime.transaction() as session:
-        _, episode, _ = behind(session, runtime, visitor.token)
-        enrolment.close_episode(
-            session, episode, closed_on=clock.now().date(), reason="done", actor="command", now=clock.now()
-        )
-
-    page = visitor.open()
-
-    assert page.status_code == 410
-
-
-def test_not_me_stops_the_series_kills_the_link_and_tells_the_clinic(visitor: Visitor, runtime: Runtime):
-    response = visitor.press("/not-me", "not-me")
-
-    assert heading(visitor.client.get(response.location)) == "Thank you for telling us"
-    assert visitor.open().status_code == 404
-    with runtime.reading() as session:
-        _, _, patient = behind(session, runtime, visitor.token)
-        assert patient.bounced_at is not None
-        assert "not_me" in set(session.scalars(select(PatientChange.kind)))
-        assert set(session.scalars(select(Message.phase))) == {"cancelled"}
-
-
 def test_the_thanks_page_leads_on_to_the_other_open_questionnaire(client: Any, runtime: Runtime, clock: Clock):
     now = clock.now()
     with runtime.transaction() as session:
@@ -442,16 +339,6 @@ def test_no_page_sets_a_cookie_or_may_be_kept_or_loads_from_elsewhere(visitor: V
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         assert not re.search(r'(src|href|action)="(https?:)?//', page.text)
         assert not re.search(r"<style|<script(?! src)|\son\w+=|\sstyle=", page.text)
-
-
-def test_an_outage_says_that_earlier_answers_are_safe(visitor: Visitor, runtime: Runtime):
-    with runtime.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE link RENAME TO link_gone")
-
-    page = visitor.open()
-
-    assert page.status_code >= 500
-    assert heading(page) == "We cannot show this page right now"
 
 
 def test_no_token_and_no_answer_is_ever_logged(visitor: Visitor, runtime: Runtime, caplog: pytest.LogCaptureFixture):

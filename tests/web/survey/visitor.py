@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from prom_service.models import Administration, Episode, Link, Patient
 from prom_service.runtime import Runtime
@@ -45,6 +45,18 @@ def heading(response: Any) -> str:
     """Return the page's heading."""
     found = HEADING.search(response.text)
     return re.sub(r"<[^>]+>", "", found.group(1)).strip() if found else ""
+
+
+def count(runtime: Runtime, table: Any) -> int:
+    """Return how many rows a table has."""
+    with runtime.reading() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def administration_of(runtime: Runtime, token: str) -> Administration:
+    """Return the administration a link leads to."""
+    with runtime.reading() as session:
+        return behind(session, runtime, token)[0]
 
 
 class Visitor:
