@@ -1,0 +1,103 @@
+"""What the database layer promises to whoever writes through it."""
+
+import datetime as dt
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from prom_service.db import insert_if_absent, new_id, writing_turn
+from prom_service.models import Organisation, Throttle
+from prom_service.runtime import Runtime
+from tests import builders
+from tests.fakes import Clock
+
+
+def test_ids_are_version_7_and_rise_with_time() -> None:
+    first = new_id()
+    time.sleep(0.002)
+    second = new_id()
+
+    assert (first.version, first.variant) == (7, second.variant)
+    assert first < second
+
+
+def test_an_instant_comes_back_as_it_was_in_utc(runtime: Runtime) -> None:
+    at = dt.datetime(2026, 3, 29, 1, 30, 15, 123456, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=45)))
+    with runtime.transaction() as session:
+        kept = builders.an_organisation(session, now=at)
+
+    with runtime.reading() as session:
+        found = session.get_one(Organisation, kept.id).created_at
+    assert found == at
+    assert found.utcoffset() == dt.timedelta(0)
+
+
+def test_an_instant_without_a_zone_is_refused(runtime: Runtime) -> None:
+    with runtime.transaction() as session, pytest.raises(StatementError, match="without a time zone"):
+        builders.an_organisation(session, now=dt.datetime(2026, 3, 2, 8))  # noqa: DTZ001
+
+
+def test_a_row_is_inserted_once(runtime: Runtime, clock: Clock) -> None:
+    row = {"bucket": "login:x", "window_start": clock.now(), "tries": 0}
+    with runtime.transaction() as session:
+        inserted = [insert_if_absent(session, Throttle, row, unique=["bucket", "window_start"]) for _ in range(2)]
+
+    assert inserted == [True, False]
+
+
+def test_a_block_that_fails_leaves_nothing_behind(runtime: Runtime, clock: Clock) -> None:
+    def fail_half_way() -> None:
+        with runtime.transaction() as session:
+            builders.an_organisation(session, now=clock.now())
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        fail_half_way()
+
+    with runtime.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Organisation)) == 0
+
+
+def test_reading_sees_one_snapshot_whatever_others_commit(runtime: Runtime, clock: Clock) -> None:
+    count = sa.select(sa.func.count()).select_from(Organisation)
+    with runtime.reading() as session:
+        before = session.scalar(count)
+        with runtime.transaction() as other:
+            builders.an_organisation(other, now=clock.now())
+        after = session.scalar(count)
+
+    assert (before, after) == (0, 0)
+
+
+def test_reading_cannot_write_on_postgresql(postgres_url: str, clock: Clock) -> None:
+    from prom_service.runtime import build
+    from prom_service.settings import Settings
+
+    runtime = build(Settings(env="test", database_url=postgres_url))
+    with pytest.raises(DBAPIError, match="read-only"), runtime.reading() as session:
+        builders.an_organisation(session, now=clock.now())
+    runtime.engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_writers_take_turns_on_sqlite(runtime: Runtime) -> None:
+    held = threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        held.wait()
+        with writing_turn(runtime.engine):
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    with writing_turn(runtime.engine):
+        held.set()
+        time.sleep(0.05)
+        order.append("first")
+    waiting.join()
+
+    assert order == ["first", "second"]
