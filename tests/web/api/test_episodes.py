@@ -144,7 +144,7 @@ def test_the_trajectory_shows_scores_changes_and_judgements(ours: Caller, world:
     course = ours.get(f"/episodes/{world.episode.id}/trajectory").json
 
     [ihot] = [scale for scale in course["scales"] if scale["instrument"] == "ihot-12-1.0"]
-    assert [(point["value"], point["change"]) for point in ihot["points"]] == [(40.0, 0.0), (60.0, 20.0)]
+    assert [(point["value"], point["change"]) for point in ihot["points"]] == [(40.0, None), (60.0, 20.0)]
     assert [(one["checkpoint"], one["outcome"]) for one in course["judgements"]] == [("6-weeks", "on_track")]
     assert course["improvement_demonstrated"]["demonstrated"] is True
     assert course["visits"]["counted"] == 1

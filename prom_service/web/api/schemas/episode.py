@@ -189,7 +189,6 @@ class PointSchema(Schema):
     answered_at = fields.AwareDateTime(required=True)
     change = fields.Float(required=True, allow_none=True)
     late = fields.Boolean(required=True)
-    is_partial = fields.Boolean(data_key="partial", required=True)
     wording = fields.String(required=True, allow_none=True)
 
 
@@ -201,6 +200,7 @@ class ScaleCourseSchema(Schema):
     title = fields.String(required=True)
     best = fields.Float(required=True)
     worst = fields.Float(required=True)
+    derived = fields.Boolean(required=True, metadata={"description": "Computed from a longer instrument's items."})
     points = fields.List(fields.Nested(PointSchema), required=True)
 
 
