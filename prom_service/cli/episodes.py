@@ -1,5 +1,6 @@
 """`prom timeline` and `prom assess`: one episode seen, all episodes brought up to now."""
 
+import datetime as dt
 from typing import Any
 
 import click
@@ -63,7 +64,7 @@ def _show(administration: dict[str, Any]) -> None:
     reason = f" ({administration['reason']})" if administration.get("reason") else ""
     click.echo(f"{administration['timepoint']}: {administration['state']}{late}{reason}")
     moments = ("opens_at", "target_at", "late_after", "closes_at", "completed_at")
-    show_table(moments, [[_minute(administration[name]) for name in moments]])
+    show_table(moments, [[_instant(administration[name]) for name in moments]])
     if administration["messages"]:
         header = ("message", "number", "planned for", "phase", "reason", "sent at")
         show_table(header, (_message_row(message) for message in administration["messages"]))
@@ -71,10 +72,9 @@ def _show(administration: dict[str, Any]) -> None:
 
 
 def _message_row(message: dict[str, Any]) -> tuple[object, ...]:
-    planned, sent = _minute(message["planned_for"]), _minute(message["sent_at"])
+    planned, sent = _instant(message["planned_for"]), _instant(message["sent_at"])
     return message["kind"], message["ordinal"], planned, message["phase"], message["reason"], sent
 
 
-def _minute(instant: str | None) -> str | None:
-    """Return an instant in UTC to the minute, as people read it."""
-    return instant and f"{instant[:10]} {instant[11:16]} UTC"
+def _instant(instant: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(instant) if instant else None

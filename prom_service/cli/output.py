@@ -23,8 +23,8 @@ def show_json(value: Any) -> None:
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, err: bool = False) -> None:
-    """Print the rows under their header in columns; a missing value is empty."""
-    cells = [list(header), *(["" if cell is None else str(cell) for cell in row] for row in rows)]
+    """Print the rows under their header in columns; a missing value is empty, an instant is in UTC to the minute."""
+    cells = [list(header), *([_as_text(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), err=err)
@@ -52,6 +52,12 @@ def counted(label: str, total: int, batches: Iterable[Step], size: Callable[[Ste
 
 def _bar(label: str, length: int) -> Any:
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def _as_text(cell: object) -> str:
+    if isinstance(cell, dt.datetime):
+        return f"{cell.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+    return "" if cell is None else str(cell)
 
 
 def _plain(value: Any) -> str:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+import instruments
 from prom_service.db import new_id
 from prom_service.models import AnswerSet, Base, Judgement, Score
 from prom_service.runtime import Runtime
@@ -28,6 +29,9 @@ def lived(runtime: Runtime, clock: Clock) -> Runtime:
         with runtime.transaction() as session:
             administration = builders.the_administration(session, episode, timepoint)
             answers = builders.complete_answers(administration, episode)
+            if episode is long:
+                codes = instruments.find("hoos-2.0").item_codes
+                answers["hoos-2.0"] = {code: number % 5 for number, code in enumerate(codes)}
             submission.submit(session, administration, answers=answers, now=clock.now())
     return runtime
 
