@@ -1,12 +1,16 @@
 """Administrations moving with time: windows that open, and windows that pass without a complete answer."""
 
 import datetime as dt
+import logging
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration
+from prom_service.models import Administration, Response
 from prom_service.services import assessment, messages, submission
+
+
+log = logging.getLogger(__name__)
 
 
 def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
@@ -50,7 +54,7 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
         .with_for_update(skip_locked=True, key_share=True)
     ).all()
     for administration in passed:
-        response = submission.score_partial(session, administration, now=now) if administration.started_at else None
+        response = _score_partial(session, administration, now) if administration.started_at else None
         if response is None:
             administration.state = "missed"
             administration.missed_at = now
@@ -61,3 +65,13 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     messages.cancel_pending(session, [administration.id for administration in passed], "window_passed", now=now)
     assessment.assess_episodes(session, [administration.episode_id for administration in passed], now=now)
     return len(passed)
+
+
+def _score_partial(session: Session, administration: Administration, now: dt.datetime) -> Response | None:
+    """Score what was saved; one set that cannot be scored must not hold up the others, and stays saved as it is."""
+    try:
+        with session.begin_nested():
+            return submission.score_partial(session, administration, now=now)
+    except Exception as error:  # noqa: BLE001 (one item of a sweep)
+        log.error("administration %s: its saved answers were not scored: %s", administration.id, type(error).__name__)
+        return None

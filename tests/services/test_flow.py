@@ -6,7 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Administration, Judgement, Message, Response, Score
+from prom_service.models import Administration, Judgement, Message, Response, SavedAnswer, Score
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import administrations, assessment, flags, submission, visits
@@ -249,3 +249,34 @@ def test_the_three_months_of_the_calendar_open_and_close_by_the_sweep(life: Life
 
     assert last.state == "open"
     assert last.target_at == dt.datetime(2026, 6, 1, 23, tzinfo=dt.UTC)
+
+
+def test_saved_answers_that_cannot_be_scored_do_not_hold_up_the_others(
+    life: Life, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = life.clock.now()
+    with life.runtime.transaction() as session:
+        other = builders.an_episode(session, life.clinic, now=now)
+        for episode, item in ((life.episode, "Q1"), (other, "no such item")):
+            baseline = builders.the_administration(session, episode, "baseline")
+            submission.start(session, baseline, now=now)
+            saved = {f"Q{number}": "40" for number in range(1, 7)} | {item: "40"}
+            session.add_all(
+                SavedAnswer(
+                    clinic_id=baseline.clinic_id,
+                    administration_id=baseline.id,
+                    instrument="ihot-12-1.0",
+                    item=code,
+                    value=value,
+                    recorded_at=now,
+                )
+                for code, value in saved.items()
+            )
+
+    life.clock.advance(days=8)
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        states = [builders.the_administration(session, one, "baseline").state for one in (life.episode, other)]
+    assert states == ["partial", "missed"]
+    assert "were not scored: InvalidInputError" in caplog.text
