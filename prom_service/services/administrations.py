@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration, Response
 from prom_service.services import assessment, messages, submission
 
-
 log = logging.getLogger(__name__)
 
 
