@@ -67,18 +67,29 @@ class VisitVersion(TenantOwned, Base):
     recorded_at: Mapped[RecordedAt]
 
 
-class EpisodeVisit(Base):
-    """A visit serves an episode. One visit may serve two; it is still one visit."""
+class EpisodeVisit(TenantOwned, Base):
+    """A visit serves an episode, from ``recorded_at`` until it is taken off. One visit may serve two; it is still one.
+
+    Put on again, it gets a new row: what was known in between can be told from what is known now.
+    """
 
     __tablename__ = "episode_visit"
     __table_args__ = (
+        tenant_key(),
         belongs_to("episode"),
         belongs_to("visit"),
+        sa.Index(
+            "uq_episode_visit_serving",
+            "episode_id",
+            "visit_id",
+            unique=True,
+            sqlite_where=sa.text("removed_at IS NULL"),
+            postgresql_where=sa.text("removed_at IS NULL"),
+        ),
         sa.Index("ix_episode_visit_visit", "clinic_id", "visit_id"),
     )
 
-    clinic_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("clinic.id"))
-    episode_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    visit_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    episode_id: Mapped[uuid.UUID]
+    visit_id: Mapped[uuid.UUID]
     recorded_at: Mapped[RecordedAt]
     removed_at: Mapped[dt.datetime | None]

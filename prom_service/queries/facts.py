@@ -41,6 +41,8 @@ from prom_service.pathway.plan import PlannedAdministration, phone_from
 
 SAFETY = "safety-1.0"
 YES = "1"
+ADDRESS_REFUSED = "address_refused"
+"""Why messages are cancelled after a mail server refused the patient's address for good."""
 Row = TypeVar("Row")
 
 # Written once and kept: building a statement costs more than running it on one episode.
@@ -160,7 +162,7 @@ def missed_cause(administration: Administration, messages: Sequence[Message]) ->
         return "started"
     if any(message.phase in DELIVERED_PHASES and message.bounced_at is None for message in messages):
         return "delivered_never_started"
-    if any(message.bounced_at is not None for message in messages):
+    if any(message.bounced_at is not None or message.reason == ADDRESS_REFUSED for message in messages):
         return "bounced"
     if not messages:
         return "not_sent:nothing_planned"

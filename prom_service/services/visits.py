@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
@@ -16,6 +16,13 @@ from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
 from prom_service.services import assessment
 
 FUTURE_SLACK = dt.timedelta(days=1)  # A clinic east of us is a day ahead.
+
+HELD = (
+    select(Visit)
+    .where(Visit.clinic_id == bindparam("clinic"), Visit.external_id == bindparam("external"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +92,11 @@ def _record(
 def void_visit(session: Session, episode: Episode, external_id: str, *, actor: str, now: dt.datetime) -> None:
     """Take the visit off this episode; when it serves no other, it is void. Doing so again changes nothing."""
     visit = _locked(session, episode, external_id)
-    link = session.get(EpisodeVisit, (episode.id, visit.id))
+    link = _serving(session, episode, visit)
     if link is None:
-        raise NotFoundError("This episode has no such visit.")
-    if visit.voided_at is not None or link.removed_at is not None:
+        _must_have_served(session, episode, visit)
+        return
+    if visit.voided_at is not None:
         return
     if len(_served(session, visit)) > 1:
         link.removed_at = now
@@ -117,12 +125,7 @@ def _check(details: VisitDetails, episode: Episode, now: dt.datetime) -> None:
 
 
 def _locked(session: Session, episode: Episode, external_id: str) -> Visit:
-    visit = session.scalar(
-        select(Visit)
-        .where(Visit.clinic_id == episode.clinic_id, Visit.external_id == external_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
+    visit = session.scalar(HELD, {"clinic": episode.clinic_id, "external": external_id})
     if visit is None:
         raise NotFoundError("This episode has no such visit.")
     return visit
@@ -149,17 +152,27 @@ def _keep_version(session: Session, visit: Visit, actor: str, now: dt.datetime) 
 
 
 def _serve(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -> bool:
-    added = insert_if_absent(
-        session,
-        EpisodeVisit,
-        {"clinic_id": episode.clinic_id, "episode_id": episode.id, "visit_id": visit.id, "recorded_at": now},
-        unique=["episode_id", "visit_id"],
+    """Let the visit serve the episode; return whether it did not before. The visit's row is held, so nobody races."""
+    if _serving(session, episode, visit) is not None:
+        return False
+    session.add(EpisodeVisit(clinic_id=episode.clinic_id, episode_id=episode.id, visit_id=visit.id, recorded_at=now))
+    session.flush()
+    return True
+
+
+def _serving(session: Session, episode: Episode, visit: Visit) -> EpisodeVisit | None:
+    return session.scalar(
+        select(EpisodeVisit).where(
+            EpisodeVisit.episode_id == episode.id, EpisodeVisit.visit_id == visit.id, EpisodeVisit.removed_at.is_(None)
+        )
     )
-    if not added:
-        link = session.get_one(EpisodeVisit, (episode.id, visit.id))
-        link.removed_at = None
-        session.flush()
-    return added
+
+
+def _must_have_served(session: Session, episode: Episode, visit: Visit) -> None:
+    """Raise ``NotFoundError`` unless the visit served this episode once."""
+    once = select(EpisodeVisit.id).where(EpisodeVisit.episode_id == episode.id, EpisodeVisit.visit_id == visit.id)
+    if session.scalars(once.limit(1)).first() is None:
+        raise NotFoundError("This episode has no such visit.")
 
 
 def _served(session: Session, visit: Visit) -> list[uuid.UUID]:

@@ -348,18 +348,21 @@ def upgrade() -> None:
         batch_op.create_index('ix_episode_change_episode', ['clinic_id', 'episode_id'], unique=False)
 
     op.create_table('episode_visit',
-    sa.Column('clinic_id', sa.Uuid(), nullable=False),
     sa.Column('episode_id', sa.Uuid(), nullable=False),
     sa.Column('visit_id', sa.Uuid(), nullable=False),
     sa.Column('recorded_at', prom_service.db.UtcDateTime(timezone=True), nullable=False),
     sa.Column('removed_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('clinic_id', sa.Uuid(), nullable=False),
     sa.ForeignKeyConstraint(['clinic_id', 'episode_id'], ['episode.clinic_id', 'episode.id'], name=op.f('fk_episode_visit_clinic_id_episode_id_episode')),
     sa.ForeignKeyConstraint(['clinic_id', 'visit_id'], ['visit.clinic_id', 'visit.id'], name=op.f('fk_episode_visit_clinic_id_visit_id_visit')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_episode_visit_clinic_id_clinic')),
-    sa.PrimaryKeyConstraint('episode_id', 'visit_id', name=op.f('pk_episode_visit'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_episode_visit')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_episode_visit_clinic_id_id'))
     )
     with op.batch_alter_table('episode_visit', schema=None) as batch_op:
         batch_op.create_index('ix_episode_visit_visit', ['clinic_id', 'visit_id'], unique=False)
+        batch_op.create_index('uq_episode_visit_serving', ['episode_id', 'visit_id'], unique=True, sqlite_where=sa.text('removed_at IS NULL'), postgresql_where=sa.text('removed_at IS NULL'))
 
     op.create_table('flag',
     sa.Column('episode_id', sa.Uuid(), nullable=False),
@@ -640,6 +643,7 @@ def downgrade() -> None:
 
     op.drop_table('flag')
     with op.batch_alter_table('episode_visit', schema=None) as batch_op:
+        batch_op.drop_index('uq_episode_visit_serving', sqlite_where=sa.text('removed_at IS NULL'), postgresql_where=sa.text('removed_at IS NULL'))
         batch_op.drop_index('ix_episode_visit_visit')
 
     op.drop_table('episode_visit')
