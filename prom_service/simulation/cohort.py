@@ -188,7 +188,7 @@ def _acts(draw: random.Random) -> dict[str, int]:
         return {"unsubscribe": draw.randint(5, 60)}
     if chance < 0.055:
         return {"pause": draw.randint(20, 60)}
-    return {"close": draw.randint(95, 115)} if chance < 0.3 else {}
+    return {"close": draw.randint(84, 105)} if chance < 0.8 else {}
 
 
 def _cast(draw: random.Random, today: dt.date) -> Iterator[Person]:
@@ -230,7 +230,9 @@ def _cast(draw: random.Random, today: dt.date) -> Iterator[Person]:
     ]
     for number, (days, part) in enumerate([*parts, *waiting]):
         person = _person(draw, number, today, started_on=today - dt.timedelta(days=days), **{**plain, **part})
-        yield replace(person, email=person.email.removeprefix(BOUNCES))
+        yield replace(
+            person, email=person.email.removeprefix(BOUNCES), clinician=f"PT-{person.clinic + 1}{person.clinician[-1]}"
+        )
     number = len(parts) + len(waiting)
     refused = _person(draw, number, today, started_on=today - dt.timedelta(days=58), **{**plain, "course": "improver"})
     yield replace(refused, email=f"{BOUNCES}{number}@example.org")
