@@ -4,6 +4,7 @@ There are two kinds, SQLite (embedded) and PostgreSQL. What differs between them
 """
 
 import datetime as dt
+import functools
 import os
 import secrets
 import time
@@ -133,14 +134,18 @@ def writing_turn(engine: Engine) -> Iterator[None]:
 def insert_if_absent(session: Session, table: type[Base], values: Mapping[str, Any], *, unique: Sequence[str]) -> bool:
     """Insert one row unless a row with the same ``unique`` columns is there; return whether it was inserted."""
     row = {"id": new_id(), **values} if "id" in table.__table__.c else dict(values)
-    statement = _insert(session)(table).values(**row).on_conflict_do_nothing(index_elements=list(unique))
-    return session.execute(statement.returning(sa.literal(1))).first() is not None
+    statement = _insert_if_absent(session.get_bind().dialect.name, table, tuple(unique))
+    session.flush()  # The row may point to one that is not written yet.
+    return session.execute(statement, row).first() is not None
 
 
-def _insert(session: Session) -> Any:
+@functools.cache
+def _insert_if_absent(dialect: str, table: type[Base], unique: tuple[str, ...]) -> Any:
+    """Built once for each table: building a statement costs more than running it."""
     from sqlalchemy.dialects import postgresql, sqlite
 
-    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table.__table__).on_conflict_do_nothing(index_elements=list(unique)).returning(sa.literal(1))
 
 
 def upgrade(url: str | sa.URL, revision: str = "head") -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.errors import InvalidInputError
@@ -17,6 +17,14 @@ from prom_service.services.tokens import digest, new_token
 KEY_MARK = "prom"
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
+TARGET = (
+    select(Link, Administration, Episode, Patient, Clinic)
+    .join(Administration, Administration.id == Link.administration_id)
+    .join(Episode, Episode.id == Administration.episode_id)
+    .join(Patient, Patient.id == Episode.patient_id)
+    .join(Clinic, Clinic.id == Link.clinic_id)
+    .where(Link.digest == bindparam("sought"), Link.revoked_at.is_(None))
+)
 
 
 @dataclass(frozen=True)
@@ -74,14 +82,7 @@ def issue_link(
 
 def find_link(session: Session, token: str, *, purpose: str = "survey", secret: bytes) -> LinkTarget | None:
     """Return what ``token`` leads to, or None when no such link was ever issued or it was revoked."""
-    row = session.execute(
-        select(Link, Administration, Episode, Patient, Clinic)
-        .join(Administration, Administration.id == Link.administration_id)
-        .join(Episode, Episode.id == Administration.episode_id)
-        .join(Patient, Patient.id == Episode.patient_id)
-        .join(Clinic, Clinic.id == Link.clinic_id)
-        .where(Link.digest == digest(token, purpose=purpose, secret=secret), Link.revoked_at.is_(None))
-    ).first()
+    row = session.execute(TARGET, {"sought": digest(token, purpose=purpose, secret=secret)}).first()
     return LinkTarget(*row) if row else None
 
 

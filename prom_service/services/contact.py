@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
@@ -177,6 +177,37 @@ class Addressee:
     facts: ContactFacts
 
 
+# Written once and kept: building a statement costs more than running it on one patient.
+ADDRESSEES = (
+    select(Administration, Episode, Patient, Clinic)
+    .join(Episode, Episode.id == Administration.episode_id)
+    .join(Patient, Patient.id == Episode.patient_id)
+    .join(Clinic, Clinic.id == Administration.clinic_id)
+    .where(Administration.id.in_(bindparam("administrations", expanding=True)))
+    .execution_options(populate_existing=True)
+)
+HELD_ADDRESSEES = ADDRESSEES.with_for_update(of=[Patient, Administration], key_share=True)
+MAILS = (  # All of the patients, few as they are: asked for by phase, SQLite would walk through every one ever sent.
+    select(
+        Episode.patient_id,
+        Episode.closed_on,
+        Administration.id,
+        Administration.state,
+        Administration.opens_at,
+        Administration.closes_at,
+        Message.id,
+        Message.phase,
+        Message.sent_at,
+    )
+    .join(Administration, Administration.episode_id == Episode.id)
+    .join(Message, Message.administration_id == Administration.id)
+    .where(
+        Episode.clinic_id.in_(bindparam("clinics", expanding=True)),
+        Episode.patient_id.in_(bindparam("patients", expanding=True)),
+    )
+)
+
+
 def addressees(
     session: Session,
     administration_ids: Collection[uuid.UUID],
@@ -191,24 +222,10 @@ def addressees(
     ``but_for`` are messages that do not count as mails. With ``lock`` patients and administrations stay as they are
     until the transaction ends. Outside production a clinic may mail before it is activated.
     """
-    statement = _addressee_rows(administration_ids)
-    if lock:
-        statement = statement.with_for_update(of=[Patient, Administration], key_share=True)
-    rows = session.execute(statement.execution_options(populate_existing=True)).all()
+    statement = HELD_ADDRESSEES if lock else ADDRESSEES
+    rows = session.execute(statement, {"administrations": list(administration_ids)}).all()
     mails = _mails(session, [patient for *_, patient, _ in rows], but_for)
     return {row[0].id: _addressee(row, mails[row[2].id], production=production, now=now) for row in rows}
-
-
-def _addressee_rows(
-    administration_ids: Collection[uuid.UUID],
-) -> Select[Administration, Episode, Patient, Clinic]:
-    return (
-        select(Administration, Episode, Patient, Clinic)
-        .join(Episode, Episode.id == Administration.episode_id)
-        .join(Patient, Patient.id == Episode.patient_id)
-        .join(Clinic, Clinic.id == Administration.clinic_id)
-        .where(Administration.id.in_(administration_ids))
-    )
 
 
 @dataclass(frozen=True)
@@ -225,26 +242,11 @@ class Mail:
 def _mails(
     session: Session, patients: Collection[Patient], but_for: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, list[Mail]]:
-    # All messages of the patients, few as they are: asked for by phase, SQLite would walk through every one ever sent.
-    rows = session.execute(
-        select(
-            Episode.patient_id,
-            Episode.closed_on,
-            Administration.id,
-            Administration.state,
-            Administration.opens_at,
-            Administration.closes_at,
-            Message.id,
-            Message.phase,
-            Message.sent_at,
-        )
-        .join(Administration, Administration.episode_id == Episode.id)
-        .join(Message, Message.administration_id == Administration.id)
-        .where(
-            Episode.clinic_id.in_({patient.clinic_id for patient in patients}),
-            Episode.patient_id.in_({patient.id for patient in patients}),
-        )
-    )
+    whose = {
+        "clinics": list({patient.clinic_id for patient in patients}),
+        "patients": list({patient.id for patient in patients}),
+    }
+    rows = session.execute(MAILS, whose)
     mails = defaultdict(list)
     for patient_id, closed_on, administration_id, state, opens_at, closes_at, message_id, phase, sent_at in rows:
         if phase in DELIVERED_PHASES + IN_FLIGHT and message_id not in but_for:

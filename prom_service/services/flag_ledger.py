@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
@@ -15,6 +15,13 @@ from prom_service.queries.flags import flag_view
 
 RULES = "rules"
 """The actor of every step that no person took."""
+NEXT_NUMBER = (
+    update(Clinic)
+    .where(Clinic.id == bindparam("clinic"))
+    .values(flag_event_count=Clinic.flag_event_count + 1)
+    .returning(Clinic.flag_event_count)
+    .execution_options(synchronize_session=False)
+)
 
 
 def reconcile(
@@ -117,14 +124,7 @@ def note(
     The number comes from the clinic's row, which stays locked until the transaction ends: numbers become visible
     in order and none is skipped, whatever else commits meanwhile.
     """
-    number = session.scalars(
-        update(Clinic)
-        .where(Clinic.id == flag.clinic_id)
-        .values(flag_event_count=Clinic.flag_event_count + 1)
-        .returning(Clinic.flag_event_count)
-        .execution_options(synchronize_session=False)
-    ).one()
-    flag.number = number
+    flag.number = session.scalars(NEXT_NUMBER, {"clinic": flag.clinic_id}).one()
     flag.updated_at = now
     session.add(flag)
     session.flush()

@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import Select, bindparam, select, tuple_, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from prom_service.errors import ConflictError
 from prom_service.mail.letters import Letter
@@ -38,6 +39,79 @@ class Batch:
 
     letters: list[Letter]
     claimed: int
+
+
+def _of_patients(statement: Select[uuid.UUID]) -> Select[uuid.UUID]:
+    return (
+        statement.select_from(Message)
+        .join(Administration, Administration.id == Message.administration_id)
+        .join(Episode, Episode.id == Administration.episode_id)
+    )
+
+
+def _due_to_patients() -> Select[uuid.UUID]:
+    """Select all messages due to the patients who have waited longest and whom nobody else is writing to."""
+    is_due = Message.phase.in_(PENDING_PHASES) & (Message.due_at <= bindparam("now"))
+    waiting = _of_patients(select(Episode.patient_id)).where(is_due).order_by(Message.due_at).limit(bindparam("most"))
+    # Held until the commit: two processes never decide about the same patient, nor does a withdrawal in between.
+    patients = (
+        select(Patient.clinic_id, Patient.id)
+        .where(Patient.id.in_(waiting))
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("patients")
+        .prefix_with("MATERIALIZED")
+    )
+    of_them = tuple_(Episode.clinic_id, Episode.patient_id).in_(select(patients.c.clinic_id, patients.c.id))
+    return (
+        _of_patients(select(Message.id))
+        .where(is_due, of_them)
+        .with_for_update(of=[Message, Administration], skip_locked=True, key_share=True)
+    )
+
+
+def _lapsed(phase: str) -> Select[uuid.UUID]:
+    return (
+        select(Message.id)
+        .where(Message.phase == phase, Message.claimed_until <= bindparam("now"))
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _take(ids: Select[uuid.UUID], **values: object) -> ReturningUpdate[Message]:
+    """Set ``values`` on the messages selected by ``ids`` in one statement that no two processes share; return them.
+
+    The selection is materialised: some plans of PostgreSQL would else run it more than once and take more than asked.
+    """
+    picked = ids.cte("picked").prefix_with("MATERIALIZED")
+    return update(Message).where(Message.id.in_(select(picked.c.id))).values(**values).returning(Message)
+
+
+# Written once and kept: building a statement costs more than running it on one patient.
+CLAIM_DUE = _take(_due_to_patients(), phase="claimed", claimed_by=bindparam("claim"), claimed_until=bindparam("until"))
+PLAN_LAPSED = _take(_lapsed("claimed"), phase="planned", claimed_until=None)
+ASSUME_LAPSED = _take(_lapsed("committing"), phase="assumed_sent", reason="no_reply_to_final_dot", claimed_until=None)
+AS_WRITTEN = {"synchronize_session": False, "populate_existing": True}
+UNDER_CLAIM = (
+    select(Message)
+    .where(
+        Message.id == bindparam("message"),
+        Message.claimed_by == bindparam("claim"),
+        Message.phase.in_(bindparam("phases", expanding=True)),
+    )
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+CANCEL_PENDING = (
+    update(Message)
+    .where(
+        Message.administration_id.in_(bindparam("administrations", expanding=True)),
+        Message.phase.in_((*PENDING_PHASES, "claimed")),
+    )
+    .values(phase="cancelled", reason=bindparam("why"), claimed_until=None)
+    .returning(Message.clinic_id, Message.id)
+    .execution_options(synchronize_session="fetch")
+)
 
 
 def plan_messages(session: Session, administration: Administration, planned: Iterable[PlannedMessage]) -> list[Message]:
@@ -69,16 +143,8 @@ def cancel_pending(
     session: Session, administration_ids: Collection[uuid.UUID], reason: str, *, now: dt.datetime
 ) -> int:
     """Cancel every message of these administrations that has not reached its final dot; return how many."""
-    cancelled = session.execute(
-        update(Message)
-        .where(
-            Message.administration_id.in_(administration_ids),
-            Message.phase.in_((*PENDING_PHASES, "claimed")),
-        )
-        .values(phase="cancelled", reason=reason, claimed_until=None)
-        .returning(Message.clinic_id, Message.id)
-        .execution_options(synchronize_session="fetch")
-    ).all()
+    of_them = {"administrations": list(administration_ids), "why": reason}
+    cancelled = session.execute(CANCEL_PENDING, of_them).all()
     session.add_all(_event(clinic_id, message_id, "cancelled", now, reason) for clinic_id, message_id in cancelled)
     return len(cancelled)
 
@@ -116,9 +182,8 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
     The number of queries does not depend on the number of messages.
     """
     claim = f"{worker[:60]}#{secrets.token_hex(4)}"
-    due = _take(
-        session, _due_to_patients(now, limit), phase="claimed", claimed_by=claim, claimed_until=now + CLAIM_LASTS
-    )
+    terms = {"now": now, "most": limit, "claim": claim, "until": now + CLAIM_LASTS}
+    due = session.scalars(CLAIM_DUE, terms, execution_options=AS_WRITTEN).all()
     if not due:
         return Batch([], 0)
     known = addressees(
@@ -208,68 +273,14 @@ def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -
 
     Claimed and not sent: planned again. Found ``committing``: assumed sent, because the mail server may have it.
     """
-    unsent = _take(session, _lapsed("claimed", now, limit), phase="planned", claimed_until=None)
-    unknown = _take(
-        session,
-        _lapsed("committing", now, limit),
-        phase="assumed_sent",
-        reason="no_reply_to_final_dot",
-        claimed_until=None,
-    )
+    terms = {"now": now, "most": limit}
+    unsent = session.scalars(PLAN_LAPSED, terms, execution_options=AS_WRITTEN).all()
+    unknown = session.scalars(ASSUME_LAPSED, terms, execution_options=AS_WRITTEN).all()
     for message in unsent:
         _note(session, message, "released", now, "lease_lapsed")
     for message in unknown:
         _note(session, message, "assumed_sent", now, message.reason)
     return len(unsent) + len(unknown)
-
-
-def _due_to_patients(now: dt.datetime, limit: int) -> Select[uuid.UUID]:
-    """Select all messages due to the patients who have waited longest and whom nobody else is writing to."""
-    is_due = Message.phase.in_(PENDING_PHASES) & (Message.due_at <= now)
-    waiting = _of_patients(select(Episode.patient_id)).where(is_due).order_by(Message.due_at).limit(limit)
-    # Held until the commit: two processes never decide about the same patient, nor does a withdrawal in between.
-    patients = (
-        select(Patient.clinic_id, Patient.id)
-        .where(Patient.id.in_(waiting))
-        .with_for_update(skip_locked=True, key_share=True)
-        .cte("patients")
-        .prefix_with("MATERIALIZED")
-    )
-    of_them = tuple_(Episode.clinic_id, Episode.patient_id).in_(select(patients.c.clinic_id, patients.c.id))
-    return (
-        _of_patients(select(Message.id))
-        .where(is_due, of_them)
-        .with_for_update(of=[Message, Administration], skip_locked=True, key_share=True)
-    )
-
-
-def _of_patients(statement: Select[uuid.UUID]) -> Select[uuid.UUID]:
-    return (
-        statement.select_from(Message)
-        .join(Administration, Administration.id == Message.administration_id)
-        .join(Episode, Episode.id == Administration.episode_id)
-    )
-
-
-def _lapsed(phase: str, now: dt.datetime, limit: int) -> Select[uuid.UUID]:
-    return (
-        select(Message.id)
-        .where(Message.phase == phase, Message.claimed_until <= now)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-
-
-def _take(session: Session, ids: Select[uuid.UUID], **values: object) -> Sequence[Message]:
-    """Set ``values`` on the messages selected by ``ids`` in one statement that no two processes share; return them.
-
-    The selection is materialised: some plans of PostgreSQL would else run it more than once and take more than asked.
-    """
-    picked = ids.cte("picked").prefix_with("MATERIALIZED")
-    return session.scalars(
-        update(Message).where(Message.id.in_(select(picked.c.id))).values(**values).returning(Message),
-        execution_options={"synchronize_session": False, "populate_existing": True},
-    ).all()
 
 
 def _choose(
@@ -313,12 +324,8 @@ def _hold_back(session: Session, message: Message, permission: Permission, now: 
 
 def _claimed(session: Session, letter: Letter, *phases: str) -> Message | None:
     """Return the letter's message if it is in one of ``phases`` and still under the letter's claim."""
-    return session.scalars(
-        select(Message)
-        .where(Message.id == letter.message_id, Message.claimed_by == letter.claim, Message.phase.in_(phases))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).first()
+    named = {"message": letter.message_id, "claim": letter.claim, "phases": phases}
+    return session.scalars(UNDER_CLAIM, named).first()
 
 
 def _hold_patient(session: Session, letter: Letter) -> Patient:

@@ -3,11 +3,12 @@
 import datetime as dt
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 import instruments
@@ -24,6 +25,30 @@ SAFETY = "safety-1.0"
 TEXT = ".text"
 """Suffix of the key that holds the name of an activity, such as ``Q1.text``."""
 TEXT_LENGTH = 100
+
+# Written once and kept: building a statement costs more than running it.
+_OF_ADMINISTRATION: BindParameter[uuid.UUID] = bindparam("administration")
+HELD = (
+    select(Administration)
+    .where(Administration.id == _OF_ADMINISTRATION)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+WHOSE = (
+    select(Episode, Patient).join(Patient, Patient.id == Episode.patient_id).where(Episode.id == bindparam("episode"))
+)
+SAVED = (
+    select(SavedAnswer.instrument, SavedAnswer.item, SavedAnswer.value)
+    .where(SavedAnswer.administration_id == _OF_ADMINISTRATION)
+    .order_by(SavedAnswer.id)
+)
+STANDING = (
+    select(Response)
+    .where(Response.administration_id == _OF_ADMINISTRATION, Response.amendment.is_(False))
+    .order_by(Response.number.desc())
+    .limit(1)
+)
+NEWEST_NUMBER = select(func.max(Response.number)).where(Response.administration_id == _OF_ADMINISTRATION)
 
 Answers = Mapping[str, Mapping[str, object]]
 """Instrument reference → item code → whole number, ``"NA"``, the text of an activity under ``<item>.text``, or None."""
@@ -58,11 +83,7 @@ def items_asked(instrument: Instrument, *, follow_up: bool) -> tuple[Item, ...]:
 
 def current_answers(session: Session, administration: Administration) -> dict[str, dict[str, Any]]:
     """Return the answers saved so far, by instrument and item; a cleared one is absent."""
-    rows = session.execute(
-        select(SavedAnswer.instrument, SavedAnswer.item, SavedAnswer.value)
-        .where(SavedAnswer.administration_id == administration.id)
-        .order_by(SavedAnswer.id)
-    )
+    rows = session.execute(SAVED, {"administration": administration.id})
     answers: dict[str, dict[str, Any]] = {}
     for instrument, item, value in rows:
         answers.setdefault(instrument, {})[item] = _read_value(item, value)
@@ -219,20 +240,11 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
 
 
 def _locked(session: Session, administration: Administration) -> Administration:
-    return session.scalars(
-        select(Administration)
-        .where(Administration.id == administration.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
+    return session.scalars(HELD, {"administration": administration.id}).one()
 
 
 def _whose(session: Session, administration: Administration) -> tuple[Episode, Patient]:
-    row = session.execute(
-        select(Episode, Patient)
-        .join(Patient, Patient.id == Episode.patient_id)
-        .where(Episode.id == administration.episode_id)
-    ).one()
+    row = session.execute(WHOSE, {"episode": administration.episode_id}).one()
     return row.Episode, row.Patient
 
 
@@ -313,21 +325,22 @@ def _keep(
 ) -> None:
     """Append what differs from the answers on record."""
     before = current_answers(session, administration)
-    session.add_all(
-        SavedAnswer(
-            clinic_id=administration.clinic_id,
-            administration_id=administration.id,
-            instrument=ref,
-            item=item,
-            value=None if value in (None, "") else str(value),
-            entered_with=entered_with.get((ref, item)),
-            recorded_at=now,
-        )
+    fresh = [
+        {
+            "clinic_id": administration.clinic_id,
+            "administration_id": administration.id,
+            "instrument": ref,
+            "item": item,
+            "value": None if value in (None, "") else str(value),
+            "entered_with": entered_with.get((ref, item)),
+            "recorded_at": now,
+        }
         for ref, given in answers.items()
         for item, value in given.items()
         if (None if value == "" else value) != before.get(ref, {}).get(item)
-    )
-    session.flush()
+    ]
+    if fresh:
+        session.execute(insert(SavedAnswer), fresh)
 
 
 def _read_value(item: str, value: str | None) -> int | str | None:
@@ -407,12 +420,7 @@ def _any_scorable(checked: Mapping[Instrument, Mapping[str, Any]]) -> bool:
 
 
 def _standing(session: Session, administration: Administration) -> Response | None:
-    return session.scalar(
-        select(Response)
-        .where(Response.administration_id == administration.id, Response.amendment.is_(False))
-        .order_by(Response.number.desc())
-        .limit(1)
-    )
+    return session.scalar(STANDING, {"administration": administration.id})
 
 
 def _with_digest(session: Session, administration: Administration, digest: str) -> Response | None:
@@ -424,8 +432,7 @@ def _with_digest(session: Session, administration: Administration, digest: str) 
 
 
 def _next_number(session: Session, administration: Administration) -> int:
-    newest = session.scalar(select(func.max(Response.number)).where(Response.administration_id == administration.id))
-    return (newest or 0) + 1
+    return (session.scalar(NEWEST_NUMBER, {"administration": administration.id}) or 0) + 1
 
 
 def _last_saved(session: Session, administration: Administration) -> dt.datetime | None:
