@@ -89,7 +89,7 @@ def answer(error: Exception) -> Response:
         return error.response
     problem = problem_of(error)
     if not isinstance(error, FORESEEN):
-        _log(error)
+        log_fault(error)
     response = _document(problem) if request.path.startswith("/api/") else _page(problem)
     response.status_code = problem.status
     response.headers.update(problem.headers)
@@ -135,14 +135,19 @@ def _page(problem: Problem) -> Response:
     pages: dict[str, Page] = current_app.extensions["prom.error_pages"]
     fitting = [prefix for prefix in pages if request.path.startswith(prefix)]
     page = pages[max(fitting, key=len)] if fitting else _plain_page
-    return current_app.make_response(page(problem))
+    try:
+        return current_app.make_response(page(problem))
+    except Exception as error:  # noqa: BLE001 (whoever asked still gets an answer)
+        log_fault(error)
+        return current_app.make_response(_plain_page(problem))
 
 
 def _plain_page(problem: Problem) -> str:
     return render_template_string(PLAIN_PAGE, problem=problem)
 
 
-def _log(error: Exception) -> None:
+def log_fault(error: BaseException) -> None:
+    """Log where ``error`` came from; its words and the address asked for may hold health data or a token."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     where = request.url_rule.rule if request.url_rule else "no route"
     log.error("request %s %s %s failed: %s\n%s", request_id(), request.method, where, type(error).__name__, frames)
