@@ -18,7 +18,7 @@ from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, messages
+from prom_service.services import administrations, assessment, flags, messages
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +93,11 @@ def settle_committing(prom: Runtime, keep_going: KeepGoing = always) -> int:
 def close_late_administrations(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Settle the administrations whose time has passed, as partial or missed; return how many."""
     return _in_batches(prom, administrations.close_late, SCORED_AT_ONCE, keep_going)
+
+
+def wake_snoozed_flags(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Reopen the flags that were put aside until now; return how many."""
+    return _in_batches(prom, flags.wake_snoozed, ROWS_AT_ONCE, keep_going)
 
 
 def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:

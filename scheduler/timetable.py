@@ -32,5 +32,6 @@ JOBS = (
     Job(jobs.send_due_messages, every=1),
     Job(jobs.settle_committing, every=4, lease=FIVE_MINUTES),
     Job(jobs.close_late_administrations, every=4, lease=FIVE_MINUTES),
+    Job(jobs.wake_snoozed_flags, every=4, lease=FIVE_MINUTES),
     Job(jobs.assess_due_episodes, every=4, lease=FIVE_MINUTES),
 )

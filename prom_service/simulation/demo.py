@@ -2,12 +2,13 @@
 
 import datetime as dt
 import json
+import logging
 import os
 import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from prom_service.simulation import cohort
 from prom_service.simulation.clock import MovingClock
 from prom_service.simulation.group import NAME, STAFF_EMAIL, Group, found
 from prom_service.simulation.life import LINK, Life, burden
+from scheduler import jobs
 
 DONE, SECRET, DATABASE, MAILBOX = "demo.json", "secret.key", "prom.db", "mailbox"
 LINKS = 12
@@ -118,7 +120,7 @@ def _simulate(settings: Settings, patients: int, seed: int, data_dir: Path) -> N
     with prom.transaction() as session:
         group = found(session, secret=settings.secret, now=clock.now())
     life = Life(prom, clock, group, people)
-    with _progress(clock.now(), until) as progress:
+    with _progress(clock.now(), until) as progress, _refusals_unsaid():
         life.live(until, progress=progress)
     with prom.reading() as session:
         about = _about(session, settings, group)
@@ -138,6 +140,18 @@ def _progress(start: dt.datetime, until: dt.datetime) -> Any:
     days = (until - start).days
     with click.progressbar(length=days, label=f"Living through {cohort.WEEKS} weeks", file=sys.stderr) as bar:
         yield lambda instant: bar.update((instant - start).days - bar.pos)
+
+
+@contextmanager
+def _refusals_unsaid() -> Iterator[None]:
+    """Let the refused addresses of the story be no news in the log."""
+    log = logging.getLogger(jobs.__name__)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _about(session: Session, settings: Settings, group: Group) -> dict[str, Any]:
@@ -170,7 +184,7 @@ def _open_tokens(session: Session, settings: Settings, group: Group) -> list[str
             Patient.status == "active",
             Patient.language == "en",
         )
-        .order_by(Administration.closes_at.desc(), Message.ordinal.desc())
+        .order_by(Administration.closes_at.desc(), Message.ordinal)
     )
     newest = {administration_id: message_id for message_id, administration_id in waiting}
     folder = Path(settings.mailbox_dir) / "new"

@@ -15,14 +15,11 @@ from prom_service.services.clinics import Activation
 NAME = "Hip and Pelvis Group (synthetic)"
 STAFF_EMAIL = "clinician@demo.example"
 CLINICS = (
-    ("northside", "Northside Clinic", "Europe/London", "020 7946 0101"),
-    ("riverside", "Riverside Clinic", "Europe/London", "020 7946 0102"),
-    ("harbour", "Harbour Clinic", "America/New_York", "+1 617 555 0103"),
+    ("northside", "Northside Clinic", "Europe/London", "020 7946 0101", "999"),
+    ("riverside", "Riverside Clinic", "Europe/London", "020 7946 0102", "999"),
+    ("harbour", "Harbour Clinic", "America/New_York", "+1 617 555 0103", "911"),
 )
-URGENT = (
-    "Call 999 or go to your nearest emergency department now. Do not wait for us: nobody may be reading your answers "
-    "at this moment."
-)
+URGENT = "Call {} or go to the nearest emergency department."
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,10 @@ def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
             time_zone=zone,
             phone=phone,
             reply_hours="Monday to Friday, 9:00 to 17:00",
-            urgent_text=URGENT,
+            urgent_text=URGENT.format(emergency),
             now=now,
         )
-        for code, name, zone, phone in CLINICS
+        for code, name, zone, phone, emergency in CLINICS
     )
     for clinic in made:
         clinics.activate_clinic(session, clinic, _activation(now), now=now)

@@ -41,10 +41,14 @@ JOBS: dict[str, Callable[[Runtime], int]] = {
     "send": jobs.send_due_messages,
     "open": jobs.open_due_administrations,
     "close": jobs.close_late_administrations,
+    "wake": jobs.wake_snoozed_flags,
     "assess": jobs.assess_due_episodes,
 }
 MOST_ROUNDS = 5
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+SEEN = 500
+"""Open flags that the staff of a clinic look through in one go, at most."""
+SNOOZE = dt.timedelta(days=7)
 UNSCORABLE_SHARE = 0.3
 HALF_SHARE = 0.6
 ACTOR = "simulation"
@@ -67,7 +71,6 @@ class Life:
         self._mails: Counter[uuid.UUID] = Counter()
         self._read: set[str] = set()
         self._ended: set[int] = set()
-        self._draw = random.Random(len(people))  # noqa: S311
         self._mailbox = Path(prom.settings.mailbox_dir)
 
     def live(self, until: dt.datetime, *, progress: Callable[[dt.datetime], None] = lambda instant: None) -> None:
@@ -327,20 +330,26 @@ class Life:
         """The staff look through the open flags: some are resolved, some acknowledged, some wait."""
         now = self.clock.now()
         with self.prom.transaction() as session:
-            for view in list_flags(session, self.group.clinics[clinic].id, FlagFilter(status="open"), limit=100):
+            for view in list_flags(session, self.group.clinics[clinic].id, FlagFilter(status="open"), limit=SEEN):
                 person = self._person_of[uuid.UUID(view["episode_id"])]
-                if person.reviewed and self._draw.random() < 0.25:
-                    self._review_one(session, clinic, view, now)
+                draw = random.Random(f"{person.noise}:{view['kind']}:{view['checkpoint']}:{now:%Y%m%d}")  # noqa: S311
+                if person.reviewed and draw.random() < 0.25:
+                    self._review_one(session, clinic, view, now, draw)
 
-    def _review_one(self, session: Session, clinic: int, view: dict[str, Any], now: dt.datetime) -> None:
+    def _review_one(
+        self, session: Session, clinic: int, view: dict[str, Any], now: dt.datetime, draw: random.Random
+    ) -> None:
         actor = f"user:{self.group.user_id}"
         flag = flags.find_for_update(session, self.group.clinics[clinic].id, uuid.UUID(view["id"]))
         if flag is None or flag.status != "open":
             return
-        if self._draw.random() < 0.3:
+        choice = draw.random()
+        if choice < 0.3:
             flags.acknowledge(session, flag, actor=actor, now=now)
+        elif choice < 0.4 and flag.severity != "urgent":
+            flags.snooze(session, flag, now + SNOOZE, actor=actor, now=now)
         else:
-            reason = self._draw.choice(("reassessed", "plan_changed", "contacted"))
+            reason = draw.choice(("reassessed", "plan_changed", "contacted"))
             flags.resolve(session, flag, reason, actor=actor, now=now)
 
 
@@ -350,6 +359,7 @@ DUE = select(
     select(func.min(Administration.late_after))
     .where(Administration.state.in_(("planned", "open", "started")))
     .scalar_subquery(),
+    select(func.min(Flag.snoozed_until)).where(Flag.status == "snoozed").scalar_subquery(),
     select(func.min(Episode.assess_after)).scalar_subquery(),
 )
 """When each of ``JOBS`` has something to do next, in their order."""

@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import BeforeFinalDot, Outcome, Relay, SmtpTransport
-from prom_service.models import Administration, Episode, Heartbeat, Message, Patient
+from prom_service.models import Administration, Episode, Flag, Heartbeat, Message, Patient
 from prom_service.runtime import Runtime
+from prom_service.services import flags
 from scheduler import jobs
 from tests import mailroom
 from tests.fakes import Clock
@@ -185,6 +186,23 @@ def test_episodes_are_assessed_when_their_time_has_come(prom: Runtime, clock: Cl
         episode = session.scalars(select(Episode)).one()
         assert episode.assessed_at == NOON
         assert episode.assess_after is None or episode.assess_after > NOON
+
+
+def test_flags_put_aside_wake_when_their_time_has_come(prom: Runtime, clock: Clock) -> None:
+    with prom.transaction() as session:
+        administration = mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
+        session.execute(sa.update(Administration).values(late_after=NOON))
+    jobs.close_late_administrations(prom)
+    with prom.transaction() as session:
+        flag = session.scalars(select(Flag).where(Flag.episode_id == administration.episode_id)).first()
+        assert flag is not None
+        flags.snooze(session, flag, NOON + DAY, actor="user:1", now=NOON)
+
+    counts = [jobs.wake_snoozed_flags(prom), clock.advance(days=1) and jobs.wake_snoozed_flags(prom)]
+
+    assert counts == [0, 1]
+    with prom.reading() as session:
+        assert session.get_one(Flag, flag.id).status == "open"
 
 
 def test_an_episode_that_cannot_be_assessed_does_not_hold_up_the_others(
