@@ -26,6 +26,6 @@ def find_waiting(session: Session, administration: Administration, *, now: dt.da
             Administration.opens_at <= now,
             Administration.closes_at > now,
         )
-        .order_by(Administration.late_after, Administration.id)
+        .order_by(Administration.closes_at, Administration.id)
         .limit(1)
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Episode, Patient
+from prom_service.models import Administration, Clinic, Episode, Patient
 from prom_service.queries.waiting import find_waiting
 from prom_service.runtime import Runtime
 from prom_service.services import standing, submission
@@ -62,6 +62,23 @@ def test_nothing_is_waiting_for_a_patient_who_has_withdrawn(runtime: Runtime, cl
 
     with runtime.reading() as session:
         assert waiting_beside(session, left, clock.now()) is None
+
+
+def test_of_several_waiting_the_one_closing_first_is_next(runtime: Runtime, clock: Clock, baselines: Any):
+    left, right = baselines
+    with runtime.transaction() as session:
+        later = session.get_one(Administration, right)
+        episode = session.get_one(Episode, later.episode_id)
+        patient = session.get_one(Patient, episode.patient_id)
+        clinic = session.get_one(Clinic, episode.clinic_id)
+        both = an_episode(session, clinic, patient, now=clock.now(), side="both")
+        third = the_administration(session, both, "baseline")
+        third.closes_at = later.closes_at - dt.timedelta(days=1)
+        later.late_after = third.late_after - dt.timedelta(days=1)
+        third_id = third.id
+
+    with runtime.reading() as session:
+        assert waiting_beside(session, left, clock.now()) == third_id
 
 
 def test_a_questionnaire_waits_from_its_opening_until_just_before_its_closing(
