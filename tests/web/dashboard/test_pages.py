@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from prom_service.models import Clinic, Flag
 from prom_service.queries.flags import FlagFilter, find_flag, list_flags
@@ -109,6 +110,31 @@ def test_a_flag_is_acknowledged_and_then_resolved_with_a_reason(desk: Desk) -> N
         history = find_flag(session, desk.clinic.id, flag.id)["history"]
     assert (flag.status, flag.resolution) == ("resolved", "reassessed")
     assert history[-1]["actor"]["id"] == f"user:{desk.user.id}"
+
+
+def test_a_symptom_shows_when_it_was_first_said(desk: Desk) -> None:
+    desk.log_in()
+
+    page = desk.client.get(f"/flags/{desk.flag_ids['red_flag_symptom']}").text
+
+    assert "first said 2 Mar 2026, 08:00 GMT" in page
+
+
+def test_a_threshold_whose_value_was_not_read_in_its_source_is_shown_as_not_verified(desk: Desk, clock: Clock) -> None:
+    started = clock.now()
+    with desk.runtime.transaction() as session:
+        clinic = session.get_one(Clinic, desk.clinic.id)
+        episode = builders.an_episode(session, clinic, now=started, pathway="hip-osteoarthritis-1")
+        for timepoint, now in (("baseline", started), ("3-months", clock.advance(days=92))):
+            administration = builders.the_administration(session, episode, timepoint)
+            answers = builders.complete_answers(administration, episode)
+            submission.submit(session, administration, answers=answers, now=now)
+        [flag_id] = session.scalars(select(Flag.id).where(Flag.episode_id == episode.id, Flag.checkpoint == "3-months"))
+    desk.log_in()
+
+    page = desk.client.get(f"/flags/{flag_id}").text
+
+    assert "Compared with 10.0 points (MIC, not verified)" in page
 
 
 @pytest.mark.parametrize(
