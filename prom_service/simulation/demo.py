@@ -116,17 +116,19 @@ def _simulate(settings: Settings, patients: int, seed: int, data_dir: Path) -> N
     prom = build(settings, clock=clock.now)
     if prom.engine.dialect.name == "sqlite":
         sa.event.listen(prom.engine, "connect", _trust_the_disk)
-    people = cohort.people(patients, seed=seed, today=until.date())
-    with prom.transaction() as session:
-        group = found(session, secret=settings.secret, now=clock.now())
-    life = Life(prom, clock, group, people)
-    with _progress(clock.now(), until) as progress, _refusals_unsaid():
-        life.live(until, progress=progress)
-    with prom.reading() as session:
-        about = _about(session, settings, group)
-        flagged = burden(session, followed_since=until.date() - FOLLOWED)
-        _report(len(people), flagged, life.counts, time.monotonic() - began)
-    prom.engine.dispose()
+    try:
+        with prom.transaction() as session:
+            group = found(session, secret=settings.secret, now=clock.now())
+        life = Life(prom, clock, group, cohort.people(patients, seed=seed, today=until.date()))
+        with _progress(clock.now(), until) as progress, _refusals_unsaid():
+            life.live(until, progress=progress)
+        with prom.reading() as session:
+            about = _about(session, settings, group)
+            flagged = burden(session, followed_since=until.date() - FOLLOWED)
+    finally:
+        prom.mail.close()
+        prom.engine.dispose()
+    _report(patients, flagged, life.counts, time.monotonic() - began)
     _write(data_dir / DONE, about)
 
 

@@ -346,7 +346,7 @@ class Life:
         choice = draw.random()
         if choice < 0.3:
             flags.acknowledge(session, flag, actor=actor, now=now)
-        elif choice < 0.4 and flag.severity != "urgent":
+        elif choice < 0.5 and flag.severity != "urgent":
             flags.snooze(session, flag, now + SNOOZE, actor=actor, now=now)
         else:
             reason = draw.choice(("reassessed", "plan_changed", "contacted"))

@@ -1,0 +1,139 @@
+"""The life of the clinic group: everything that happens in a clinic happens in it, and one seed gives one life."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from prom_service.models import (
+    Administration,
+    Episode,
+    Flag,
+    FlagEvent,
+    Message,
+    MessageEvent,
+    Patient,
+    PatientChange,
+    Response,
+)
+from prom_service.models.flag import FLAG_KINDS, LIVE_STATUSES
+from prom_service.models.message import DELIVERED_PHASES
+from prom_service.simulation import demo, life
+from prom_service.simulation.invariants import InvariantError
+from tests.simulation.conftest import UNTIL
+from tests.simulation.lived import Lived, newborn
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def lived(request: pytest.FixtureRequest) -> Lived:
+    found: Lived = request.getfixturevalue(f"lived_{request.param}")
+    return found
+
+
+def story(session: Session) -> list[tuple[object, ...]]:
+    """Every flag of the group, told without the ids that differ from life to life."""
+    rows = session.execute(
+        select(
+            Episode.external_id,
+            Flag.kind,
+            Flag.checkpoint,
+            Flag.severity,
+            Flag.status,
+            Flag.resolution,
+            Flag.why,
+            Flag.raised_at,
+            Flag.snoozed_until,
+        ).join(Episode, Episode.id == Flag.episode_id)
+    )
+    return sorted((tuple(row) for row in rows), key=str)
+
+
+def test_one_seed_and_one_clock_give_one_life_on_either_database(lived_sqlite: Lived, lived_postgres: Lived) -> None:
+    with lived_sqlite.prom.reading() as session:
+        one = story(session)
+    with lived_postgres.prom.reading() as session:
+        other = story(session)
+
+    assert one == other
+    assert lived_sqlite.life.counts == lived_postgres.life.counts
+
+
+def test_every_kind_of_flag_is_live_in_the_first_clinic(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        first = Flag.clinic_id == lived.group.clinics[0].id
+        kinds = set(session.scalars(select(Flag.kind).where(first, Flag.status.in_(LIVE_STATUSES))))
+
+    assert kinds == set(FLAG_KINDS)
+
+
+def test_at_least_five_questionnaires_of_the_first_clinic_wait_for_a_visitor(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        tokens = demo._open_tokens(session, lived.prom.settings, lived.group)
+
+    assert len(set(tokens)) == len(tokens) >= 5
+
+
+def test_letters_were_sent_until_the_last_day(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        last = session.scalar(select(func.max(Message.sent_at)))
+
+    assert last is not None
+    assert UNTIL - dt.timedelta(days=3) < last <= UNTIL
+
+
+def test_mail_held_back_by_a_pause_goes_out_after_it_and_is_answered(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        paused = session.execute(
+            select(Administration.state, Message.sent_at, Patient.paused_until)
+            .join(Message, Message.administration_id == Administration.id)
+            .join(Episode, Episode.id == Administration.episode_id)
+            .join(Patient, Patient.id == Episode.patient_id)
+            .where(
+                exists().where(MessageEvent.message_id == Message.id, MessageEvent.reason == "paused"),
+                Message.phase.in_(DELIVERED_PHASES),
+            )
+        ).all()
+
+    assert ("completed", True) in {(state, sent_at.date() > last_day) for state, sent_at, last_day in paused}
+
+
+def test_flags_put_aside_wake(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        overslept = session.scalar(
+            select(func.count()).select_from(Flag).where(Flag.status == "snoozed", Flag.snoozed_until <= UNTIL)
+        )
+        asleep, woken = aliased(FlagEvent), aliased(FlagEvent)
+        waking = session.scalar(
+            select(func.count())
+            .select_from(asleep)
+            .join(woken, (woken.flag_id == asleep.flag_id) & (woken.number > asleep.number))
+            .where(asleep.type == "snoozed", woken.type == "reopened")
+        )
+
+    assert overslept == 0
+    assert waking
+
+
+def test_answers_came_on_paper_late_partial_and_complete(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        kinds = {tuple(row) for row in session.execute(select(Response.mode, Response.late, Response.partial))}
+
+    assert kinds >= {("web", False, False), ("web", True, False), ("web", False, True), ("paper", False, False)}
+
+
+def test_patients_left_in_every_way(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        changes = set(session.scalars(select(PatientChange.kind)))
+
+    assert changes >= {"withdrawn", "deceased", "unsubscribed", "paused", "bounced"}
+
+
+def test_a_job_that_does_not_do_what_is_due_stops_the_life(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(life.JOBS, "send", lambda prom: 0)
+
+    with newborn(sqlite_url, tmp_path, seed=1, until=UNTIL) as lived, pytest.raises(InvariantError, match="send had"):
+        lived.life.live(UNTIL)
