@@ -10,7 +10,11 @@ class NotFoundError(PromError):
 
 
 class ConflictError(PromError):
-    """The request contradicts what is already recorded."""
+    """The request contradicts what is already recorded; ``reason`` is a code for programs, where there is one."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class StaleVersionError(PromError):

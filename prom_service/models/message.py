@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
-from prom_service.models.columns import RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
+from prom_service.models.columns import Actor, RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
 
 MESSAGE_KINDS = ("invitation", "reminder")
 MESSAGE_PHASES = (
@@ -73,6 +73,7 @@ class MessageEvent(TenantOwned, Base):
 
     message_id: Mapped[uuid.UUID]
     kind: Mapped[Word]
+    actor: Mapped[Actor] = mapped_column(default="sweep")
     reason: Mapped[str | None] = mapped_column(sa.String(80))
     """A code, such as ``smtp 550``; never an address and never the server's words, which may hold one."""
     at: Mapped[dt.datetime]

@@ -72,7 +72,7 @@ def _message(message: Message, events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _event(event: MessageEvent) -> dict[str, Any]:
-    return {"kind": event.kind, "at": _instant(event.at), "reason": event.reason}
+    return {"kind": event.kind, "at": _instant(event.at), "actor": event.actor, "reason": event.reason}
 
 
 def _instant(at: dt.datetime | None) -> str | None:

@@ -21,7 +21,7 @@ from prom_service.mail.transport import Outcome
 from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.plan import PlannedMessage
-from prom_service.services.contact import Addressee, Permission, addressees, may_contact
+from prom_service.services.contact import EXPLANATIONS, Addressee, Permission, addressees, may_contact
 from prom_service.services.letter_writing import write_letter
 from prom_service.settings import Settings
 
@@ -153,13 +153,14 @@ def send_now(session: Session, administration: Administration, *, actor: str, no
     """Make the next message of an administration due at once, or at the next moment at which the patient may be mailed.
 
     Without a pending message there is one more reminder. Raise ``ConflictError`` when the patient may not be mailed
-    about it any more; its text is the reason.
+    about it any more.
     """
     session.flush()
     facts = addressees(session, [administration.id], now=now, lock=True)[administration.id].facts
     permission = may_contact(facts, now=now)
     if not permission.allowed and permission.again_at is None:
-        raise ConflictError(permission.reason or "")
+        reason = permission.reason or ""
+        raise ConflictError(EXPLANATIONS[reason], reason)
     known = session.scalars(
         select(Message).where(Message.administration_id == administration.id).order_by(Message.ordinal)
     ).all()
@@ -169,7 +170,7 @@ def send_now(session: Session, administration: Administration, *, actor: str, no
         step = PlannedMessage("reminder" if facts.mails else "invitation", ordinal, now)
         [message] = plan_messages(session, administration, [step])
     message.due_at, message.reason = permission.again_at or now, permission.reason
-    _note(session, message, "requested", now, actor)
+    _note(session, message, "requested", now, actor=actor)
     session.flush()
     return message
 
@@ -372,11 +373,27 @@ def _note_refused_address(session: Session, patient: Patient, now: dt.datetime) 
     cancel_pending(session, others, "address_refused", now=now)
 
 
-def _note(session: Session, message: Message, kind: str, now: dt.datetime, reason: str | None = None) -> None:
-    session.add(_event(message.clinic_id, message.id, kind, now, reason))
+def _note(
+    session: Session,
+    message: Message,
+    kind: str,
+    now: dt.datetime,
+    reason: str | None = None,
+    *,
+    actor: str = "sweep",
+) -> None:
+    session.add(_event(message.clinic_id, message.id, kind, now, reason, actor=actor))
 
 
 def _event(
-    clinic_id: uuid.UUID, message_id: uuid.UUID, kind: str, now: dt.datetime, reason: str | None = None
+    clinic_id: uuid.UUID,
+    message_id: uuid.UUID,
+    kind: str,
+    now: dt.datetime,
+    reason: str | None = None,
+    *,
+    actor: str = "sweep",
 ) -> MessageEvent:
-    return MessageEvent(clinic_id=clinic_id, message_id=message_id, kind=kind, reason=reason, at=now, recorded_at=now)
+    return MessageEvent(
+        clinic_id=clinic_id, message_id=message_id, kind=kind, actor=actor, reason=reason, at=now, recorded_at=now
+    )

@@ -14,10 +14,11 @@ from sqlalchemy import select
 from prom_service.errors import ConflictError
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import ACCEPTED, UNKNOWN, WITHHELD, Outcome
-from prom_service.models import Administration, Link, Message, Patient, PatientChange
+from prom_service.models import Administration, Link, Message, MessageEvent, Patient, PatientChange
 from prom_service.pathway.plan import PlannedMessage
 from prom_service.runtime import Runtime
 from prom_service.services import access, messages
+from prom_service.services.contact import EXPLANATIONS
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
@@ -551,8 +552,24 @@ def test_send_now_is_refused_with_the_reason_when_the_patient_may_not_be_mailed(
         patient = mailroom.patient(session, mailroom.clinic(session), unsubscribed_at=NOON)
         administration = mailroom.administration(session, patient)
 
-        with pytest.raises(ConflictError, match="unsubscribed"):
+        with pytest.raises(ConflictError) as refused:
             messages.send_now(session, administration, actor="user:1", now=NOON)
+
+    assert (str(refused.value), refused.value.reason) == (EXPLANATIONS["unsubscribed"], "unsubscribed")
+
+
+def test_who_asked_for_a_message_is_on_record_beside_the_reasons(prom: Runtime) -> None:
+    with prom.transaction() as session:
+        administration = mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
+        message = messages.send_now(session, administration, actor="user:1", now=NOON)
+    claim(prom)
+
+    with prom.reading() as session:
+        events = session.scalars(
+            sa.select(MessageEvent).where(MessageEvent.message_id == message.id).order_by(MessageEvent.id)
+        )
+        noted = [(event.kind, event.actor, event.reason) for event in events]
+    assert noted == [("requested", "user:1", None), ("claimed", "sweep", None)]
 
 
 def _steps(*days: int) -> list[PlannedMessage]:

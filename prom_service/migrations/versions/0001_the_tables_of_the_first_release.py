@@ -558,6 +558,7 @@ def upgrade() -> None:
     op.create_table('message_event',
     sa.Column('message_id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.String(length=40), nullable=False),
+    sa.Column('actor', sa.String(length=80), nullable=False),
     sa.Column('reason', sa.String(length=80), nullable=True),
     sa.Column('at', prom_service.db.UtcDateTime(timezone=True), nullable=False),
     sa.Column('recorded_at', prom_service.db.UtcDateTime(timezone=True), nullable=False),

@@ -7,6 +7,7 @@ import pytest
 
 from prom_service.runtime import Runtime
 from prom_service.services import access
+from prom_service.services.contact import EXPLANATIONS
 from tests.fakes import Clock
 from tests.web.api.caller import Caller, World
 
@@ -138,4 +139,20 @@ def test_nothing_is_sent_to_a_patient_who_may_not_be_mailed(ours: Caller, world:
     response = ours.post(f"/administrations/{world.administration.id}/send")
 
     assert response.status_code == 409
-    assert response.json["detail"]
+    assert (response.json["detail"], response.json["reason"]) == (EXPLANATIONS["email_not_allowed"], "email_not_allowed")
+
+
+def test_the_timeline_tells_who_asked_from_why(ours: Caller, world: World, clock: Clock) -> None:
+    clock.advance(hours=2)
+    sent = ours.post(f"/administrations/{world.administration.id}/send").json
+
+    timeline = ours.get(f"/episodes/{world.episode.id}/timeline").json
+    [events] = [
+        message["events"]
+        for one in timeline["administrations"]
+        for message in one["messages"]
+        if message["id"] == sent["id"]
+    ]
+    assert [(event["kind"], event["actor"].split(":")[0], event["reason"]) for event in events] == [
+        ("requested", "key", None)
+    ]

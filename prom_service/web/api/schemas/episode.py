@@ -141,6 +141,7 @@ class MessageEventSchema(Schema):
 
     kind = fields.String(required=True)
     at = fields.AwareDateTime(required=True)
+    actor = fields.String(required=True)
     reason = fields.String(required=True, allow_none=True)
 
 
