@@ -11,9 +11,8 @@ from prom_service.cli import door, files
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_organisation
 from prom_service.reports import ReportQuery, default_period, utilization_report
-from prom_service.reports.query import BASES, GROUPINGS
+from prom_service.reports.query import BASES, FORMATS, GROUPINGS
 
-FORMATS = ("csv", "xlsx", "parquet", "json", "html", "pdf")
 DAY = click.DateTime(["%Y-%m-%d"])
 WHOLE_DAY = dt.timedelta(days=1)
 
@@ -49,7 +48,7 @@ def report() -> None:
 @click.option("--as-of", type=Instant(), help="Reproduce the report as it was then.  [default: now]")
 @click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in the period.")
 @click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file; csv if it has no ending]")
 @click.option(
     "-o",
     "--output",
@@ -74,6 +73,7 @@ def utilization(
     """
     if (code is None) == (organisation is None):
         raise click.UsageError("Give either --clinic or --organisation.")
+    form = form or _form(output)
     from prom_service.reports import export  # pandas takes a second to import.
 
     with door.runtime() as prom, prom.reading() as session:
@@ -86,7 +86,7 @@ def utilization(
             basis=basis,
             group_by=group_by,
         )
-        content = export.render(utilization_report(session, query), form or _form(output))
+        content = export.render(utilization_report(session, query), form)
     with files.writing(output) as file:
         file.write(content)
     if str(output) != "-":
@@ -103,5 +103,7 @@ def _whose(session: Session, code: str | None, organisation: str | None) -> dict
 
 
 def _form(output: Path) -> str:
-    suffix = output.suffix.lower().removeprefix(".")
-    return suffix if suffix in FORMATS else "csv"
+    ending = output.suffix.lower().removeprefix(".") or "csv"
+    if ending not in FORMATS:
+        raise click.UsageError(f"Reports are written as {', '.join(FORMATS)}; choose one with --format.")
+    return ending

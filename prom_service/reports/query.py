@@ -10,6 +10,8 @@ from prom_service.errors import InvalidInputError
 BASES = ("episodes", "activity")
 GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis")
 AUDIENCES = ("clinic", "quality")
+FORMATS = ("json", "csv", "xlsx", "html")
+"""The forms in which a report can be had; ``export`` writes them."""
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,8 @@ def test_a_report_tells_its_question(prom: Prom, clinic: str) -> None:
         (("--clinic", "north", "--from", "2026-03-02", "--to", "2026-03-02", "-o", "-"), 1),
         (("--organisation", "Group", "--from", "2026-03-02", "--to", "2026-05-01", "-o", "-"), 1),
         (("--clinic", "south", "-o", "-"), 1),
+        (("--clinic", "north", "--format", "pdf", "-o", "-"), 2),
+        (("--clinic", "north", "-o", "report.parquet"), 2),
     ],
 )
 def test_a_report_that_cannot_be_is_refused(prom: Prom, clinic: str, arguments: tuple[str, ...], code: int) -> None:

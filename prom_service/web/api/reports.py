@@ -7,12 +7,11 @@ from flask import Response
 from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
-from prom_service.reports.query import BASES, GROUPINGS, ReportQuery, default_period
+from prom_service.reports.query import BASES, FORMATS, GROUPINGS, ReportQuery, default_period
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.fields import Day, Instant, Strict
 from prom_service.web.context import principal, prom
 
-FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
 FILES = ("text/csv", "text/html", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 YEARS_BACK = 20
 

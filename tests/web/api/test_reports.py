@@ -6,6 +6,7 @@ import openpyxl
 import pytest
 from flask.testing import FlaskClient
 
+from prom_service.reports import export
 from prom_service.runtime import Runtime
 from prom_service.services import access
 from tests import builders
@@ -80,6 +81,14 @@ def test_a_wrong_question_is_refused_by_name(query: str, field: str, ours: Calle
 
     assert response.status_code == 422
     assert list(response.json["errors"]) == [field]
+
+
+def test_the_document_offers_the_formats_that_are_made_here(client: FlaskClient) -> None:
+    document = client.get("/api/v1/openapi.json").json
+
+    route = document["paths"]["/api/v1/reports/utilization"]["get"]
+    [offered] = [one["schema"]["enum"] for one in route["parameters"] if one["name"] == "format"]
+    assert offered == list(export.FORMATS)
 
 
 @pytest.mark.parametrize("form", ["pdf", "parquet"])
