@@ -18,7 +18,7 @@ from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, flags, messages
+from prom_service.services import administrations, assessment, flags, messages, retention
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,11 @@ def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
     while keep_going() and (count := _assess_batch(prom)):
         done += count
     return done
+
+
+def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Delete what is kept for a day only: remembered requests, ended sessions, counted tries; return how many rows."""
+    return _in_batches(prom, retention.purge_passing_rows, ROWS_AT_ONCE, keep_going)
 
 
 def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going: KeepGoing) -> int:

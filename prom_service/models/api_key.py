@@ -42,7 +42,7 @@ class ApiKey(Base):
 
 
 class IdempotentRequest(Base):
-    """A POST that was carried out under an ``Idempotency-Key``, with the answer it got."""
+    """A POST that was carried out under an ``Idempotency-Key``, with the answer it got; forgotten after 24 hours."""
 
     __tablename__ = "idempotent_request"
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import BeforeFinalDot, Outcome, Relay, SmtpTransport
-from prom_service.models import Administration, Episode, Flag, Heartbeat, Message, Patient
+from prom_service.models import Administration, Episode, Flag, Heartbeat, Message, Patient, Throttle
 from prom_service.runtime import Runtime
 from prom_service.services import flags
 from scheduler import jobs
@@ -235,6 +235,21 @@ def test_a_sign_of_life_is_one_row_for_each_process_and_old_ones_go(prom: Runtim
     with prom.reading() as session:
         beats = session.execute(select(Heartbeat.process, Heartbeat.beat_at)).all()
     assert beats == [(f"scheduler:{jobs.this_process()}", NOON + MINUTE)]
+
+
+def test_what_is_kept_for_a_day_only_is_cleared_away(
+    prom: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROWS_AT_ONCE", 2)
+    with prom.transaction() as session:
+        session.add_all(
+            Throttle(bucket=f"{hour}", window_start=clock.now() - hour * dt.timedelta(hours=1), tries=1)
+            for hour in (23, 25, 26, 27)
+        )
+
+    counts = [jobs.purge_passing_rows(prom) for _ in range(2)]
+
+    assert counts == [3, 0]
 
 
 class WithdrawnMeanwhile:

@@ -12,7 +12,8 @@ Follow patients with hip or buttock pain: enrol them, record visits, read scores
   scopes. What belongs to another clinic does not exist for it: 404.
 * **JSON** is read strictly: no NaN, no name twice, no `true` for 1, at most 256 kB and 32 levels deep.
 * **Lists** are `{"items": […], "next": cursor or null}` with a `Link` header. Pass `next` as `cursor`.
-* **Changes** by PATCH need `If-Match` with the ETag of what was read. **POST** honours `Idempotency-Key`.
+* **Changes** by PATCH need `If-Match` with the ETag of what was read. **POST** honours `Idempotency-Key`:
+  a request is remembered, with its answer, for 24 hours; after that its key is as good as new.
 * **Errors** are problem documents (RFC 9457); `errors` names the fields.
 """
 _ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))

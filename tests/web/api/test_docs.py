@@ -1,9 +1,11 @@
 """The API document and the page that shows it."""
 
+import datetime as dt
 import re
 
 from flask.testing import FlaskClient
 
+from prom_service.services.retention import REQUESTS_KEPT
 from tests.web.api.test_access import BODIES
 
 
@@ -24,6 +26,12 @@ def test_the_document_holds_every_route_with_its_key_and_its_problems(client: Fl
                 assert operation["security"] == [{"key": []}]
                 assert operation["summary"]
                 assert {"401", "403", "404"} <= operation["responses"].keys()
+
+
+def test_the_document_says_how_long_a_request_is_remembered(client: FlaskClient) -> None:
+    hours = int(REQUESTS_KEPT / dt.timedelta(hours=1))
+
+    assert f"for {hours} hours" in client.get("/api/v1/openapi.json").json["info"]["description"]
 
 
 def test_problems_are_described_as_what_they_are(client: FlaskClient) -> None:
