@@ -78,14 +78,14 @@ def make_engine(url: str | sa.URL) -> Engine:
     """Return an engine whose connections keep the promises the tables rely on.
 
     SQLite: write-ahead log, foreign keys enforced, writers begin with ``BEGIN IMMEDIATE`` (a late upgrade from
-    reading to writing fails at once under SQLite, whatever the time-out says).
+    reading to writing fails at once under SQLite, whatever the time-out says). Errors never show what was written.
     """
     url = sa.engine.make_url(url)
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=32, max_overflow=32)
+    engine = sa.create_engine(url, pool_size=32, max_overflow=32, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine

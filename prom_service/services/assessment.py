@@ -56,7 +56,7 @@ def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> lis
     One clinic at a time: whoever writes flags of a clinic waits for its counter, and nobody may wait for two.
     """
     due = select(Episode).where(Episode.assess_after <= now).order_by(Episode.assess_after)
-    first = session.scalars(due.limit(1)).first()
+    first = session.scalars(due.limit(1).with_for_update(skip_locked=True, key_share=True)).first()
     if first is None:
         return []
     return list(

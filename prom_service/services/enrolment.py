@@ -8,16 +8,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.errors import InvalidInputError
+from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Episode, EpisodeChange, Patient, PatientChange
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.pathway import definition as pathways
 from prom_service.services import assessment, planning
 from prom_service.services.clinics import find_zone, zone_of
-from prom_service.services.rows import add_or_conflict
+from prom_service.services.rows import add_or_conflict, or_conflict
 
 ADULT_YEARS = 18
+OPEN_ALREADY = "The patient has an open episode of this side on this pathway already."
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,29 @@ def register_patient(
 def change_patient(
     session: Session, patient: Patient, changes: Mapping[str, Any], *, actor: str, now: dt.datetime
 ) -> Patient:
-    """Change what is said of a patient. A new address is unproven: an earlier bounce no longer counts against it."""
+    """Change what is said of a patient.
+
+    A new address is unproven: an earlier bounce no longer counts against it. ``email_allowed`` set to true again also
+    lifts the patient's own stop, on the clinic's word that the patient asked for it. Either way what was cancelled is
+    planned anew. Another time zone moves what is not answered yet.
+    """
     _check_patient(changes, now)
+    _check_age(session, patient, changes.get("date_of_birth", patient.date_of_birth))
+    mailable = patient.bounced_at is None and patient.unsubscribed_at is None
+    zone = patient.time_zone
     if "email" in changes and changes["email"] != patient.email:
         patient.bounced_at = None
         _note_patient(session, patient, "address_changed", actor, now)
+    if changes.get("email_allowed") and patient.unsubscribed_at is not None:
+        patient.unsubscribed_at = None
+        _note_patient(session, patient, "resubscribed", actor, now)
     for name, value in changes.items():
         setattr(patient, name, value)
     session.flush()
+    if patient.time_zone != zone:
+        _plan_by_zone(session, patient, now)
+    if not mailable and patient.bounced_at is None and patient.unsubscribed_at is None:
+        planning.resume_messages(session, patient, now=now)
     return patient
 
 
@@ -78,6 +94,9 @@ def enrol(
     session: Session, clinic: Clinic, patient: Patient, details: EpisodeDetails, *, actor: str, now: dt.datetime
 ) -> Episode:
     """Write an episode with everything its pathway plans for it, and say what is already known of it."""
+    if patient.status in ("deceased", "withdrawn"):
+        way_back = "" if patient.status == "deceased" else " Resume the patient first, if the patient wishes so."
+        raise ConflictError(f"The patient is recorded as {patient.status}.{way_back}")
     _check_episode(vars(details), patient)
     pathway = _find_pathway(details.pathway)
     episode = Episode(
@@ -88,7 +107,7 @@ def enrol(
     ):
         message = "There is an episode with this external_id already."
     else:
-        message = "The patient has an open episode of this side on this pathway already."
+        message = OPEN_ALREADY
     add_or_conflict(session, episode, message)
     _note_episode(session, episode, "enrolled", {}, _details(details), actor, now)
     planning.plan_episode(session, episode, pathway, zone_of(patient, clinic), now=now)
@@ -102,11 +121,12 @@ def change_episode(
     """Change what is said of an episode. The start has its own way, because everything hangs on it."""
     patient = session.get_one(Patient, episode.patient_id)
     _check_episode({"started_on": episode.started_on, **changes}, patient)
+    planning.hold_administrations(session, [episode.id])
     plain = {name: value for name, value in changes.items() if name != "started_on"}
     before = {name: _plain(getattr(episode, name)) for name in plain}
-    for name, value in plain.items():
-        setattr(episode, name, value)
-    session.flush()
+    with or_conflict(session, OPEN_ALREADY):
+        for name, value in plain.items():
+            setattr(episode, name, value)
     if plain:
         after = {name: _plain(value) for name, value in plain.items()}
         _note_episode(session, episode, "changed", before, after, actor, now)
@@ -127,6 +147,7 @@ def close_episode(
         return episode
     if closed_on < episode.started_on:
         raise InvalidInputError({"closed_on": ["Before the episode started."]})
+    planning.hold_administrations(session, [episode.id])
     episode.closed_on = closed_on
     episode.closed_reason = reason
     session.flush()
@@ -167,6 +188,24 @@ def _check_episode(details: Mapping[str, Any], patient: Patient) -> None:
         errors["started_on"] = [f"The patient must be {ADULT_YEARS} or older when the episode starts."]
     if errors:
         raise InvalidInputError(errors)
+
+
+def _check_age(session: Session, patient: Patient, born: dt.date) -> None:
+    """Refuse a birth date by which an open episode would be that of a child."""
+    starts = session.scalars(
+        select(Episode.started_on).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
+    )
+    if any(_years(born, started_on) < ADULT_YEARS for started_on in starts):
+        raise InvalidInputError({"date_of_birth": [f"The patient must be {ADULT_YEARS} or older when care starts."]})
+
+
+def _plan_by_zone(session: Session, patient: Patient, now: dt.datetime) -> None:
+    episodes = session.scalars(
+        select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None)).order_by(Episode.id)
+    ).all()
+    for episode in episodes:
+        planning.move_start(session, episode, patient, episode.started_on, now=now)
+    assessment.assess_episodes(session, [episode.id for episode in episodes], now=now)
 
 
 def _find_pathway(ref: str) -> pathways.Pathway:

@@ -98,7 +98,8 @@ def resolve(
 def wake_snoozed(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Reopen the flags of one clinic whose snooze has run out; return how many."""
     due = select(Flag).where(Flag.status == "snoozed", Flag.snoozed_until <= now).order_by(Flag.snoozed_until)
-    first = session.scalars(due.limit(1)).first()
+    unheld = due.join(Episode, Episode.id == Flag.episode_id).limit(1)
+    first = session.scalars(unheld.with_for_update(of=Episode, skip_locked=True, key_share=True)).first()
     if first is None:
         return 0
     flags = session.scalars(

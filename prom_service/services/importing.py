@@ -137,6 +137,9 @@ class _Taker(Protocol[Thing]):
     def keep(self, thing: Thing) -> None:
         """Remember what was written, once it is certain."""
 
+    def finish(self) -> None:
+        """Draw the conclusions from all rows together."""
+
 
 def _import(
     session: Session, rows: Sequence[Row], faults: list[RowFault], taker: _Taker[Thing], progress: Progress
@@ -153,6 +156,7 @@ def _import(
         else:
             taker.keep(taken.thing)
             counts.update(taken.written or ["unchanged"])
+    taker.finish()
     return Imported(counts, tuple(sorted(faults, key=lambda fault: fault.row)))
 
 
@@ -187,6 +191,9 @@ class _Patients:
         if episode is not None:
             self.episodes[episode.external_id] = episode
 
+    def finish(self) -> None:
+        """Each episode was assessed when it was enrolled."""
+
     def _check(self, row: Row, patient: Patient | None, episode: Episode | None) -> None:
         """Refuse a row that contradicts the record, or names a start but no episode, or the other way round."""
         errors: dict[str, list[str]] = {}
@@ -220,6 +227,7 @@ class _Visits:
         for episode, patient in episodes:
             self.by_patient[patient].append(episode)
         self.seen: dict[object, int] = {}
+        self.put: list[uuid.UUID] = []
         self.said: dict[str, tuple[int, VisitDetails]] = {}
 
     def take(self, row: Row) -> _Taken[tuple[Visit, Episode]]:
@@ -231,13 +239,18 @@ class _Visits:
         self._refuse_contradiction(row, details)
         if visit is not None and _is_recorded(visit, details) and (visit.id, episode.id) in self.served:
             return _Taken((), (visit, episode))
-        visit, added = visits.record_visit(self.session, episode, number, details, actor=self.actor, now=self.now)
+        visit, added = visits.put_visit(self.session, episode, number, details, actor=self.actor, now=self.now)
         return _Taken(("recorded" if added else "corrected",), (visit, episode))
 
     def keep(self, thing: tuple[Visit, Episode]) -> None:
         visit, episode = thing
         self.visits[visit.external_id] = visit
         self.served.add((visit.id, episode.id))
+        self.put.append(visit.id)
+
+    def finish(self) -> None:
+        """Assess the episodes at the end: what raises a flag makes everybody else of the clinic wait."""
+        visits.assess_served(self.session, self.put, now=self.now)
 
     def _refuse_contradiction(self, row: Row, details: VisitDetails) -> None:
         """Refuse a visit of two episodes on which the two rows do not agree."""

@@ -2,11 +2,11 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
@@ -65,7 +65,8 @@ def preview_start(session: Session, episode: Episode, started_on: dt.date, *, no
     patient = session.get_one(Patient, episode.patient_id)
     pathway = pathways.find(episode.pathway)
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    moves = _moves(session, episode, pathway, started_on, zone, now)
+    administrations = session.scalars(_administrations([episode.id])).all()
+    moves = _moves(administrations, pathway, started_on, zone, now)
     moving = [move.administration.id for move in moves if move.planned]
     pending = session.scalar(
         select(func.count())
@@ -85,10 +86,12 @@ def move_start(session: Session, episode: Episode, patient: Patient, started_on:
     """Move the episode to its new start. Answered administrations stay; the others get new windows and messages.
 
     A message already delivered inside the new window counts as its step, so a small correction asks nobody twice.
+    With the same start it re-plans by the zone the patient is in now.
     """
+    administrations = hold_administrations(session, [episode.id])
     pathway = pathways.find(episode.pathway)
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    moves = _moves(session, episode, pathway, started_on, zone, now)
+    moves = _moves(administrations, pathway, started_on, zone, now)
     episode.started_on = started_on
     for move in moves:
         if move.planned is None:
@@ -110,7 +113,7 @@ def move_start(session: Session, episode: Episode, patient: Patient, started_on:
 
 def cancel_pending(session: Session, episode_ids: Iterable[uuid.UUID], reason: str, *, now: dt.datetime) -> None:
     """Cancel every administration of these episodes that is still to be answered, and every message still to go."""
-    pending = session.scalars(select(Administration).where(Administration.episode_id.in_(list(episode_ids)))).all()
+    pending = hold_administrations(session, episode_ids)
     for administration in pending:
         if administration.state in PENDING:
             administration.state = "cancelled"
@@ -120,13 +123,55 @@ def cancel_pending(session: Session, episode_ids: Iterable[uuid.UUID], reason: s
     messages.cancel_pending(session, [administration.id for administration in pending], reason, now=now)
 
 
+def hold_administrations(session: Session, episode_ids: Iterable[uuid.UUID]) -> Sequence[Administration]:
+    """Return the administrations of these episodes as they are now, held until the transaction ends.
+
+    Everybody takes rows in one order, so that nobody waits for somebody who waits: patient, administrations,
+    messages or visit, episode, and last the clinic's counter of flag events.
+    """
+    held = _administrations(episode_ids).with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalars(held).all()
+
+
+def resume_messages(session: Session, patient: Patient, *, now: dt.datetime) -> None:
+    """Plan the messages again that were cancelled while the patient could not be mailed; what is over stays over."""
+    zone = zone_of(patient, session.get_one(Clinic, patient.clinic_id))
+    episodes = session.scalars(
+        select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None)).order_by(Episode.id)
+    ).all()
+    by_id = {episode.id: episode for episode in episodes}
+    for administration in hold_administrations(session, by_id):
+        if administration.state in PENDING:
+            episode = by_id[administration.episode_id]
+            pathway = pathways.find(episode.pathway)
+            planned = next(
+                one
+                for one in plan_administrations(pathway, episode.started_on, zone, enrolled_at=episode.enrolled_at)
+                if one.timepoint == administration.timepoint
+            )
+            steps = plan_messages(pathway, planned, enrolled_at=episode.enrolled_at, zone=zone)
+            coming = [step for step in steps if step.planned_for > now]
+            missed = [step for step in steps if step.planned_for <= now]
+            unasked = _delivered_within(session, planned, administration.id) == 0
+            messages.plan_messages(session, administration, [*(missed[-1:] if unasked else []), *coming])
+
+
+def _administrations(episode_ids: Iterable[uuid.UUID]) -> Select[Administration]:
+    return (
+        select(Administration)
+        .where(Administration.episode_id.in_(list(episode_ids)))
+        .order_by(Administration.episode_id, Administration.sequence)
+    )
+
+
 def _moves(
-    session: Session, episode: Episode, pathway: Pathway, started_on: dt.date, zone: ZoneInfo, now: dt.datetime
+    administrations: Iterable[Administration],
+    pathway: Pathway,
+    started_on: dt.date,
+    zone: ZoneInfo,
+    now: dt.datetime,
 ) -> list[Move]:
     planned = {one.timepoint: one for one in plan_administrations(pathway, started_on, zone, enrolled_at=now)}
-    administrations = session.scalars(
-        select(Administration).where(Administration.episode_id == episode.id).order_by(Administration.sequence)
-    )
     return [_move(administration, planned[administration.timepoint]) for administration in administrations]
 
 

@@ -46,6 +46,7 @@ def mark_deceased(
     patient.status = "deceased"
     patient.paused_until = None
     _note(session, patient, "deceased", effective_on, note, actor, now)
+    planning.hold_administrations(session, _episodes(session, patient))
     closed_on = effective_on or now.date()
     for episode in session.scalars(
         select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
@@ -100,12 +101,13 @@ def resume(
     actor: str,
     now: dt.datetime,
 ) -> Patient:
-    """Let mail go out again after a pause. A withdrawal is not undone by it: a new episode starts a new follow-up."""
+    """Let the patient take part again, after a pause or a withdrawal.
+
+    What the withdrawal cancelled stays cancelled; a new episode begins a new follow-up.
+    """
     _hold(session, patient)
     _refuse_after_death(patient)
-    if patient.status == "withdrawn":
-        raise ConflictError("The patient has withdrawn; enrol a new episode to start again.")
-    if patient.status == "paused":
+    if patient.status in ("paused", "withdrawn"):
         patient.status = "active"
         patient.paused_until = None
         _note(session, patient, "resumed", effective_on, note, actor, now)

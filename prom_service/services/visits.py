@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
-from prom_service.errors import InvalidInputError, NotFoundError
+from prom_service.errors import ConflictError, InvalidInputError, NotFoundError
 from prom_service.models import Episode, EpisodeVisit, Visit, VisitVersion
 from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
 from prom_service.services import assessment
@@ -41,8 +41,8 @@ def record_visit(
     session: Session, episode: Episode, external_id: str, details: VisitDetails, *, actor: str, now: dt.datetime
 ) -> tuple[Visit, bool]:
     """Record the visit, or correct it; return it and whether it is new to this episode. Repeating changes nothing."""
-    visit, added = _record(session, episode, external_id, details, actor, now)
-    assessment.assess_episodes(session, _served(session, visit), now=now)
+    visit, added = put_visit(session, episode, external_id, details, actor=actor, now=now)
+    assess_served(session, [visit.id], now=now)
     return visit, added
 
 
@@ -50,17 +50,23 @@ def record_visits(
     session: Session, entries: Iterable[tuple[Episode, str, VisitDetails]], *, actor: str, now: dt.datetime
 ) -> int:
     """Record many visits of one clinic and assess their episodes together; return how many were new to an episode."""
-    recorded = [_record(session, *entry, actor, now) for entry in entries]
-    served = select(EpisodeVisit.episode_id).where(
-        EpisodeVisit.visit_id.in_([visit.id for visit, _ in recorded]), EpisodeVisit.removed_at.is_(None)
-    )
-    assessment.assess_episodes(session, session.scalars(served), now=now)
+    recorded = [put_visit(session, *entry, actor=actor, now=now) for entry in entries]
+    assess_served(session, [visit.id for visit, _ in recorded], now=now)
     return sum(added for _, added in recorded)
 
 
-def _record(
-    session: Session, episode: Episode, external_id: str, details: VisitDetails, actor: str, now: dt.datetime
+def assess_served(session: Session, visit_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> None:
+    """Assess every episode that these visits serve. After this the clinic's flags wait for the transaction to end."""
+    served = select(EpisodeVisit.episode_id).where(
+        EpisodeVisit.visit_id.in_(list(visit_ids)), EpisodeVisit.removed_at.is_(None)
+    )
+    assessment.assess_episodes(session, session.scalars(served), now=now)
+
+
+def put_visit(
+    session: Session, episode: Episode, external_id: str, details: VisitDetails, *, actor: str, now: dt.datetime
 ) -> tuple[Visit, bool]:
+    """Write the visit without assessing its episodes; whoever writes many calls ``assess_served`` once, at the end."""
     _check(details, episode, now)
     values = {**vars(details), "documentation": dict(details.documentation)}
     fresh = insert_if_absent(
@@ -77,6 +83,8 @@ def _record(
         unique=["clinic_id", "external_id"],
     )
     visit = _locked(session, episode, external_id)
+    if not fresh:
+        _refuse_another_patient(session, episode, visit, now)
     if fresh:
         _keep_version(session, visit, actor, now)
     elif visit.voided_at is not None or any(getattr(visit, name) != value for name, value in values.items()):
@@ -158,6 +166,27 @@ def _serve(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -
     session.add(EpisodeVisit(clinic_id=episode.clinic_id, episode_id=episode.id, visit_id=visit.id, recorded_at=now))
     session.flush()
     return True
+
+
+def _refuse_another_patient(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -> None:
+    """Raise ``ConflictError`` when the number is that of another patient's visit: a slip must not merge two people.
+
+    A void visit was taken back; its number may be used for the right patient.
+    """
+    others = session.scalars(
+        select(EpisodeVisit)
+        .join(Episode, Episode.id == EpisodeVisit.episode_id)
+        .where(
+            EpisodeVisit.visit_id == visit.id,
+            EpisodeVisit.removed_at.is_(None),
+            Episode.patient_id != episode.patient_id,
+        )
+    ).all()
+    if others and visit.voided_at is None:
+        raise ConflictError("This number is that of another patient's visit.")
+    for other in others:
+        other.removed_at = now
+    session.flush()
 
 
 def _serving(session: Session, episode: Episode, visit: Visit) -> EpisodeVisit | None:

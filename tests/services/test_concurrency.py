@@ -14,13 +14,13 @@ from prom_service.errors import PromError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient, Response
 from prom_service.models.flag import LIVE_STATUSES
 from prom_service.runtime import Runtime
-from prom_service.services import flags, standing, submission, visits
+from prom_service.services import enrolment, flags, importing, standing, submission, visits
 from prom_service.services.visits import VisitDetails
 from scheduler import jobs
 from tests import builders
 from tests.fakes import Clock
 
-EPISODES = 6
+EPISODES = 10
 THREADS = 6
 
 
@@ -53,14 +53,41 @@ def act_on_a_flag(session: Session, episode: Episode, draw: random.Random, now: 
         flags.resolve(session, flag, "contacted", actor="test", now=now)
 
 
+def change_the_course(session: Session, episode: Episode, draw: random.Random, now: dt.datetime) -> None:
+    patient = session.get_one(Patient, episode.patient_id)
+    match draw.randrange(6):
+        case 0:
+            standing.withdraw(session, patient, actor="test", now=now)
+        case 1:
+            enrolment.close_episode(session, episode, closed_on=now.date(), reason="done", actor="test", now=now)
+        case _:
+            start = now.date() - dt.timedelta(days=draw.choice((38, 41, 42, 44)))
+            changes = {"started_on": start, "diagnosis": draw.choice(("sciatica", "hip-related pain"))}
+            enrolment.change_episode(session, episode, changes, actor="test", now=now)
+
+
+def import_a_file(session: Session, episode: Episode, draw: random.Random, now: dt.datetime) -> None:
+    clinic = session.get_one(Clinic, episode.clinic_id)
+    rows = [f"{episode.external_id},,{episode.external_id}-{n},{now.date()},PT-1,attended" for n in range(12, 18)]
+    head = "episode_external_id,patient_external_id,visit_external_id,date,clinician,status"
+    importing.import_visits(session, clinic, "\n".join([head, *rows]).encode(), actor="test", now=now)
+
+
 ACTS: tuple[Callable[[Session, Episode, random.Random, dt.datetime], None], ...] = (
     answer,
     visit,
     visit,
     stand,
     act_on_a_flag,
+    change_the_course,
+    import_a_file,
 )
-SWEEPS = (jobs.open_due_administrations, jobs.send_due_messages, jobs.assess_due_episodes)
+SWEEPS = (
+    jobs.open_due_administrations,
+    jobs.send_due_messages,
+    jobs.close_late_administrations,
+    jobs.assess_due_episodes,
+)
 
 
 def test_writers_of_one_clinic_never_block_each_other_for_good_nor_lose_a_number(

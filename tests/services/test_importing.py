@@ -360,10 +360,18 @@ def test_an_empty_cell_clears_what_was_documented(enrolled: Files) -> None:
     assert (visit.reassessed, visit.documentation) == (False, {})
 
 
-def test_one_visit_may_serve_two_episodes_and_is_one_visit(enrolled: Files) -> None:
-    imported = enrolled.visits("E1,,V1,2026-03-09,C1,attended", "E2,,V1,2026-03-09,C1,attended")
+def test_one_visit_may_serve_two_episodes_of_a_patient_and_is_one_visit(enrolled: Files) -> None:
+    enrolled.patients(ANN.replace("E1", "E3").replace("left", "right"))
+
+    imported = enrolled.visits("E1,,V1,2026-03-09,C1,attended", "E3,,V1,2026-03-09,C1,attended")
 
     assert (imported.counts, enrolled.count(Visit)) == ({"recorded": 2}, 1)
+
+
+def test_the_number_of_another_patient_s_visit_is_a_fault(enrolled: Files) -> None:
+    imported = enrolled.visits("E1,,V1,2026-03-09,C1,attended", "E2,,V1,2026-03-09,C1,attended")
+
+    assert (imported.counts, faults(imported)) == ({"recorded": 1}, [(3, "")])
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import datetime as dt
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from prom_service.errors import InvalidInputError, NotFoundError
-from prom_service.models import Clinic, Episode, EpisodeVisit, Visit, VisitVersion
+from prom_service.errors import ConflictError, InvalidInputError, NotFoundError
+from prom_service.models import Clinic, Episode, EpisodeVisit, Patient, Visit, VisitVersion
 from prom_service.queries.trajectory import trajectory
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, visits
@@ -36,6 +37,11 @@ def record(runtime: Runtime, clock: Clock, episode: Episode, number: str = "V1",
 def void(runtime: Runtime, clock: Clock, episode: Episode, number: str = "V1") -> None:
     with runtime.transaction() as session:
         visits.void_visit(session, episode, number, actor="test", now=clock.now())
+
+
+def second_side(session: Session, clinic: Clinic, episode: Episode, clock: Clock) -> Episode:
+    patient = session.get_one(Patient, episode.patient_id)
+    return builders.an_episode(session, clinic, patient, now=clock.now(), side="right")
 
 
 def counted(runtime: Runtime, episode: Episode) -> int:
@@ -97,7 +103,7 @@ def test_a_visit_that_serves_two_episodes_is_one_visit_until_it_serves_none(
     runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
 ) -> None:
     with runtime.transaction() as session:
-        other = builders.an_episode(session, clinic, now=clock.now(), side="right")
+        other = second_side(session, clinic, episode, clock)
     record(runtime, clock, episode)
     record(runtime, clock, other)
     both = counted(runtime, episode), counted(runtime, other)
@@ -115,7 +121,7 @@ def test_a_visit_put_on_an_episode_again_leaves_its_absence_on_record(
     runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
 ) -> None:
     with runtime.transaction() as session:
-        other = builders.an_episode(session, clinic, now=clock.now(), side="right")
+        other = second_side(session, clinic, episode, clock)
     record(runtime, clock, episode)
     record(runtime, clock, other)
     removed_at = clock.advance(days=1)
@@ -137,7 +143,7 @@ def test_what_another_episode_s_visit_is_called_is_not_found(
     runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
 ) -> None:
     with runtime.transaction() as session:
-        other = builders.an_episode(session, clinic, now=clock.now(), side="right")
+        other = second_side(session, clinic, episode, clock)
     record(runtime, clock, episode)
 
     with pytest.raises(NotFoundError):
@@ -170,3 +176,20 @@ def test_a_visit_after_the_episode_was_closed_is_refused(runtime: Runtime, clock
     assert record(runtime, clock, closed, visited_on=closed_on)
     with pytest.raises(InvalidInputError, match="closed"):
         record(runtime, clock, closed, "V2")
+
+
+def test_the_number_of_another_patient_s_visit_is_refused_until_that_visit_is_taken_back(
+    runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
+) -> None:
+    with runtime.transaction() as session:
+        somebody_else = builders.an_episode(session, clinic, now=clock.now())
+    record(runtime, clock, episode, clinician="PT-1")
+
+    with pytest.raises(ConflictError):
+        record(runtime, clock, somebody_else, clinician="PT-2")
+    kept = counted(runtime, episode), counted(runtime, somebody_else)
+    void(runtime, clock, episode)
+    record(runtime, clock, somebody_else, clinician="PT-2")
+
+    assert kept == (1, 0)
+    assert (counted(runtime, episode), counted(runtime, somebody_else)) == (0, 1)

@@ -1,0 +1,143 @@
+"""Patients and episodes: what may be written, and what a change brings with it."""
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import select
+
+from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.models import Clinic, Message, Patient, PatientChange
+from prom_service.runtime import Runtime
+from prom_service.services import enrolment, standing
+from tests import builders
+from tests.fakes import Clock
+
+
+@pytest.fixture
+def clinic(runtime: Runtime, clock: Clock) -> Clinic:
+    with runtime.transaction() as session:
+        return builders.a_clinic(session, now=clock.now())
+
+
+@pytest.fixture
+def patient(runtime: Runtime, clock: Clock, clinic: Clinic) -> Patient:
+    with runtime.transaction() as session:
+        return builders.a_patient(session, clinic, now=clock.now())
+
+
+def test_a_second_open_episode_of_the_same_side_and_pathway_is_a_conflict(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        builders.an_episode(session, clinic, patient, now=clock.now(), side="left")
+        builders.an_episode(session, clinic, patient, now=clock.now(), side="right")
+        with pytest.raises(ConflictError, match="open episode of this side"):
+            builders.an_episode(session, clinic, patient, now=clock.now(), side="left")
+
+
+def test_a_change_to_a_side_that_is_open_already_is_a_conflict(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        builders.an_episode(session, clinic, patient, now=clock.now(), side="left")
+        right = builders.an_episode(session, clinic, patient, now=clock.now(), side="right")
+
+        with pytest.raises(ConflictError, match="open episode of this side"):
+            enrolment.change_episode(session, right, {"side": "left"}, actor="test", now=clock.now())
+
+
+@pytest.mark.parametrize(
+    ("born", "allowed"), [(dt.date(2008, 3, 2), True), (dt.date(2008, 3, 3), False)], ids=["18 today", "17"]
+)
+def test_patients_are_adults_when_care_starts(
+    runtime: Runtime, clock: Clock, clinic: Clinic, born: dt.date, allowed: bool
+) -> None:
+    with runtime.transaction() as session:
+        patient = builders.a_patient(session, clinic, now=clock.now(), date_of_birth=born)
+        if allowed:
+            builders.an_episode(session, clinic, patient, now=clock.now())
+        else:
+            with pytest.raises(InvalidInputError, match="18 or older"):
+                builders.an_episode(session, clinic, patient, now=clock.now())
+
+
+def test_a_corrected_birth_date_may_not_make_an_open_episode_that_of_a_child(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        builders.an_episode(session, clinic, patient, now=clock.now())
+
+        with pytest.raises(InvalidInputError, match="date_of_birth"):
+            enrolment.change_patient(
+                session, patient, {"date_of_birth": dt.date(2010, 1, 1)}, actor="test", now=clock.now()
+            )
+
+
+def test_who_has_died_cannot_be_enrolled_and_who_has_withdrawn_only_after_resuming(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        standing.withdraw(session, patient, actor="test", now=now)
+        with pytest.raises(ConflictError, match="Resume the patient first"):
+            builders.an_episode(session, clinic, patient, now=now)
+        standing.resume(session, patient, actor="test", now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+        standing.mark_deceased(session, patient, actor="test", now=now)
+        with pytest.raises(ConflictError, match="deceased"):
+            builders.an_episode(session, clinic, patient, now=now, side="right")
+
+        assert builders.the_administration(session, episode, "baseline").state == "cancelled"
+
+
+@pytest.mark.parametrize("lost", ["refused", "unsubscribed"])
+def test_a_patient_who_can_be_mailed_again_is_asked_what_is_still_open(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient, lost: str
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+        if lost == "unsubscribed":
+            standing.unsubscribe(session, patient, actor="patient", now=now)
+        else:
+            patient.bounced_at = now
+            for message in session.scalars(select(Message)):
+                message.phase, message.reason = "cancelled", "address_refused"
+            session.flush()
+    clock.advance(days=1)
+
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        changes = {"email_allowed": True} if lost == "unsubscribed" else {"email": "new@example.org"}
+        enrolment.change_patient(session, patient, changes, actor="test", now=clock.now())
+        baseline = builders.the_administration(session, episode, "baseline")
+        planned = session.scalars(
+            select(Message.kind)
+            .where(Message.administration_id == baseline.id, Message.phase == "planned")
+            .order_by(Message.ordinal)
+        ).all()
+        history = set(session.scalars(select(PatientChange.kind)))
+
+    assert (patient.bounced_at, patient.unsubscribed_at) == (None, None)
+    assert planned == ["invitation", "reminder", "reminder"]
+    assert ("resubscribed" if lost == "unsubscribed" else "address_changed") in history
+
+
+def test_another_time_zone_moves_what_is_not_answered_yet(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        episode = builders.an_episode(session, clinic, patient, now=clock.now())
+        before = builders.the_administration(session, episode, "6-weeks").target_at
+
+        enrolment.change_patient(session, patient, {"time_zone": "Asia/Kathmandu"}, actor="test", now=clock.now())
+
+        after = builders.the_administration(session, episode, "6-weeks").target_at
+    assert (before, after) == (
+        dt.datetime(2026, 4, 12, 23, tzinfo=dt.UTC),
+        dt.datetime(2026, 4, 12, 18, 15, tzinfo=dt.UTC),
+    )
