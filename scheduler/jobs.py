@@ -92,7 +92,8 @@ def settle_committing(prom: Runtime, keep_going: KeepGoing = always) -> int:
 
 def close_late_administrations(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Settle the administrations whose time has passed, as partial or missed; return how many."""
-    return _in_batches(prom, administrations.close_late, SCORED_AT_ONCE, keep_going)
+    late = _in_batches(prom, administrations.close_late, SCORED_AT_ONCE, keep_going)
+    return late + _in_batches(prom, administrations.close_for_good, SCORED_AT_ONCE, keep_going)
 
 
 def wake_snoozed_flags(prom: Runtime, keep_going: KeepGoing = always) -> int:

@@ -20,10 +20,11 @@ def survey_missed(case: Case) -> Iterator[Finding]:
     """A finding for each timepoint asked whose window passed without enough answers for any primary score.
 
     Low, medium from the phone day on. It carries the cause. A response that was sent in and cannot be scored is
-    ``not_scorable`` instead. Late answers lift it. Source: rule of this service.
+    ``not_scorable`` instead. Late answers lift it. It waits until the passed window was settled, for only then is the
+    cause known. Source: rule of this service.
     """
     for facts in case.facts.timepoints:
-        if case.clock >= facts.late_after and case.facts.awaits_answers(facts):
+        if facts.settled and case.clock >= facts.late_after and case.facts.awaits_answers(facts):
             cause = facts.cause or "unknown"
             kind, _, detail = cause.partition(":")
             said = _CAUSES.get(kind, "the cause is not known") + (f" ({detail.replace('_', ' ')})" if detail else "")

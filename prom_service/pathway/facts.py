@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from prom_service.pathway.shape import GROC, PASS, Pathway, Timepoint
 
 LIVE_STATUSES = frozenset({"open", "acknowledged", "assigned", "snoozed"})
+SETTLED_STATES = frozenset({"missed", "partial", "completed"})
 NEVER_ASKED_STATES = frozenset({"not_asked", "cancelled"})
 
 
@@ -64,6 +65,11 @@ class TimepointFacts:
     def asked(self) -> bool:
         """Whether an answer is or was wanted at all."""
         return self.state not in NEVER_ASKED_STATES
+
+    @property
+    def settled(self) -> bool:
+        """Whether its passed window was looked at: what was there was scored, or it was found missed."""
+        return self.state in SETTLED_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,8 @@ class EpisodeFacts:
     safety: tuple[SafetyFacts, ...] = ()
     background: tuple[str, ...] = ()
     flags: tuple[FlagFacts, ...] = ()
+    participation: str = "active"
+    """``withdrawn`` or ``deceased`` once the patient no longer takes part; anything else is taking part."""
 
     def at(self, timepoint: str) -> TimepointFacts | None:
         """The administration of a timepoint; None when the episode has none."""

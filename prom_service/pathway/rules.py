@@ -42,10 +42,19 @@ def find_findings(facts: EpisodeFacts, *, now: datetime, judgements: Judgements)
     """Everything the rules say about the episode at this moment, also what has long been flagged and resolved.
 
     ``judgements`` are those of the same facts (``judge_episode``). The same facts and the same moment always give the
-    same findings; which of them become new flags is decided by their basis.
+    same findings; which of them become new flags is decided by their basis. Of a patient who has withdrawn nothing is
+    missed any more; of one who has died only a reported symptom is kept, for the clinic to look back on.
     """
     case = Case(facts, judgements, clock=min(now, facts.closed_at or now))
-    return tuple(finding for rule in RULES for finding in rule(case))
+    return tuple(finding for rule in _rules_for(facts.participation) for finding in rule(case))
+
+
+def _rules_for(participation: str) -> tuple[Rule, ...]:
+    if participation == "deceased":
+        return (red_flag_symptom,)
+    if participation == "withdrawn":
+        return tuple(rule for rule in RULES if rule not in (survey_missed, baseline_missing))
+    return RULES
 
 
 def next_assessment_at(facts: EpisodeFacts, *, now: datetime) -> datetime | None:

@@ -3,8 +3,9 @@
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -120,7 +121,8 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
     messages = _grouped(
         session.scalars(MESSAGES, {"administrations": asked}, execution_options=AFRESH), "administration_id"
     )
-    responses = _responses(session, ids)
+    baselines = {administration.id for administration in administrations if administration.sequence == 0}
+    responses = _responses(session, ids, baselines)
     safety = _safety(session, administrations)
     visits = _visits(session, ids)
     flags = _grouped(session.scalars(FLAGS, {"episodes": ids}, execution_options=AFRESH), "episode_id")
@@ -138,6 +140,7 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
                 safety,
                 visits[episode.id],
                 flags[episode.id],
+                patient.status,
             ),
         )
         for episode, patient, clinic_zone in rows
@@ -179,6 +182,7 @@ def _facts(
     safety: Mapping[uuid.UUID, list[SafetyFacts]],
     visits: Sequence[VisitFacts],
     flags: Sequence[Flag],
+    participation: str,
 ) -> EpisodeFacts:
     pathway = pathways.find(episode.pathway)
     answered = [one for administration in administrations for one in safety[administration.id]]
@@ -207,6 +211,7 @@ def _facts(
         safety=tuple(one for one in answered if one.tier != "background"),
         background=tuple(sorted({one.item for one in answered if one.tier == "background" and one.now_yes})),
         flags=tuple(flag_facts(flag) for flag in flags),
+        participation=participation,
     )
 
 
@@ -222,11 +227,19 @@ def _planned(administration: Administration) -> PlannedAdministration:
     )
 
 
-def _responses(session: Session, episode_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ResponseFacts]:
-    """Return the standing response of each administration: the newest that is not an amendment."""
-    standing = {
-        response.administration_id: response for response in session.scalars(RESPONSES, {"episodes": episode_ids})
-    }
+def _responses(
+    session: Session, episode_ids: Sequence[uuid.UUID], baselines: Set[uuid.UUID]
+) -> dict[uuid.UUID, ResponseFacts]:
+    """Return the standing response of each administration: the newest that is not an amendment.
+
+    At the baseline one in time stands before any late one, which is kept beside it: change counts from the start.
+    """
+    standing: dict[uuid.UUID, Response] = {}
+    for response in session.scalars(RESPONSES, {"episodes": episode_ids}):
+        earlier = standing.get(response.administration_id)
+        if response.administration_id in baselines and response.late and earlier and not earlier.late:
+            continue
+        standing[response.administration_id] = response
     if not standing:
         return {}
     ids = {"responses": [response.id for response in standing.values()]}
@@ -236,6 +249,7 @@ def _responses(session: Session, episode_ids: Sequence[uuid.UUID]) -> dict[uuid.
     wordings: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
     for response_id, instrument, wording in session.execute(WORDINGS, ids):
         wordings[response_id][instrument] = wording
+        wordings[response_id] |= dict.fromkeys(_short_forms().get(instrument, ()), wording)
     return {
         administration_id: ResponseFacts(
             id=str(response.id),
@@ -246,6 +260,14 @@ def _responses(session: Session, episode_ids: Sequence[uuid.UUID]) -> dict[uuid.
             wordings=wordings[response.id],
         )
         for administration_id, response in standing.items()
+    }
+
+
+@cache
+def _short_forms() -> dict[str, tuple[str, ...]]:
+    """The instruments whose scores are derived from each instrument: they were given in its wording."""
+    return {
+        long.ref: tuple(short.ref for short in instruments.derived_from(long)) for long in instruments.all_instruments()
     }
 
 

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Response
@@ -39,19 +40,13 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     Those of one clinic at a time, so that no two processes wait for each other's flag counters. The link goes on
     taking answers until the window closes for good; a late answer completes them all the same.
     """
-    due = (
+    passed = _of_one_clinic(
+        session,
         select(Administration)
         .where(Administration.state.in_(("planned", "open", "started")), Administration.late_after <= now)
-        .order_by(Administration.late_after)
+        .order_by(Administration.late_after),
+        limit,
     )
-    first = session.scalars(due.limit(1)).first()
-    if first is None:
-        return 0
-    passed = session.scalars(
-        due.where(Administration.clinic_id == first.clinic_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
-    ).all()
     for administration in passed:
         response = _score_partial(session, administration, now) if administration.started_at else None
         if response is None:
@@ -61,9 +56,47 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
             administration.state = "partial"
             administration.partial_at = now
     session.flush()
-    messages.cancel_pending(session, [administration.id for administration in passed], "window_passed", now=now)
+    over = [administration.id for administration in passed]
+    messages.cancel_pending(session, over, "window_over", keep_reason=True, now=now)
     assessment.assess_episodes(session, [administration.episode_id for administration in passed], now=now)
     return len(passed)
+
+
+def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
+    """Score what was still being answered, late, when the window closed for good; return how many were looked at."""
+    closed = _of_one_clinic(
+        session,
+        select(Administration)
+        .where(
+            Administration.state == "missed",
+            Administration.started_at.is_not(None),
+            Administration.closed_at.is_(None),
+            Administration.closes_at <= now,
+        )
+        .order_by(Administration.closes_at),
+        limit,
+    )
+    for administration in closed:
+        administration.closed_at = now
+        if _score_partial(session, administration, now) is not None:
+            administration.state = "partial"
+            administration.partial_at = now
+            administration.late = True
+    session.flush()
+    assessment.assess_episodes(session, [administration.episode_id for administration in closed], now=now)
+    return len(closed)
+
+
+def _of_one_clinic(session: Session, due: Select[Administration], limit: int) -> Sequence[Administration]:
+    """Return what is due in the clinic of the first that nobody else has in hand, held for this transaction."""
+    first = session.scalars(due.limit(1).with_for_update(skip_locked=True, key_share=True)).first()
+    if first is None:
+        return []
+    return session.scalars(
+        due.where(Administration.clinic_id == first.clinic_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    ).all()
 
 
 def _score_partial(session: Session, administration: Administration, now: dt.datetime) -> Response | None:

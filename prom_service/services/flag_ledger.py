@@ -37,7 +37,8 @@ def reconcile(
 
     ``known`` are all flags the episode ever had; the caller holds the episode's row, so nobody else writes them. A
     live flag is updated, or superseded when its finding has moved to another basis or has gone. A resolved flag
-    stays resolved: its finding returns only on a new basis, as a new flag that names its predecessor.
+    stays resolved: its finding returns only on a new basis, as a new flag that names its predecessor. A superseded
+    one was never answered, so its finding may return on the old basis, counted on: ``…#1``.
     """
     found = {(finding.kind, finding.checkpoint) for finding in findings}
     live = {(flag.kind, flag.checkpoint): flag for flag in known if flag.status in LIVE_STATUSES}
@@ -49,9 +50,10 @@ def reconcile(
         current = live.get((finding.kind, finding.checkpoint))
         if current is not None and _root(current.basis) == finding.basis:
             _update(session, current, finding, episode, patient, now)
-        elif not any(_root(flag.basis) == finding.basis and flag.status == "resolved" for flag in alike):
-            if current is not None:
-                _supersede(session, current, episode, patient, "new_basis", now)
+            continue
+        if current is not None:
+            _supersede(session, current, episode, patient, "new_basis", now)
+        if not any(_root(flag.basis) == finding.basis and flag.status == "resolved" for flag in alike):
             flags.append(_raise(session, finding, alike, episode, patient, now))
     return flags
 

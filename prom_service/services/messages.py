@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, bindparam, select, tuple_, update
+from sqlalchemy import Boolean, Select, bindparam, case, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -108,7 +108,11 @@ CANCEL_PENDING = (
         Message.administration_id.in_(bindparam("administrations", expanding=True)),
         Message.phase.in_((*PENDING_PHASES, "claimed")),
     )
-    .values(phase="cancelled", reason=bindparam("why"), claimed_until=None)
+    .values(
+        phase="cancelled",
+        reason=func.coalesce(case((bindparam("keep", type_=Boolean()), Message.reason)), bindparam("why")),
+        claimed_until=None,
+    )
     .returning(Message.clinic_id, Message.id)
     .execution_options(synchronize_session="fetch")
 )
@@ -140,10 +144,18 @@ def plan_messages(session: Session, administration: Administration, planned: Ite
 
 
 def cancel_pending(
-    session: Session, administration_ids: Collection[uuid.UUID], reason: str, *, now: dt.datetime
+    session: Session,
+    administration_ids: Collection[uuid.UUID],
+    reason: str,
+    *,
+    keep_reason: bool = False,
+    now: dt.datetime,
 ) -> int:
-    """Cancel every message of these administrations that has not reached its final dot; return how many."""
-    of_them = {"administrations": list(administration_ids), "why": reason}
+    """Cancel every message of these administrations that has not reached its final dot; return how many.
+
+    With ``keep_reason`` a message that was held back says why it was, rather than that its time is over.
+    """
+    of_them = {"administrations": list(administration_ids), "why": reason, "keep": keep_reason}
     cancelled = session.execute(CANCEL_PENDING, of_them).all()
     session.add_all(_event(clinic_id, message_id, "cancelled", now, reason) for clinic_id, message_id in cancelled)
     return len(cancelled)

@@ -229,6 +229,7 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
         administration_id=administration.id,
         number=_next_number(session, administration),
         partial=True,
+        late=(_last_saved(session, administration) or now) >= administration.late_after,
         mode="web",
         entered_by="sweep",
         digest=_digest(checked),

@@ -44,14 +44,17 @@ def episode(
     causes: Mapping[str, str] | None = None,
     **more: Any,
 ) -> EpisodeFacts:
-    """An episode started on 2 March 2026 with responses by timepoint; ids are ``response-<timepoint>`` and the like."""
+    """An episode started on 2 March 2026 with responses by timepoint; ids are ``response-<timepoint>`` and the like.
+
+    What has no response was found missed, as it is once its window has passed.
+    """
     plan = find(pathway) if isinstance(pathway, str) else pathway
     planned = plan_administrations(plan, STARTED_ON, LONDON, enrolled_at=ENROLLED_AT)
     timepoints = tuple(
         TimepointFacts(
             timepoint=at.timepoint,
             administration_id=f"administration-{at.timepoint}",
-            state=(states or {}).get(at.timepoint, "completed" if at.timepoint in responses else "open"),
+            state=(states or {}).get(at.timepoint, "completed" if at.timepoint in responses else "missed"),
             opens_at=at.opens_at,
             target_at=at.target_at,
             late_after=at.late_after,

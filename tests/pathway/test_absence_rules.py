@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.pathway.builders import answers, at, episode, findings
+from prom_service.pathway.evidence import judge_episode
+from prom_service.pathway.facts import SafetyFacts
+from prom_service.pathway.rules import find_findings
+from tests.pathway.builders import ENROLLED_AT, answers, at, episode, findings, visits
 
 SECOND = timedelta(seconds=1)
 
@@ -123,3 +126,26 @@ def test_an_episode_closed_before_the_window_passed_misses_nothing():
 
 def test_a_baseline_is_not_missing_in_an_episode_closed_at_once():
     assert not findings(episode({}, closed_at=datetime(2026, 3, 5, tzinfo=UTC)), "baseline_missing")
+
+
+def test_a_window_that_was_not_settled_yet_is_not_called_missed():
+    facts = episode({}, states={"6-weeks": "open"})
+
+    assert "6-weeks" not in {finding.checkpoint for finding in findings(facts, "survey_missed")}
+
+
+def test_of_a_patient_who_has_withdrawn_nothing_is_missed_and_visits_still_count():
+    facts = episode({}, participation="withdrawn", visits=visits(15))
+
+    assert not findings(facts, "survey_missed")
+    assert not findings(facts, "baseline_missing")
+    assert findings(facts, "visits_over_threshold")
+
+
+def test_of_a_patient_who_has_died_only_a_reported_symptom_is_kept():
+    symptom = SafetyFacts("administration-baseline", "baseline", "R1", "emergency", ENROLLED_AT, True, True)
+    facts = episode({}, participation="deceased", visits=visits(15), safety=(symptom,))
+
+    found = find_findings(facts, now=ENROLLED_AT + timedelta(days=365), judgements=judge_episode(facts))
+
+    assert [finding.kind for finding in found] == ["red_flag_symptom"]

@@ -6,10 +6,10 @@ import uuid
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Administration, Judgement, Message, Response, SavedAnswer, Score
+from prom_service.models import Administration, Judgement, Message, Patient, Response, SavedAnswer, Score
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, flags, submission, visits
+from prom_service.services import administrations, assessment, flags, standing, submission, visits
 from prom_service.services.submission import AnswersClosedError
 from prom_service.services.visits import VisitDetails
 from tests import builders
@@ -46,6 +46,7 @@ class Life:
         with self.runtime.transaction() as session:
             administrations.open_due(session, now=now, limit=100)
             administrations.close_late(session, now=now, limit=100)
+            administrations.close_for_good(session, now=now, limit=100)
         with self.runtime.transaction() as session:
             due = assessment.claim_due_episodes(session, now=now, limit=100)
             assessment.assess_episodes(session, due, now=now)
@@ -280,3 +281,75 @@ def test_saved_answers_that_cannot_be_scored_do_not_hold_up_the_others(
         states = [builders.the_administration(session, one, "baseline").state for one in (life.episode, other)]
     assert states == ["partial", "missed"]
     assert "were not scored: InvalidInputError" in caplog.text
+
+
+def test_what_was_begun_late_and_never_sent_is_scored_when_the_window_closes_for_good(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=42 + 16)
+    life.sweep()
+    with life.runtime.transaction() as session:
+        six_weeks = builders.the_administration(session, life.episode, "6-weeks")
+        submission.start(session, six_weeks, now=life.clock.now())
+        saved = {"ihot-12-1.0": {f"Q{number}": 60 for number in range(1, 8)}}
+        submission.save_answers(session, six_weeks, saved, now=life.clock.now())
+
+    life.clock.move_to(six_weeks.closes_at)
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        six_weeks = builders.the_administration(session, life.episode, "6-weeks")
+        [response] = session.scalars(select(Response).where(Response.administration_id == six_weeks.id)).all()
+        judged = session.scalars(select(Judgement.outcome)).all()
+    assert (six_weeks.state, response.partial, response.late, judged) == ("partial", True, True, ["on_track"])
+
+
+def test_a_baseline_scored_in_time_stands_before_one_finished_late(life: Life) -> None:
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        submission.start(session, baseline, now=life.clock.now())
+        saved = {"ihot-12-1.0": {f"Q{number}": 40 for number in range(1, 8)}}
+        submission.save_answers(session, baseline, saved, now=life.clock.now())
+    life.clock.advance(days=9)
+    life.sweep()
+    life.answer("baseline", ihot=55)
+    life.clock.advance(days=33)
+
+    life.answer("6-weeks", ihot=47)
+
+    with life.runtime.reading() as session:
+        assert session.scalars(select(Judgement.outcome)).all() == ["on_track"]
+
+
+def test_a_finding_that_goes_back_to_a_resolved_basis_takes_its_later_flag_with_it(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    start = life.clock.now().date()
+    life.clock.advance(days=30)
+    for number in range(15):
+        life.visit(number, visited_on=start + dt.timedelta(days=2 * number))
+    with life.runtime.transaction() as session:
+        [first] = list_flags(session, life.clinic.id, FlagFilter(kind="visits_over_threshold"))
+        flag = flags.find_for_update(session, life.clinic.id, uuid.UUID(first["id"]))
+        assert flag is not None
+        flags.resolve(session, flag, "plan_changed", actor="test", now=life.clock.now())
+    life.visit(99, visited_on=start + dt.timedelta(days=1))
+    returned = ("visits_over_threshold", None) in life.live()
+
+    with life.runtime.transaction() as session:
+        visits.void_visit(session, life.episode, "V99", actor="test", now=life.clock.now())
+
+    assert returned
+    assert ("visits_over_threshold", None) not in life.live()
+
+
+def test_after_a_withdrawal_nothing_is_missed_any_more(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=42 + 15)
+    life.sweep()
+    before = set(life.live())
+
+    with life.runtime.transaction() as session:
+        patient = session.get_one(Patient, life.episode.patient_id)
+        standing.withdraw(session, patient, actor="test", now=life.clock.now())
+
+    assert before == {("survey_missed", "6-weeks")}
+    assert life.live() == {}

@@ -311,6 +311,7 @@ def upgrade() -> None:
     sa.Column('completed_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('partial_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('missed_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('closed_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('declined_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('cancelled_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('cancelled_reason', sa.String(length=40), nullable=True),
