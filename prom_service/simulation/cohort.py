@@ -138,7 +138,7 @@ def _person(draw: random.Random, number: int, today: dt.date, **changes: object)
         pathway=pathway,
         diagnosis=draw.choice(PATHWAYS[pathway]),
         clinician=f"PT-{clinic + 1}{draw.choice('ABC')}",
-        started_on=today - dt.timedelta(days=int(draw.triangular(4, WEEKS * 7 - 4, WEEKS * 6))),
+        started_on=today - dt.timedelta(days=int(draw.triangular(4, WEEKS * 7 - 4, WEEKS * 6.3))),
         enrolled_days_before=draw.choice((0, 1, 2, 3)),
         course=course,
         level=min(70.0, max(15.0, draw.gauss(46, 12))),
@@ -188,7 +188,7 @@ def _acts(draw: random.Random) -> dict[str, int]:
         return {"unsubscribe": draw.randint(5, 60)}
     if chance < 0.055:
         return {"pause": draw.randint(20, 60)}
-    return {"close": draw.randint(84, 105)} if chance < 0.8 else {}
+    return {"close": draw.randint(90, 120)} if chance < 0.8 else {}
 
 
 def _cast(draw: random.Random, today: dt.date) -> Iterator[Person]:

@@ -46,6 +46,8 @@ JOBS: dict[str, Callable[[Runtime], int]] = {
 }
 MOST_ROUNDS = 5
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+REVIEW_DAYS = (0, 2, 4)
+"""Monday, Wednesday, Friday: when the staff look through the flags."""
 SEEN = 500
 """Open flags that the staff of a clinic look through in one go, at most."""
 SNOOZE = dt.timedelta(days=7)
@@ -142,7 +144,7 @@ class Life:
         for clinic, _ in enumerate(self.group.clinics):
             for days_on in range((until - self.clock.now()).days):
                 on = self.clock.now().date() + dt.timedelta(days=days_on)
-                if on.weekday() < 5:
+                if on.weekday() in REVIEW_DAYS:
                     self._at(self._moment(clinic, on, 16), lambda clinic=clinic: self._review(clinic))  # type: ignore[misc]
 
     def _moment(self, clinic: int, on: dt.date, hour: int) -> dt.datetime:
@@ -333,7 +335,7 @@ class Life:
             for view in list_flags(session, self.group.clinics[clinic].id, FlagFilter(status="open"), limit=SEEN):
                 person = self._person_of[uuid.UUID(view["episode_id"])]
                 draw = random.Random(f"{person.noise}:{view['kind']}:{view['checkpoint']}:{now:%Y%m%d}")  # noqa: S311
-                if person.reviewed and draw.random() < 0.25:
+                if person.reviewed and draw.random() < 0.4:
                     self._review_one(session, clinic, view, now, draw)
 
     def _review_one(
