@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
@@ -36,8 +37,12 @@ class Runtime:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a session that sees one snapshot of the database and cannot change it."""
-        with Session(for_reading(self.engine), expire_on_commit=False) as session, session.begin():
+        with Session(self._reading_engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @cached_property
+    def _reading_engine(self) -> Engine:
+        return for_reading(self.engine)
 
     def now(self) -> dt.datetime:
         """Return the present instant, aware and in UTC."""

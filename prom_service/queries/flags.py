@@ -6,12 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
 from prom_service.models.flag import LIVE_STATUSES
+
+# Written once and kept: a poller asks for these all day, and building a statement costs more than running it.
+FEED_POSITION = select(Clinic.flag_event_count).where(Clinic.id == bindparam("clinic"))
+EVENTS = (
+    select(FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail, FlagEvent.flag)
+    .where(FlagEvent.clinic_id == bindparam("clinic"), FlagEvent.number > bindparam("after"))
+    .order_by(FlagEvent.number)
+    .limit(bindparam("limit", type_=Integer()))
+)
 
 
 @dataclass(frozen=True)
@@ -56,17 +65,12 @@ def find_flag(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dic
 
 def feed_position(session: Session, clinic_id: uuid.UUID) -> int:
     """Return the number of the clinic's newest flag event; 0 when there is none."""
-    return session.scalar(select(Clinic.flag_event_count).where(Clinic.id == clinic_id)) or 0
+    return session.scalar(FEED_POSITION, {"clinic": clinic_id}) or 0
 
 
 def list_events(session: Session, clinic_id: uuid.UUID, *, after: int, limit: int) -> list[dict[str, Any]]:
     """Return up to ``limit`` flag events numbered above ``after``, in order; none is ever skipped or shown twice."""
-    rows = session.execute(
-        select(FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail, FlagEvent.flag)
-        .where(FlagEvent.clinic_id == clinic_id, FlagEvent.number > after)
-        .order_by(FlagEvent.number)
-        .limit(limit)
-    )
+    rows = session.execute(EVENTS, {"clinic": clinic_id, "after": after, "limit": limit})
     return [{**_event(*row), "flag": flag} for *row, flag in rows]
 
 

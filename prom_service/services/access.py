@@ -26,6 +26,16 @@ TARGET = (
     .where(Link.digest == bindparam("sought"), Link.revoked_at.is_(None))
 )
 
+KEY = select(
+    ApiKey.id,
+    ApiKey.name,
+    ApiKey.organisation_id,
+    ApiKey.clinic_id,
+    ApiKey.scopes,
+    ApiKey.expires_at,
+    ApiKey.revoked_at,
+).where(ApiKey.digest == bindparam("sought"))
+
 
 @dataclass(frozen=True)
 class LinkTarget:
@@ -122,7 +132,7 @@ def create_api_key(
 
 def authenticate_key(session: Session, text: str, *, secret: bytes, now: dt.datetime) -> Principal | None:
     """Return who holds the key ``text``, or None when it is unknown, revoked or has expired. Nothing is written."""
-    key = session.scalar(select(ApiKey).where(ApiKey.digest == digest(text, purpose="api", secret=secret)))
+    key = session.execute(KEY, {"sought": digest(text, purpose="api", secret=secret)}).first()
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         return None
     return Principal(key.id, key.name, key.organisation_id, key.clinic_id, frozenset(key.scopes))
