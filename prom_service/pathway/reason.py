@@ -66,7 +66,7 @@ def not_demonstrated(*, answered: bool, assessable: bool) -> str:
 
 def points(change: float) -> str:
     """A signed change in points with one decimal."""
-    return f"{change:+.1f} points"
+    return f"{change:+.1f} points".replace("-", "−")
 
 
 def amounts(rows: Sequence[Threshold]) -> str:

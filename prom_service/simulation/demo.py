@@ -237,7 +237,7 @@ def _say(about: dict[str, Any], *, served: bool) -> None:
         f"                    log in as {staff['email']} with {staff['password']}\n"
         f"  the API           {base}/api/docs\n"
         f"                    with the key {keys['clinic']}\n"
-        f"  a report          curl -H 'Authorization: Bearer {keys['quality']}' \\\n"
+        f"  a report          curl -H 'Authorization: Bearer {keys['clinic']}' \\\n"
         f"                      '{base}/api/v1/reports/utilization?{period}&format=html' -o report.html\n"
     )
 

@@ -79,12 +79,12 @@ def test_a_missing_score_stays_missing_in_the_evidence():
         (
             answers(ihot=40),
             answers(ihot=24.96),
-            "iHOT-12 changed by -15.0 points since the start; worse begins at a loss of 14 points.",
+            "iHOT-12 changed by −15.0 points since the start; worse begins at a loss of 14 points.",
         ),
         (
             answers(ihot=10),
             answers(ihot=8, groc=-3),
-            "iHOT-12 changed by -2.0 points from a start near its worst end, and the patient feels worse.",
+            "iHOT-12 changed by −2.0 points from a start near its worst end, and the patient feels worse.",
         ),
         (
             answers(ihot=90),
@@ -120,7 +120,7 @@ def test_scales_that_contradict_each_other_are_named():
 
     assert result.outcome == "uncertain"
     assert result.reason == (
-        "Pain (0 to 10) changed by -2.0 points since the start; worse begins at a loss of 2 points;"
+        "Pain (0 to 10) changed by −2.0 points since the start; worse begins at a loss of 2 points;"
         " Patient-specific function improved: the two contradict each other."
     )
 
