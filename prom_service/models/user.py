@@ -53,7 +53,7 @@ class StaffSession(Base):
 
 
 class Throttle(Base):
-    """Tries in one window of time, such as failed log-ins of one account; shared by all processes."""
+    """Tries in one window of time, such as failed log-ins to one account; shared by all processes."""
 
     __tablename__ = "throttle"
 

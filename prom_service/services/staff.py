@@ -1,6 +1,7 @@
 """Staff accounts: adding them, logging in, the session behind the cookie."""
 
 import datetime as dt
+import ipaddress
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ from prom_service.services.tokens import digest, new_token
 
 IDLE = dt.timedelta(minutes=30)
 LIFETIME = dt.timedelta(hours=12)
-TRIES_ALLOWED = 10
+TRIES_OF_A_SOURCE = 10
+"""Failed tries to log in to one account from one source."""
+TRIES_OF_AN_ACCOUNT = 50
+"""Failed tries to log in to one account, from wherever they come."""
 TRIES_WINDOW = dt.timedelta(minutes=15)
 PASSWORD_LENGTH = 12
 SEEN_NOTED_EVERY = dt.timedelta(minutes=1)
@@ -30,7 +34,7 @@ class LogInRefusedError(PromError):
 
 
 class TooManyTriesError(PromError):
-    """Too many failed tries for this account; ``retry_after`` says when the next one counts."""
+    """Too many failed tries for this account; ``retry_after`` says when the next one is taken."""
 
     def __init__(self, retry_after: dt.timedelta) -> None:
         self.retry_after = retry_after
@@ -98,26 +102,52 @@ def add_user(
     return user
 
 
-def count_try(session: Session, email: str, *, secret: bytes, now: dt.datetime) -> None:
-    """Count one try to log in; raise ``TooManyTriesError`` when the account has had its share for now.
+def count_try(session: Session, email: str, *, source: str, secret: bytes, now: dt.datetime) -> None:
+    """Count one try to log in to an account from the address ``source``, before the password is looked at.
 
-    Called in a transaction of its own, so that a refused log-in is counted too.
+    Raise ``TooManyTriesError`` when that source, or all of them together, have had their share for now. A refused try
+    is not counted: no single source can use up what an account allows. Called in a transaction of its own, so that
+    tries at the same moment are all counted; ``forgive_tries`` takes back what turned out to be no failure.
     """
-    bucket = f"login:{digest(email.lower(), purpose='throttle', secret=secret)}"
-    start = dt.datetime.fromtimestamp(
-        now.timestamp() // TRIES_WINDOW.total_seconds() * TRIES_WINDOW.total_seconds(), dt.UTC
-    )
-    insert_if_absent(
-        session, Throttle, {"bucket": bucket, "window_start": start, "tries": 0}, unique=["bucket", "window_start"]
-    )
-    tries = session.scalar(
-        update(Throttle)
-        .where(Throttle.bucket == bucket, Throttle.window_start == start)
-        .values(tries=Throttle.tries + 1)
-        .returning(Throttle.tries)
-    )
-    if (tries or 0) > TRIES_ALLOWED:
-        raise TooManyTriesError(start + TRIES_WINDOW - now)
+    start = _window_start(now)
+    for bucket, allowed in _buckets(email, source, secret):
+        key = {"bucket": bucket, "window_start": start}
+        insert_if_absent(session, Throttle, {**key, "tries": 0}, unique=list(key))
+        counted = update(Throttle).filter_by(**key).values(tries=Throttle.tries + 1).returning(Throttle.tries)
+        if session.execute(counted).scalar_one() > allowed:
+            raise TooManyTriesError(start + TRIES_WINDOW - now)
+
+
+def forgive_tries(session: Session, email: str, *, source: str, secret: bytes, now: dt.datetime) -> None:
+    """Forget the tries of ``source`` in this window: it has shown the password. Those of other sources stay."""
+    start = _window_start(now)
+    (of_source, _), (of_account, _) = _buckets(email, source, secret)
+    known = select(Throttle.tries).filter_by(bucket=of_source, window_start=start).with_for_update()
+    tries = session.scalar(known) or 0
+    for bucket in (of_source, of_account):
+        forgiven = update(Throttle).filter_by(bucket=bucket, window_start=start)
+        session.execute(forgiven.values(tries=Throttle.tries - tries))
+
+
+def _buckets(email: str, source: str, secret: bytes) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Return what a try is counted in and what each allows: the account from this source, then from all."""
+    account, network = email.lower(), _network(source)
+    from_source = digest(f"{account} {network}", purpose="throttle-source", secret=secret)
+    from_all = digest(account, purpose="throttle", secret=secret)
+    return (f"login-source:{from_source}", TRIES_OF_A_SOURCE), (f"login:{from_all}", TRIES_OF_AN_ACCOUNT)
+
+
+def _network(source: str) -> str:
+    """Return the address, or of IPv6 the network of 64 bits that one subscriber has to choose addresses from."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return source
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def _window_start(now: dt.datetime) -> dt.datetime:
+    return now - (now - dt.datetime.min.replace(tzinfo=dt.UTC)) % TRIES_WINDOW
 
 
 def verify_password(session: Session, email: str, password: str) -> User:

@@ -9,7 +9,7 @@ from prom_service.errors import InvalidInputError
 from prom_service.models import ApiKey, Link, StaffSession
 from prom_service.runtime import Runtime
 from prom_service.services import access, staff
-from prom_service.services.staff import LogInRefusedError, TooManyTriesError
+from prom_service.services.staff import LogInRefusedError
 from tests import builders
 from tests.builders import PASSWORD, SECRET
 from tests.fakes import Clock
@@ -111,15 +111,3 @@ def test_a_refused_log_in_does_not_say_which_entry_was_wrong(
 
         with pytest.raises(LogInRefusedError, match=r"^The address or the password is not right\.$"):
             staff.verify_password(session, email, password)
-
-
-def test_tries_are_limited_for_each_account_and_window(runtime: Runtime, clock: Clock) -> None:
-    now = clock.now()
-    with runtime.transaction() as session:
-        for _ in range(staff.TRIES_ALLOWED):
-            staff.count_try(session, "sam@example.org", secret=SECRET, now=now)
-
-        with pytest.raises(TooManyTriesError):
-            staff.count_try(session, "SAM@example.org", secret=SECRET, now=now)
-        staff.count_try(session, "other@example.org", secret=SECRET, now=now)
-        staff.count_try(session, "sam@example.org", secret=SECRET, now=now + staff.TRIES_WINDOW)

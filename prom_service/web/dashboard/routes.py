@@ -76,10 +76,10 @@ def show_log_in() -> str:
 def log_in() -> Response | tuple[str, int]:
     """Open a session, or show the form again without saying which of the two entries was wrong."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
-    secret, now = prom.settings.secret, prom.now()
+    source, secret, now = request.remote_addr or "", prom.settings.secret, prom.now()
     try:
         with prom.transaction() as session:
-            staff.count_try(session, email, secret=secret, now=now)
+            staff.count_try(session, email, source=source, secret=secret, now=now)
         with prom.reading() as session:
             user = staff.verify_password(session, email, password)
     except (LogInRefusedError, TooManyTriesError) as error:
@@ -87,6 +87,7 @@ def log_in() -> Response | tuple[str, int]:
         form = render_template("dashboard/login.html", next=request.form.get("next", ""), error=str(error), email=email)
         return form, status
     with prom.transaction() as session:
+        staff.forgive_tries(session, email, source=source, secret=secret, now=now)
         begin(staff.open_session(session, user, secret=secret, now=now))
     return redirect(_inside(request.form.get("next", "")), code=303)
 

@@ -2,15 +2,18 @@
 
 import re
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from prom_service.app import create_app
 from prom_service.models import Clinic, Flag
 from prom_service.queries.flags import FlagFilter, find_flag, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import submission
+from prom_service.services.staff import TRIES_OF_A_SOURCE
 from tests import builders
 from tests.builders import PASSWORD
 from tests.fakes import Clock
@@ -145,6 +148,34 @@ def test_a_refused_log_in_says_neither_which_nor_why(desk: Desk, email: str, pas
 
     assert answer.status_code == 422
     assert "The address or the password is not right." in answer.text
+
+
+def test_log_ins_are_not_counted_as_tries_and_failures_are(desk: Desk) -> None:
+    good = [desk.log_in().status_code for _ in range(TRIES_OF_A_SOURCE + 1)]
+    bad = [desk.log_in(password="not the password").status_code for _ in range(TRIES_OF_A_SOURCE)]
+    shut = desk.log_in()
+
+    assert set(good) == {303}
+    assert set(bad) == {422}
+    assert (shut.status_code, "Too many tries" in shut.text) == (429, True)
+
+
+@pytest.mark.parametrize(
+    ("named_in", "proxies", "status"),
+    [("REMOTE_ADDR", 0, 303), ("HTTP_X_FORWARDED_FOR", 1, 303), ("HTTP_X_FORWARDED_FOR", 0, 429)],
+)
+def test_failures_shut_out_the_address_they_come_from_as_far_as_it_can_be_trusted(
+    runtime: Runtime, clock: Clock, named_in: str, proxies: int, status: int
+) -> None:
+    behind = replace(runtime, settings=replace(runtime.settings, trusted_proxies=proxies))
+    desk = Desk(behind, clock, create_app(behind).test_client())
+    desk.client.environ_base[named_in] = "198.51.100.7"
+    for _ in range(TRIES_OF_A_SOURCE):
+        desk.log_in(password="not the password")
+
+    desk.client.environ_base[named_in] = "198.51.100.8"
+
+    assert desk.log_in().status_code == status
 
 
 def test_a_form_without_its_token_is_refused(desk: Desk) -> None:
