@@ -1,8 +1,6 @@
 """Answers: saving them as they are given, and taking a finished set in with everything that follows from it."""
 
 import datetime as dt
-import hashlib
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +13,12 @@ import instruments
 from instruments.answer import NotApplicable
 from instruments.definition import Instrument, Item
 from prom_service.errors import InvalidInputError, PromError
-from prom_service.models import Administration, AnswerSet, Episode, Patient, Response, SavedAnswer, Score
+from prom_service.models import Administration, AnswerSet, Episode, Patient, Response, SavedAnswer
 from prom_service.pathway import definition as pathways
-from prom_service.services import assessment, messages
+from prom_service.services import assessment, messages, scoring
+from prom_service.services.scoring import TEXT
 
-SCORING_ENGINE = "1"
-"""Version of the scoring rules; kept with every score, so that a later change is never mixed up with an earlier."""
 SAFETY = "safety-1.0"
-TEXT = ".text"
-"""Suffix of the key that holds the name of an activity, such as ``Q1.text``."""
 TEXT_LENGTH = 100
 
 # Written once and kept: building a statement costs more than running it.
@@ -188,7 +183,7 @@ def submit(
     if not any(checked.values()):
         raise InvalidInputError({"answers": ["Answer at least one question before sending."]})
     standing = _standing(session, administration)
-    digest = _digest(checked)
+    digest = scoring.digest_of(checked)
     if standing is not None and not standing.partial:
         known = _with_digest(session, administration, digest)
         if known is not None:
@@ -210,7 +205,7 @@ def submit(
         answered_at=at,
         recorded_at=now,
     )
-    _store(session, response, checked, now)
+    scoring.store(session, response, checked, now=now)
     if not response.amendment:
         _complete(session, administration, response, now)
     assessment.assess_episodes(session, [episode.id], now=now)
@@ -221,7 +216,7 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
     """Score what was saved when the window has passed, where an instrument's rule allows a score; else return None."""
     episode, _patient = _whose(session, administration)
     checked = _check(session, administration, episode, current_answers(session, administration))
-    if not _any_scorable(checked):
+    if not scoring.any_scorable(checked):
         return None
     response = Response(
         clinic_id=administration.clinic_id,
@@ -232,11 +227,11 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
         late=(_last_saved(session, administration) or now) >= administration.late_after,
         mode="web",
         entered_by="sweep",
-        digest=_digest(checked),
+        digest=scoring.digest_of(checked),
         answered_at=_last_saved(session, administration) or now,
         recorded_at=now,
     )
-    _store(session, response, checked, now)
+    scoring.store(session, response, checked, now=now)
     return response
 
 
@@ -350,74 +345,12 @@ def _read_value(item: str, value: str | None) -> int | str | None:
     return int(value)
 
 
-def _store(
-    session: Session, response: Response, checked: Mapping[Instrument, Mapping[str, Any]], now: dt.datetime
-) -> None:
-    session.add(response)
-    session.flush()
-    for instrument, given in checked.items():
-        codes = {item: value for item, value in given.items() if not item.endswith(TEXT)}
-        session.add(
-            AnswerSet(
-                clinic_id=response.clinic_id,
-                response_id=response.id,
-                instrument=instrument.ref,
-                wording=instrument.wording,
-                answers=dict(given),
-                codes=instruments.encode(instrument, [codes]).tobytes(),
-            )
-        )
-        _score(session, response, instrument, codes, derived=False, now=now)
-        for short in instruments.derived_from(instrument):
-            wanted = {item.code for item in short.items}
-            picked = {item: code for item, code in codes.items() if item in wanted}
-            _score(session, response, short, picked, derived=True, now=now)
-    session.flush()
-
-
-def _score(
-    session: Session,
-    response: Response,
-    instrument: Instrument,
-    codes: Mapping[str, Any],
-    *,
-    derived: bool,
-    now: dt.datetime,
-) -> None:
-    session.add_all(
-        Score(
-            clinic_id=response.clinic_id,
-            episode_id=response.episode_id,
-            response_id=response.id,
-            instrument=instrument.ref,
-            scale=scale,
-            value=score.value,
-            answered=score.answered,
-            items=score.items,
-            derived=derived,
-            engine=SCORING_ENGINE,
-            recorded_at=now,
-        )
-        for scale, score in instruments.score(instrument, codes).items()
-    )
-
-
 def _complete(session: Session, administration: Administration, response: Response, now: dt.datetime) -> None:
     administration.state = "completed"
     administration.completed_at = response.answered_at
     administration.late = response.late
     session.flush()
     messages.cancel_pending(session, [administration.id], "completed", now=now)
-
-
-def _any_scorable(checked: Mapping[Instrument, Mapping[str, Any]]) -> bool:
-    return any(
-        score.value is not None
-        for instrument, given in checked.items()
-        for score in instruments.score(
-            instrument, {item: value for item, value in given.items() if not item.endswith(TEXT)}
-        ).values()
-    )
 
 
 def _standing(session: Session, administration: Administration) -> Response | None:
@@ -444,8 +377,3 @@ def _last_saved(session: Session, administration: Administration) -> dt.datetime
 
 def _seconds(administration: Administration, now: dt.datetime) -> int | None:
     return None if administration.started_at is None else round((now - administration.started_at).total_seconds())
-
-
-def _digest(checked: Mapping[Instrument, Mapping[str, Any]]) -> str:
-    plain = {instrument.ref: dict(given) for instrument, given in checked.items()}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prom_service.services.submission import TEXT, TEXT_LENGTH
+from prom_service.services.scoring import TEXT
+from prom_service.services.submission import TEXT_LENGTH
 from prom_service.web.survey.paging import Page, Question
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,4}", re.ASCII)

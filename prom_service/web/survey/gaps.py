@@ -8,7 +8,7 @@ from math import ceil
 import instruments
 from instruments.definition import Instrument
 from prom_service.services.letter_writing import SECONDS_PER_ITEM
-from prom_service.services.submission import TEXT
+from prom_service.services.scoring import TEXT
 from prom_service.web.survey.form import Answers, saved_answer
 from prom_service.web.survey.paging import Page, Question
 

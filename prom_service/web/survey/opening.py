@@ -15,7 +15,7 @@ from prom_service.pathway.shape import Education
 from prom_service.services import access, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
-from prom_service.services.submission import TEXT
+from prom_service.services.scoring import TEXT
 from prom_service.web.survey import texts
 from prom_service.web.survey.paging import Page, make_pages
 from prom_service.web.survey.texts import Texts

@@ -10,7 +10,8 @@ from itertools import groupby
 from math import ceil
 
 from instruments.definition import Instrument, Item
-from prom_service.services.submission import TEXT, items_asked
+from prom_service.services.scoring import TEXT
+from prom_service.services.submission import items_asked
 
 SHARED = 5
 """Most questions on one page."""
