@@ -4,7 +4,7 @@ Definitions are data; scores are unrounded; too few answers make a score missing
 """
 
 from instruments.answer import NOT_APPLICABLE, SKIPPED, CheckedAnswers, NotApplicable
-from instruments.catalogue import all_instruments, derived_from, find
+from instruments.catalogue import all_instruments, derived_from, find, find_in
 from instruments.codes import check_codes, decode, encode
 from instruments.definition import Instrument, Item, Scale
 from instruments.scoring import ScaleScores, Score, score, score_codes
@@ -27,6 +27,7 @@ __all__ = [
     "derived_from",
     "encode",
     "find",
+    "find_in",
     "score",
     "score_codes",
 ]

@@ -1,14 +1,15 @@
-"""The instruments shipped with the service, each read from its file once."""
+"""The instruments shipped with the service, each read from its file once in each of its languages."""
 
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from instruments import definition_file
+from instruments import definition_file, wording
 from instruments.definition import Instrument
-from instruments.errors import DefinitionError, UnknownInstrumentError
+from instruments.errors import DefinitionError, UnknownInstrumentError, WordingError
 
 FOLDER: Final = Path(__file__).parent / "data" / "instruments"
+PACKS: Final = Path(__file__).parent / "data" / "wording"
 
 
 def find(ref: str) -> Instrument:
@@ -16,6 +17,15 @@ def find(ref: str) -> Instrument:
     if ref not in _files():  # Never a path made of a caller's text.
         raise UnknownInstrumentError(ref)
     return _read(ref)
+
+
+def find_in(language: str, ref: str) -> Instrument:
+    """The same instrument in our own words of that language; raises WordingError when there are none.
+
+    Scores do not depend on it: only words differ.
+    """
+    instrument = find(ref)
+    return instrument if language == instrument.language else _read_in(language, ref)
 
 
 def all_instruments() -> tuple[Instrument, ...]:
@@ -39,3 +49,15 @@ def _read(ref: str) -> Instrument:
     if instrument.ref != ref:
         raise DefinitionError("key", f"key and version say {instrument.ref}", file=f"{ref}.toml")
     return instrument
+
+
+@cache
+def _packs() -> dict[tuple[str, str], Path]:
+    return {(path.parent.name, path.stem): path for path in sorted(PACKS.glob("*/*.toml"))}
+
+
+@cache
+def _read_in(language: str, ref: str) -> Instrument:
+    if (language, ref) not in _packs():
+        raise WordingError([f"{ref} has no words in {language}"])
+    return wording.apply(find(ref), wording.read(_packs()[language, ref]))

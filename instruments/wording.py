@@ -11,6 +11,8 @@ A pack is a TOML text:
     title = "..."                      # optional
     [sections]                         # optional in the instrument's own language
     Pain = "..."
+    [scales]                           # likewise, but for those called as a section is
+    summary = "..."
     [options]
     severity = ["...", "...", "...", "...", "..."]
     [items]
@@ -21,15 +23,15 @@ A pack is a TOML text:
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from instruments.definition import Instrument, Item
+from instruments.definition import Instrument, Item, Scale
 from instruments.errors import WordingError
 
 _TEXTS: Final = ("instrument", "language", "wording", "source", "intro", "na_text", "title")
-_TABLES: Final = ("sections", "options", "items")
+_TABLES: Final = ("sections", "scales", "options", "items")
 _NEEDED: Final = ("instrument", "language", "wording", "source", "items")
 _ITEM_TEXTS: Final = ("text", "low_label", "high_label", "followup_text")
 
@@ -47,7 +49,10 @@ class ItemWording:
 
 @dataclass(frozen=True, slots=True)
 class WordingPack:
-    """Texts for one instrument in one language. `wording` is "official" or "own"; `sections` by the original title."""
+    """Texts for one instrument in one language. `wording` is "official" or "own".
+
+    `sections` are found by the original title, `scales` by their key.
+    """
 
     instrument: str
     language: str
@@ -58,6 +63,7 @@ class WordingPack:
     intro: str = ""
     na_text: str = ""
     title: str = ""
+    scales: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(path: Path) -> WordingPack:
@@ -81,6 +87,7 @@ def parse(text: str) -> WordingPack:
     return WordingPack(
         **{key: table[key] for key in _TEXTS if key in table},
         sections=table.get("sections", {}),
+        scales=table.get("scales", {}),
         items={code: _item_wording(row, options) for code, row in table["items"].items()},
     )
 
@@ -99,9 +106,10 @@ def _faults(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table_faults(table: Mapping[str, Any]) -> Iterator[str]:
-    for title, section in table.get("sections", {}).items():
-        if not isinstance(section, str):
-            yield f"sections.{title} must be a text"
+    for name in ("sections", "scales"):
+        for key, title in table.get(name, {}).items():
+            if not isinstance(title, str):
+                yield f"{name}.{key} must be a text"
     option_sets = table.get("options", {})
     for name, texts in option_sets.items():
         if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
@@ -147,6 +155,9 @@ def _problems(instrument: Instrument, pack: WordingPack) -> Iterator[str]:
         for section in dict.fromkeys(item.section for item in instrument.items):
             if not pack.sections.get(section):
                 yield f"sections.{section} is missing"
+        yield from (f"scales.{scale.key} is missing" for scale in instrument.scales if not _scale_title(scale, pack))
+    known = {scale.key for scale in instrument.scales}
+    yield from (f"scales.{key}: {instrument.ref} has no such scale" for key in pack.scales if key not in known)
     for item in instrument.items:
         yield from _item_problems(item, pack.items.get(item.code))
 
@@ -177,7 +188,13 @@ def apply(instrument: Instrument, pack: WordingPack) -> Instrument:
         intro=pack.intro,
         na_text=pack.na_text,
         items=tuple(_reworded(item, pack) for item in instrument.items),
+        scales=tuple(replace(scale, title=_scale_title(scale, pack) or scale.title) for scale in instrument.scales),
     )
+
+
+def _scale_title(scale: Scale, pack: WordingPack) -> str:
+    """The pack's title of a scale, or of the section it is called after; empty when it has neither."""
+    return pack.scales.get(scale.key) or pack.sections.get(scale.title) or ""
 
 
 def _reworded(item: Item, pack: WordingPack) -> Item:

@@ -19,6 +19,9 @@ intro = "Please answer."
 [sections]
 {sections}
 
+[scales]
+total = "Gut genug"
+
 [options]
 yes_no = ["Nein", "Ja"]
 
