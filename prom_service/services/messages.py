@@ -243,12 +243,12 @@ def mark_committing(session: Session, letter: Letter, *, settings: Settings, now
 
 def record(session: Session, letter: Letter, outcome: Outcome, *, now: dt.datetime) -> None:
     """Put on record what became of a letter. Nothing is changed when its message is no longer ours."""
-    patient = _hold_patient(session, letter) if outcome.address_suspect else None
+    patient = hold_patient(session, letter.message_id) if outcome.address_suspect else None
     message = _claimed(session, letter, "claimed", "committing", "assumed_sent")
     if message is not None:
         _settle(session, message, outcome, now)
     if patient is not None and patient.email == letter.to:
-        _note_refused_address(session, patient, now)
+        note_refused_address(session, patient, now=now)
 
 
 def _settle(session: Session, message: Message, outcome: Outcome, now: dt.datetime) -> None:
@@ -341,8 +341,8 @@ def _claimed(session: Session, letter: Letter, *phases: str) -> Message | None:
     return session.scalars(UNDER_CLAIM, named).first()
 
 
-def _hold_patient(session: Session, letter: Letter) -> Patient:
-    """Return the patient a letter was written to, held with all administrations until the transaction ends.
+def hold_patient(session: Session, message_id: uuid.UUID) -> Patient:
+    """Return the patient a message is for, held with all administrations until the transaction ends.
 
     Everybody who holds several rows takes them in this order: patient, administrations, messages.
     """
@@ -351,7 +351,7 @@ def _hold_patient(session: Session, letter: Letter) -> Patient:
         .join(Episode, (Episode.clinic_id == Patient.clinic_id) & (Episode.patient_id == Patient.id))
         .join(Administration, Administration.episode_id == Episode.id)
         .where(
-            Patient.id.in_(_of_patients(select(Episode.patient_id)).where(Message.id == letter.message_id)),
+            Patient.id.in_(_of_patients(select(Episode.patient_id)).where(Message.id == message_id)),
         )
         .order_by(Administration.id)
         .with_for_update(of=[Patient, Administration], key_share=True)
@@ -361,7 +361,7 @@ def _hold_patient(session: Session, letter: Letter) -> Patient:
     return patient
 
 
-def _note_refused_address(session: Session, patient: Patient, now: dt.datetime) -> None:
+def note_refused_address(session: Session, patient: Patient, *, actor: str = "sweep", now: dt.datetime) -> None:
     """Put on record that the address was refused for good, and cancel all that was still to go to it."""
     if patient.bounced_at is not None:
         return
@@ -372,7 +372,7 @@ def _note_refused_address(session: Session, patient: Patient, now: dt.datetime) 
             patient_id=patient.id,
             kind="bounced",
             effective_on=now.date(),
-            actor="sweep",
+            actor=actor,
             recorded_at=now,
         )
     )
