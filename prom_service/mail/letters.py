@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from prom_service.models import Message
 
+LANGUAGES = ("en",)
+"""The languages letters are written in: that of the templates, of the subject and of the days."""
 TEMPLATES = Environment(
     loader=PackageLoader("prom_service.mail"),
     autoescape=select_autoescape(["html"]),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import InvalidInputError
 from prom_service.models import Clinic, Organisation, Patient
+from prom_service.services.languages import check_spoken
 from prom_service.services.rows import add_or_conflict
 
 
@@ -49,6 +50,7 @@ def add_clinic(
 ) -> Clinic:
     """Write a clinic. It may not mail real patients until it is activated."""
     find_zone(time_zone)
+    check_spoken(language)
     clinic = Clinic(
         organisation_id=organisation_id,
         code=code,

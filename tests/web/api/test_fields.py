@@ -35,6 +35,7 @@ WRONG = [
     ({"email": "a@b\r\nBcc: c@d"}, "email"),
     ({"sex": "F"}, "sex"),
     ({"language": "english"}, "language"),
+    ({"language": "xx"}, "language"),
     ({"time_zone": "Mars/Olympus"}, "time_zone"),
     ({"time_zone": "../../etc/passwd"}, "time_zone"),
     ({"nickname": "Kim"}, "nickname"),
@@ -47,6 +48,12 @@ def test_a_wrong_field_is_refused_by_name(change: dict[str, Any], field: str, ou
 
     assert response.status_code == 422
     assert list(response.json["errors"]) == [field]
+
+
+def test_a_language_that_is_not_spoken_is_refused_with_those_that_are(ours: Caller, world: World) -> None:
+    response = ours.patch(f"/patients/{world.patient.id}", {"language": "xx"}, If_Match="*")
+
+    assert (response.status_code, response.json["errors"]) == (422, {"language": ["Must be one of: en."]})
 
 
 def test_every_wrong_field_is_named_at_once(ours: Caller) -> None:

@@ -6,10 +6,10 @@ from marshmallow import Schema, fields, post_load, validate
 
 from prom_service.models.patient import PATIENT_STATUSES, SEXES
 from prom_service.services.enrolment import PatientDetails
+from prom_service.services.languages import SPOKEN
 from prom_service.web.api.fields import Day, Strict, Text, YesNo
 
 OLDEST = 120
-LANGUAGE = validate.Regexp(r"^[a-z]{2,3}(-[A-Z]{2})?$", error="Must be a language code, such as en.")
 
 
 class PatientChangeSchema(Strict):
@@ -19,7 +19,7 @@ class PatientChangeSchema(Strict):
     date_of_birth = Day(years_back=OLDEST, days_ahead=0)
     email = Text(shortest=3, allow_none=True, metadata={"description": "null: this patient has no address."})
     sex = fields.String(validate=validate.OneOf(SEXES))
-    language = fields.String(validate=LANGUAGE)
+    language = fields.String(validate=validate.OneOf(SPOKEN))
     time_zone = Text(
         longest=40, allow_none=True, metadata={"description": "IANA zone, when it differs from the clinic's."}
     )
