@@ -123,9 +123,14 @@ def check_open(administration: Administration, episode: Episode, patient: Patien
         raise AnswersClosedError("closed")
 
 
+def hold(session: Session, administration: Administration) -> Administration:
+    """Return the administration as it is now; it stays so until the transaction ends."""
+    return session.scalars(HELD, {"administration": administration.id}).one()
+
+
 def start(session: Session, administration: Administration, *, now: dt.datetime) -> None:
     """Record that the patient pressed Start. Pressing it again changes nothing."""
-    administration = _locked(session, administration)
+    administration = hold(session, administration)
     check_open(administration, *_whose(session, administration), at=now)
     if administration.started_at is None:
         administration.started_at = now
@@ -146,7 +151,7 @@ def save_answers(
 
     A page that carries safety items is assessed at once, finished or not.
     """
-    administration = _locked(session, administration)
+    administration = hold(session, administration)
     episode, patient = _whose(session, administration)
     check_open(administration, episode, patient, at=now)
     _check(session, administration, episode, answers)
@@ -173,7 +178,7 @@ def submit(
     decides whether they are late, and must lie in the window. The same answers again have no effect; different
     ones after a complete set are kept as an amendment for the clinic, and the first set stands.
     """
-    administration = _locked(session, administration)
+    administration = hold(session, administration)
     episode, patient = _whose(session, administration)
     at = answered_at or now
     _check_moment(administration, episode, patient, at, now)
@@ -233,10 +238,6 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
     )
     scoring.store(session, response, checked, now=now)
     return response
-
-
-def _locked(session: Session, administration: Administration) -> Administration:
-    return session.scalars(HELD, {"administration": administration.id}).one()
 
 
 def _whose(session: Session, administration: Administration) -> tuple[Episode, Patient]:

@@ -1,7 +1,8 @@
 """The fields of one page: what the patient posted becomes answers, or says what is wrong with it.
 
-Beside each field its page carries ``<name>.was``, the answer it showed. A field left empty clears an answer only if
-that page showed it; an old tab that never saw the answer cannot erase it.
+Beside each field its page carries ``<name>.was``, the answer it showed; a field may carry several, one for each answer
+it has held. A field left empty clears an answer only if that page knew it, and a field that nobody touched says
+nothing: an old tab can neither erase nor bring back what was answered elsewhere.
 """
 
 import re
@@ -86,7 +87,7 @@ def _field(
     return Field(question, shown[: TEXT_LENGTH + 1], was, fault, ticked)
 
 
-def saved_answer(question: Question, saved: Answers) -> Answer | None:
+def saved_answer(question: Question, saved: Mapping[str, Mapping[str, Answer | None]]) -> Answer | None:
     """Return the answer on record, or None."""
     return saved.get(question.instrument.ref, {}).get(question.code)
 
@@ -138,9 +139,8 @@ def _note(
 ) -> None:
     """Add the answer to the reading when it is news."""
     before = saved_answer(question, saved)
-    if answer == before:
-        return
-    if answer is None and posted.get(f"{question.name}.was", ("",))[0] != str(before):
+    held = list(posted.get(f"{question.name}.was", ("",)))
+    if answer == before or held == [str(answer)] or (answer is None and str(before) not in held):
         return
     ref = question.instrument.ref
     given = reading.answers.setdefault(ref, {})

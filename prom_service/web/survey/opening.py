@@ -81,12 +81,17 @@ class Survey:
 def open_survey(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> Survey:
     """Return the survey of a link that takes answers now; DeadEndError otherwise."""
     survey = find_survey(session, token, secret=secret)
+    check_open(session, survey, now=now)
+    return survey
+
+
+def check_open(session: Session, survey: Survey, *, now: dt.datetime) -> None:
+    """Raise DeadEndError unless the survey takes answers now."""
     target = survey.target
     try:
         submission.check_open(target.administration, target.episode, target.patient, at=now)
     except submission.AnswersClosedError as closed:
         raise dead_end(session, closed.reason, survey) from None
-    return survey
 
 
 def dead_end(session: Session, kind: str, survey: Survey) -> DeadEndError:
@@ -97,9 +102,24 @@ def dead_end(session: Session, kind: str, survey: Survey) -> DeadEndError:
 
 def find_survey(session: Session, token: str, *, secret: bytes) -> Survey:
     """Return the survey of a link, also when it takes no answers; DeadEndError when there is no such link."""
+    return _survey(session, _find_target(session, token, secret))
+
+
+def hold_survey(session: Session, token: str, *, secret: bytes) -> Survey:
+    """Return the same, held until the transaction ends: what others committed before is seen, what they begin waits."""
+    target = _find_target(session, token, secret)
+    submission.hold(session, target.administration)
+    return _survey(session, target)
+
+
+def _find_target(session: Session, token: str, secret: bytes) -> LinkTarget:
     target = access.find_link(session, token, purpose="survey", secret=secret)
     if target is None:
         raise DeadEndError("unknown")
+    return target
+
+
+def _survey(session: Session, target: LinkTarget) -> Survey:
     answers = submission.current_answers(session, target.administration)
     return Survey(target, _pages(session, target, answers), answers)
 

@@ -13,13 +13,21 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration
 from prom_service.models.response import ANSWERED_BY
 from prom_service.queries.waiting import find_waiting
-from prom_service.services import access, misdelivery, submission
+from prom_service.services import access, amendment, misdelivery, submission
 from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens
 from prom_service.web.survey.advice import advice_for
 from prom_service.web.survey.form import Fault, read
-from prom_service.web.survey.opening import DeadEndError, Survey, dead_end, find_survey, open_survey
+from prom_service.web.survey.opening import (
+    DeadEndError,
+    Survey,
+    check_open,
+    dead_end,
+    find_survey,
+    hold_survey,
+    open_survey,
+)
 from prom_service.web.survey.paging import Page, find_page, page_after, page_before
 
 blueprint = Blueprint("survey", __name__, url_prefix="/s")
@@ -60,8 +68,11 @@ def show_page(token: str, number: int) -> Any:
 def save_page(token: str, number: int) -> Any:
     """Save one page of answers, or show the page again with what is wrong."""
     with prom.transaction() as session:
-        survey = _open(session, token)
+        survey = hold_survey(session, token, secret=prom.settings.secret)
         page = _page(session, survey, number)
+        if survey.target.administration.state == "completed":
+            return _amend(session, survey, token, page)
+        check_open(session, survey, now=prom.now())
         if not survey.started:
             return _go_to_landing(token)
         posted = request.form.to_dict(flat=False)
@@ -199,6 +210,22 @@ def _page(session: Session, survey: Survey, number: int) -> Page:
     if page is None:
         raise dead_end(session, "moved", survey)
     return page
+
+
+def _amend(session: Session, survey: Survey, token: str, page: Page) -> Any:
+    """Keep what a page changes after everything was sent, and say so; a page that changes nothing gets the receipt.
+
+    A page with faults changes nothing. What a yes calls for is said here too.
+    """
+    target = survey.target
+    if target.patient.status in ("withdrawn", "deceased") or _pressed() not in ("next", "back"):
+        check_open(session, survey, now=prom.now())
+    changes = read(page, request.form.to_dict(flat=False), survey.answers).answers
+    if not changes:
+        return _go_to_thanks(token)
+    amendment.amend(session, target.administration, changes, language=survey.texts.code, now=prom.now())
+    advice = advice_for(page, changes)
+    return screens.advice(survey, advice) if advice else screens.kept(survey)
 
 
 def _save(session: Session, survey: Survey, answers: Any, entered_with: Any) -> None:

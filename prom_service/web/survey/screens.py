@@ -31,8 +31,8 @@ def questions(
     return _render("page", survey, page=page, fields=shown, faults=faults, labels=labels)
 
 
-def advice(survey: Survey, given: Advice, back: str) -> str:
-    """Return the page that says what a yes to a safety question calls for."""
+def advice(survey: Survey, given: Advice, back: str | None = None) -> str:
+    """Return the page that says what a yes to a safety question calls for; ``back`` leads to where it was given."""
     return _render("advice", survey, advice=given, back=back)
 
 
@@ -47,6 +47,11 @@ def review(survey: Survey, token: str, fault: Fault | None = None) -> str:
 def thanks(survey: Survey, *, more: bool) -> str:
     """Return the receipt; ``more`` when another questionnaire is waiting."""
     return _render("thanks", survey, moment=_received(survey), more=more)
+
+
+def kept(survey: Survey) -> str:
+    """Return the page that says that the answers came before, and that the change was kept for the clinic."""
+    return _render("end", survey, kind="kept", moment=_received(survey))
 
 
 def not_me(survey: Survey, token: str) -> str:

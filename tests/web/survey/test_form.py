@@ -153,3 +153,15 @@ def test_after_a_fault_the_page_shows_what_was_posted():
 
     assert (field.shown, field.was, field.not_applicable) == ("140", "40", True)
     assert field.fault is not None
+
+
+def test_a_field_that_nobody_touched_does_not_bring_back_an_older_answer():
+    assert read_line("30", was="30", saved=50).answers == {}
+    assert read_line("31", was="30", saved=50).answers == {"ihot-12-1.0": {"Q5": 31}}
+
+
+def test_an_answer_the_page_has_held_can_be_cleared():
+    page, posted = page_of("ihot-12-1.0", "Q5"), {LINE: [""], f"{LINE}.was": ["", "40"]}
+
+    assert read(page, posted, {"ihot-12-1.0": {"Q5": 40}}).answers == {"ihot-12-1.0": {"Q5": None}}
+    assert read(page, posted, {"ihot-12-1.0": {"Q5": 41}}).answers == {}
