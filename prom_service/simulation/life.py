@@ -303,7 +303,7 @@ class Life:
             if acting
             else "individual",
             reassessed=acting and number in (0, 6) and draw.random() < 0.8,
-            documentation={"interventions": ["strengthening", "movement_reeducation"]} if draw.random() < 0.7 else {},
+            documentation={"interventions": "strengthening, movement reeducation"} if draw.random() < 0.7 else {},
         )
 
     def _take(self, person: Person, act: str) -> None:

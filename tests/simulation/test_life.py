@@ -17,11 +17,13 @@ from prom_service.models import (
     Patient,
     PatientChange,
     Response,
+    Visit,
 )
 from prom_service.models.flag import FLAG_KINDS, LIVE_STATUSES
 from prom_service.models.message import DELIVERED_PHASES
 from prom_service.simulation import demo, life
 from prom_service.simulation.invariants import InvariantError
+from prom_service.web.api.schemas.visit import DocumentationSchema
 from tests.simulation.conftest import UNTIL
 from tests.simulation.lived import Lived, newborn
 
@@ -66,6 +68,14 @@ def test_every_kind_of_flag_is_live_in_the_first_clinic(lived: Lived) -> None:
         kinds = set(session.scalars(select(Flag.kind).where(first, Flag.status.in_(LIVE_STATUSES))))
 
     assert kinds == set(FLAG_KINDS)
+
+
+def test_what_was_done_at_a_visit_is_written_as_a_clinic_could_write_it(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        documented = session.scalars(select(Visit.documentation)).all()
+
+    assert DocumentationSchema(many=True).validate(documented) == {}
+    assert any(documented)
 
 
 def test_at_least_five_questionnaires_of_the_first_clinic_wait_for_a_visitor(lived: Lived) -> None:
