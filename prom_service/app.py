@@ -4,7 +4,7 @@ from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from prom_service.runtime import Runtime
-from prom_service.web import api, dashboard, guards, headers, mailbox, problems, survey, unsubscribe
+from prom_service.web import api, dashboard, guards, headers, mail_hook, mailbox, problems, survey, unsubscribe
 from prom_service.web.health import health
 from prom_service.web.json_provider import JsonProvider
 
@@ -22,6 +22,7 @@ def create_app(runtime: Runtime) -> Flask:
     _hang(app, health, policy="public")
     _hang(app, survey.blueprint, policy="link")
     _hang(app, unsubscribe.blueprint, policy="link")
+    _hang(app, mail_hook.blueprint, policy="secret")
     _hang(app, dashboard.blueprint, policy="staff")
     dashboard.install(app)
     if not runtime.settings.in_production:

@@ -13,7 +13,7 @@ from prom_service.errors import PromError
 
 ENVIRONMENTS = ("production", "demo", "development", "test")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL")
+SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL", "PROM_MAIL_HOOK_SECRET")
 SECRET_LENGTH = 32
 
 
@@ -37,6 +37,7 @@ class Settings:
     mailbox_dir: str = "var/mailbox"
     mail_from: str = "Questionnaires <questionnaires@clinic.invalid>"
     mail_allow: tuple[str, ...] = ()
+    mail_hook_secret: str = ""
     trusted_proxies: int = 0
     tick_seconds: int = 15
     web_threads: int = 8
@@ -114,6 +115,8 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         faults.append("PROM_TRUSTED_PROXIES must be 0 or more")
     if len(settings.secret_key) < SECRET_LENGTH:
         faults.append(f"PROM_SECRET_KEY must have at least {SECRET_LENGTH} characters")
+    if settings.mail_hook_secret and len(settings.mail_hook_secret) < SECRET_LENGTH:
+        faults.append(f"PROM_MAIL_HOOK_SECRET must have at least {SECRET_LENGTH} characters, or be empty")
     return faults + (_check_production(settings, named) if settings.in_production else [])
 
 

@@ -41,6 +41,7 @@ def redacted(current: settings.Settings) -> dict[str, object]:
     """Return the settings by the names of their variables, without what is secret in them."""
     values = {field.name: getattr(current, field.name) for field in dataclasses.fields(current)}
     values["secret_key"] = HIDDEN
+    values["mail_hook_secret"] = HIDDEN if current.mail_hook_secret else ""
     for name in ADDRESSES:
         values[name] = redacted_address(values[name])
     return {f"PROM_{name.upper()}": value for name, value in values.items()}

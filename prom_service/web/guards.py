@@ -1,7 +1,7 @@
 """Who may come in: every route says so, or the application does not start.
 
 A route's policy is a scope (``episodes:read``), ``any key``, or a word for a room that has its own door:
-``link`` (the unguessable path is the proof), ``staff`` (a log-in), ``public``.
+``link`` (the unguessable path is the proof), ``secret`` (one shared with a program), ``staff`` (a log-in), ``public``.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ from prom_service.services import access
 from prom_service.web.context import prom
 
 ANY_KEY = "any key"
-POLICIES = (*SCOPES, ANY_KEY, "link", "staff", "public")
+POLICIES = (*SCOPES, ANY_KEY, "link", "secret", "staff", "public")
 LONGEST_KEY = 200
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
 

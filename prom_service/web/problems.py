@@ -21,6 +21,8 @@ from prom_service.web.json_provider import json_response
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+OF_PROGRAMS = ("/api/", "/hooks/")
+"""Addresses at which nobody reads a page."""
 KEPT_HEADERS = ("allow", "retry-after", "www-authenticate", "content-range")
 RETRY_AFTER_SECONDS = "5"
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (  # The first that fits.
@@ -90,7 +92,7 @@ def answer(error: Exception) -> Response:
     problem = problem_of(error)
     if not isinstance(error, FORESEEN):
         log_fault(error)
-    response = _document(problem) if request.path.startswith("/api/") else _page(problem)
+    response = _document(problem) if request.path.startswith(OF_PROGRAMS) else _page(problem)
     response.status_code = problem.status
     response.headers.update(problem.headers)
     return response

@@ -23,6 +23,7 @@ PUBLIC = {
     "static",
 }
 LINK = {"survey", "unsubscribe"}
+SECRET = {"mail_hook"}
 STAFF = {"dashboard"}
 
 
@@ -32,6 +33,7 @@ def test_every_route_is_public_by_this_list_or_says_who_may_use_it(client: Flask
 
     assert {endpoint for endpoint, policy in policies.items() if policy == "public"} == PUBLIC
     assert {endpoint.split(".")[0] for endpoint, policy in policies.items() if policy == "link"} == LINK
+    assert {endpoint.split(".")[0] for endpoint, policy in policies.items() if policy == "secret"} == SECRET
     assert {endpoint.split(".")[0] for endpoint, policy in policies.items() if policy == "staff"} == STAFF
     assert None not in policies.values()
 
