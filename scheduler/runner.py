@@ -8,26 +8,19 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import update
-from sqlalchemy.engine import Engine
 
-from prom_service.db import insert_if_absent
-from prom_service.errors import PromError
+from prom_service.db import alone_on_sqlite, insert_if_absent
 from prom_service.models import JobRun
 from prom_service.runtime import Runtime, system_clock
 from scheduler import jobs, lease
 from scheduler.jobs import KeepGoing, this_process
 from scheduler.timetable import JOBS, Job
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there nothing keeps a second scheduler off the same SQLite file.
-    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +33,6 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 Stop = Callable[[], bool]
 """Stops the jobs, and says whether all of them came to their end."""
-
-
-class SchedulerRunningError(PromError):
-    """Another scheduler process works on this SQLite database."""
 
 
 def run(prom: Runtime) -> None:
@@ -66,10 +55,10 @@ def run(prom: Runtime) -> None:
 def start_background(prom: Runtime) -> Stop:
     """Start the jobs in threads of this process, after a first sign of life, and return what stops them.
 
-    Raise ``SchedulerRunningError`` when another process schedules on the same SQLite database.
+    Raise ``AlreadyRunningError`` when another process schedules on the same SQLite database.
     """
     held = contextlib.ExitStack()
-    held.enter_context(alone_on_sqlite(prom.engine))
+    held.enter_context(alone_on_sqlite(prom.engine, "scheduler"))
     try:
         jobs.beat(prom)
         stopping = threading.Event()
@@ -86,26 +75,6 @@ def start_background(prom: Runtime) -> Stop:
         return finished
 
     return stop
-
-
-@contextlib.contextmanager
-def alone_on_sqlite(engine: Engine) -> Iterator[None]:
-    """Be the one scheduler of a SQLite database while the block runs; the lock ends with the process in any case."""
-    path = engine.url.database
-    if engine.dialect.name != "sqlite" or not path or path == ":memory:" or fcntl is None:
-        yield
-        return
-    handle = os.open(f"{path}.scheduler", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SchedulerRunningError(
-                f"Another scheduler is running on {path}. SQLite takes one; use PostgreSQL for more."
-            ) from None
-        yield
-    finally:
-        os.close(handle)
 
 
 def run_job(prom: Runtime, job: Job, keep_going: KeepGoing = jobs.always) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from prom_service.db import insert_if_absent, new_id, writing_turn
+from prom_service.db import AlreadyRunningError, alone_on_sqlite, insert_if_absent, new_id, writing_turn
 from prom_service.models import Organisation, Throttle
 from prom_service.runtime import Runtime
 from tests import builders
@@ -80,6 +80,24 @@ def test_reading_cannot_write_on_postgresql(postgres_url: str, clock: Clock) -> 
     with pytest.raises(DBAPIError, match="read-only"), runtime.reading() as session:
         builders.an_organisation(session, now=clock.now())
     runtime.engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_one_process_of_a_kind_works_on_a_sqlite_database(runtime: Runtime) -> None:
+    with alone_on_sqlite(runtime.engine, "web"):
+        with pytest.raises(AlreadyRunningError, match="Another web process"), alone_on_sqlite(runtime.engine, "web"):
+            pytest.fail("a second one came in")
+        with alone_on_sqlite(runtime.engine, "scheduler"):
+            pass
+
+    with alone_on_sqlite(runtime.engine, "web"):
+        pass
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_any_number_of_processes_work_on_postgresql(runtime: Runtime) -> None:
+    with alone_on_sqlite(runtime.engine, "web"), alone_on_sqlite(runtime.engine, "web"):
+        pass
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

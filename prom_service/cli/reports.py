@@ -48,7 +48,7 @@ def report() -> None:
 @click.option("--as-of", type=Instant(), help="Reproduce the report as it was then.  [default: now]")
 @click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in the period.")
 @click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file; csv if it has no ending]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]")
 @click.option(
     "-o",
     "--output",

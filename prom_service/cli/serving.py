@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import logging
-import os
 import signal
 import sys
 import time
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import waitress
-from sqlalchemy.engine import Engine
 from waitress import wasyncore
 
 from prom_service import db
@@ -19,11 +17,6 @@ from prom_service.app import create_app
 from prom_service.cli.door import NotMigratedError
 from prom_service.errors import PromError
 from prom_service.runtime import Runtime
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there nothing keeps a second web process off the same SQLite file.
-    fcntl = None  # type: ignore[assignment]
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TURN_SECONDS = 0.5
@@ -35,10 +28,6 @@ CONNECTIONS = 1000
 
 Start = Callable[[], Any]
 """Starts something beside the web and returns what stops it."""
-
-
-class WebRunningError(PromError):
-    """Another web process serves this SQLite database."""
 
 
 class PortTakenError(PromError):
@@ -60,7 +49,7 @@ def serve(prom: Runtime, *, host: str, port: int, beside: Start | None = None, r
     """
     stopping: list[int] = []
     with _told_by_signals(stopping), contextlib.ExitStack() as running:
-        running.enter_context(alone_on_sqlite(prom.engine))
+        running.enter_context(db.alone_on_sqlite(prom.engine, "web"))
         app = create_app(prom)
         check_migrated(prom)
         if beside is not None:
@@ -81,26 +70,6 @@ def check_migrated(prom: Runtime) -> None:
     with db.for_reading(prom.engine).connect() as connection:
         if db.current_revision(connection) != head:
             raise NotMigratedError("The database is not that of this version. Run `prom db upgrade` first.")
-
-
-@contextlib.contextmanager
-def alone_on_sqlite(engine: Engine) -> Iterator[None]:
-    """Be the one web process of a SQLite database while the block runs; the lock ends with the process in any case."""
-    path = engine.url.database
-    if engine.dialect.name != "sqlite" or not path or path == ":memory:" or fcntl is None:
-        yield
-        return
-    handle = os.open(f"{path}.web", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WebRunningError(
-                f"Another web process serves {path}. SQLite takes one; use PostgreSQL for more."
-            ) from None
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ def test_a_second_web_process_on_sqlite_is_refused_and_commands_beside_it_are_no
             done = beside.popen.wait(PATIENCE)
 
     assert refused[0] == 1
-    assert refused[1].startswith("Error: Another web process serves ")
+    assert refused[1].startswith("Error: Another web process works on ")
     assert "Traceback" not in refused[1]
     assert done == 0
 

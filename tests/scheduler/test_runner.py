@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from prom_service.db import AlreadyRunningError
 from prom_service.models import Heartbeat, JobRun
 from prom_service.runtime import Runtime
 from scheduler import jobs, lease, runner
-from scheduler.runner import SchedulerRunningError, run_job
+from scheduler.runner import run_job
 from scheduler.timetable import JOBS, Job
 from tests import mailroom
 from tests.fakes import Clock
@@ -106,7 +107,7 @@ def test_a_second_scheduler_on_the_same_sqlite_database_is_refused(sqlite_url: s
     with mailroom.mail_runtime(sqlite_url, tmp_path, Clock(NOON)) as prom:
         stop = runner.start_background(prom)
         try:
-            with pytest.raises(SchedulerRunningError, match="Another scheduler is running"):
+            with pytest.raises(AlreadyRunningError, match="Another scheduler process"):
                 runner.start_background(prom)
         finally:
             stop()
