@@ -9,19 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
 from prom_service.models.columns import Actor, RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
+from prom_service.pathway.shape import FLAG_KINDS
 
-FLAG_KINDS = (
-    "red_flag_symptom",
-    "deterioration",
-    "non_responder",
-    "continued_without_review",
-    "visits_over_threshold",
-    "visits_near_threshold",
-    "not_assessable",
-    "not_scorable",
-    "survey_missed",
-    "baseline_missing",
-)
 SEVERITIES = ("urgent", "high", "medium", "low")
 QUEUES = ("clinical", "follow_up")
 LIVE_STATUSES = ("open", "acknowledged", "assigned", "snoozed")

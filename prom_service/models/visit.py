@@ -9,9 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
 from prom_service.models.columns import Actor, Code, RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
+from prom_service.pathway.shape import VISIT_FORMATS as VISIT_FORMATS
 
 VISIT_STATUSES = ("attended", "cancelled", "no_show")
-VISIT_FORMATS = ("individual", "group", "telehealth")
 
 
 class Visit(TenantOwned, Base):

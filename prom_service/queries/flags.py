@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from prom_service.errors import NotFoundError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
 from prom_service.models.flag import LIVE_STATUSES
+from prom_service.queries.instants import written
 
 # Written once and kept: a poller asks for these all day, and building a statement costs more than running it.
 FEED_POSITION = select(Clinic.flag_event_count).where(Clinic.id == bindparam("clinic"))
@@ -88,15 +89,15 @@ def flag_view(flag: Flag, patient_external_id: str, patient_id: uuid.UUID, clini
         "severity": flag.severity,
         "queue": flag.queue,
         "status": flag.status,
-        "raised_at": _instant(flag.raised_at),
-        "updated_at": _instant(flag.updated_at),
+        "raised_at": written(flag.raised_at),
+        "updated_at": written(flag.updated_at),
         "why": flag.why,
         "guidance": flag.guidance,
         "evidence": flag.evidence,
         "assignee_id": str(flag.assignee_id) if flag.assignee_id else None,
-        "snoozed_until": _instant(flag.snoozed_until),
+        "snoozed_until": written(flag.snoozed_until),
         "resolution": flag.resolution,
-        "resolved_at": _instant(flag.resolved_at),
+        "resolved_at": written(flag.resolved_at),
         "predecessor_id": str(flag.predecessor_id) if flag.predecessor_id else None,
     }
 
@@ -135,7 +136,3 @@ def _event(number: int, type_: str, at: dt.datetime, actor: str, detail: Mapping
         "at": at.isoformat(),
         "actor": {"id": actor, "on_behalf_of": detail.get("on_behalf_of")},
     }
-
-
-def _instant(at: dt.datetime | None) -> str | None:
-    return at.isoformat() if at else None

@@ -1,6 +1,5 @@
 """An episode's past and future: what was asked and sent, what will be, and why something was not."""
 
-import datetime as dt
 import uuid
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Message, MessageEvent
+from prom_service.queries.instants import written
 
 
 def timeline(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
@@ -46,12 +46,12 @@ def _administration(administration: Administration, messages: list[dict[str, Any
         "timepoint": administration.timepoint,
         "state": administration.state,
         "late": administration.late,
-        "opens_at": _instant(administration.opens_at),
-        "target_at": _instant(administration.target_at),
-        "late_after": _instant(administration.late_after),
-        "closes_at": _instant(administration.closes_at),
-        "started_at": _instant(administration.started_at),
-        "completed_at": _instant(administration.completed_at),
+        "opens_at": written(administration.opens_at),
+        "target_at": written(administration.target_at),
+        "late_after": written(administration.late_after),
+        "closes_at": written(administration.closes_at),
+        "started_at": written(administration.started_at),
+        "completed_at": written(administration.completed_at),
         "reason": administration.cancelled_reason,
         "messages": messages,
     }
@@ -62,18 +62,14 @@ def _message(message: Message, events: list[dict[str, Any]]) -> dict[str, Any]:
         "id": str(message.id),
         "kind": message.kind,
         "ordinal": message.ordinal,
-        "planned_for": _instant(message.planned_for),
+        "planned_for": written(message.planned_for),
         "phase": message.phase,
         "reason": message.reason,
-        "sent_at": _instant(message.sent_at),
-        "bounced_at": _instant(message.bounced_at),
+        "sent_at": written(message.sent_at),
+        "bounced_at": written(message.bounced_at),
         "events": events,
     }
 
 
 def _event(event: MessageEvent) -> dict[str, Any]:
-    return {"kind": event.kind, "at": _instant(event.at), "actor": event.actor, "reason": event.reason}
-
-
-def _instant(at: dt.datetime | None) -> str | None:
-    return at.isoformat() if at else None
+    return {"kind": event.kind, "at": written(event.at), "actor": event.actor, "reason": event.reason}

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prom_service.services.plain_text import as_kept
+
 Read = Callable[[str], Any]
 """Turns a cell that is not empty into a value; raises ``CellError``."""
 
 CELL_LENGTH = 10_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Marks that turn the direction of writing: invisible, and able to show a name as another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _read_cells(number: int, columns: Sequence[Column], cells: Sequence[str]) ->
 
 
 def _read_cell(column: Column, cell: str) -> Any:
-    cell = unicodedata.normalize("NFC", cell[: CELL_LENGTH + 1].translate(_TURNING)).strip()
+    cell = as_kept(cell[: CELL_LENGTH + 1])
     if any(unicodedata.category(mark) in ("Cc", "Zl", "Zp") for mark in cell):
         raise CellError("holds a control character", "text on one line")
     if cell:

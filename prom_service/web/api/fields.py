@@ -2,19 +2,17 @@
 
 import datetime as dt
 import re
-import unicodedata
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from prom_service.services.plain_text import as_kept
 from prom_service.web.context import prom
 
 LARGEST = 2**31 - 1
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,10}", re.ASCII)
 _ON_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
-_TURNING = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Marks that turn the direction of writing: invisible, and able to show a name as another."""
 
 
 class Strict(Schema):
@@ -65,7 +63,7 @@ class Text(fields.String):
         text = super()._deserialize(value, attr, data, **options)
         if not _ON_ONE_LINE.fullmatch(text):
             raise self.make_error("control")
-        return unicodedata.normalize("NFC", text.translate(_TURNING)).strip()
+        return as_kept(text)
 
 
 class Day(fields.Date):

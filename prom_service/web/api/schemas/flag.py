@@ -2,7 +2,8 @@
 
 from marshmallow import Schema, fields, validate
 
-from prom_service.models.flag import FLAG_KINDS, FLAG_STATUSES, QUEUES, RESOLUTIONS, SEVERITIES
+from prom_service.models.flag import FLAG_STATUSES, QUEUES, RESOLUTIONS, SEVERITIES
+from prom_service.pathway.shape import FLAG_KINDS
 from prom_service.web.api.fields import Instant, Strict, Text, WholeNumber
 from prom_service.web.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT, PageQuery, page_of
 from prom_service.web.api.schemas.episode import PatientShortSchema

@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, pre_load, validate
 
-from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
+from prom_service.models.visit import VISIT_STATUSES
+from prom_service.pathway.shape import VISIT_FORMATS
 from prom_service.services.visits import VisitDetails
 from prom_service.web.api.fields import Day, Strict, Text, YesNo
 
