@@ -5,9 +5,9 @@ document that is not of its format.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from prom_service.errors import InvalidInputError
 from prom_service.mail.reports import DeliveryReport, Kind, blames_address, own_id, readable_status
@@ -22,6 +22,7 @@ GENERIC_TYPES: dict[str, Kind] = {
 GENERIC_MEMBERS = frozenset({"message_id", "type", "severity", "status"})
 SES_DEFINITE = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected"})
 """Subtypes of a transient bounce that say the email did not arrive. ``General`` does not: it may be retried."""
+AMAZON = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
 SES_COMPLAINTS_NOT_MEANT = frozenset({"not-spam", "auth-failure", "virus"})
 
 
@@ -69,12 +70,7 @@ def confirmation_address(document: Any) -> str | None:
     if not isinstance(document, dict) or document.get("Type") != "SubscriptionConfirmation":
         return None
     address = str(document.get("SubscribeURL", ""))
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    ours = (
-        parts.scheme == "https" and host.startswith("sns.") and host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    )
-    return address if ours and address.isprintable() else None
+    return address if AMAZON.match(address) and address.isprintable() else None
 
 
 def _opened(document: Any) -> Mapping[str, Any]:

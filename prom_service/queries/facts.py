@@ -201,7 +201,7 @@ def _facts(
                 target_at=one.target_at,
                 late_after=one.late_after,
                 closes_at=one.closes_at,
-                phone_from=phone_from(pathway, _planned(one), enrolled_at=episode.enrolled_at, zone=zone),
+                phone_from=phone_from(pathway, planned_as(one), enrolled_at=episode.enrolled_at, zone=zone),
                 response=responses.get(one.id),
                 cause=missed_cause(one, messages[one.id]) if one.state in ("missed", "partial") else None,
             )
@@ -215,7 +215,8 @@ def _facts(
     )
 
 
-def _planned(administration: Administration) -> PlannedAdministration:
+def planned_as(administration: Administration) -> PlannedAdministration:
+    """Return an administration as the pathway planned it."""
     return PlannedAdministration(
         timepoint=administration.timepoint,
         sequence=administration.sequence,

@@ -15,14 +15,16 @@ from prom_service.models import Clinic, Flag
 from prom_service.models.flag import QUEUES, RESOLUTIONS
 from prom_service.queries import directory
 from prom_service.queries.flags import find_flag
+from prom_service.queries.missing import missing_answers
 from prom_service.queries.trajectory import trajectory
 from prom_service.queries.worklist import count_live, worklist
 from prom_service.services import flags, staff
+from prom_service.services.contact import EXPLANATIONS
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.staff_session import begin, chosen_clinic, clinics_to_read, end, person, require_log_in
-from prom_service.web.dashboard.words import KINDS, OUTCOMES, SEVERITY_WORDS, read_in, words
+from prom_service.web.dashboard.words import CAUSES, KINDS, OUTCOMES, SEVERITY_WORDS, read_in, words
 from prom_service.web.problems import Problem
 
 PAGE = 50
@@ -122,6 +124,28 @@ def show_worklist() -> str:
         more=f"{rows[PAGE - 1].rank}.{rows[PAGE - 1].flag.id}" if len(rows) > PAGE else None,
         counts=counts,
         queue=queue,
+        clinics=clinics,
+        clinic_id=clinic_id,
+        **_common(),
+    )
+
+
+@blueprint.get("/missing")
+def show_missing() -> str:
+    """Show whose answers are missing, why, and what to do next; what closes first comes first."""
+    clinic_id = chosen_clinic()
+    page = max(request.args.get("page", 1, type=int), 1)
+    with prom.reading() as session:
+        rows = missing_answers(session, clinic_id, now=prom.now())
+        clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
+        read_in(session.get_one(Clinic, clinic_id).time_zone)
+    return render_template(
+        "dashboard/missing.html",
+        rows=rows[(page - 1) * PAGE : page * PAGE],
+        total=len(rows),
+        more=page + 1 if len(rows) > page * PAGE else None,
+        causes=CAUSES,
+        explanations=EXPLANATIONS,
         clinics=clinics,
         clinic_id=clinic_id,
         **_common(),

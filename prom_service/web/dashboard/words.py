@@ -17,6 +17,14 @@ KINDS = {
     "survey_missed": "Survey missed",
     "baseline_missing": "Baseline missing",
 }
+CAUSES = {
+    "not_sent": "No email was sent",
+    "bounced": "The email came back",
+    "delivered_never_started": "Delivered, never started",
+    "started": "Started, not sent in",
+    "partial": "Answered in part",
+    "declined": "Declined",
+}
 SEVERITY_WORDS = {"urgent": "Urgent", "high": "High", "medium": "Medium", "low": "Low"}
 OUTCOMES = {
     "on_track": "On track",

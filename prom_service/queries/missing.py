@@ -1,0 +1,170 @@
+"""The answers that did not come: of whom, why, what to do next, and what to say on the phone."""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient
+from prom_service.models.flag import LIVE_STATUSES
+from prom_service.pathway import definition as pathways
+from prom_service.pathway.plan import phone_from
+from prom_service.queries.facts import missed_cause, planned_as
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do about a cause, and what to say when calling; no script where nobody should call."""
+
+    action: str
+    script: str | None = None
+
+
+ASK_ADDRESS = NextStep(
+    "Ask for the address, correct it, and the email goes out again. Or take the answers by phone.",
+    "We tried to email you a short questionnaire about how you are doing, and it did not reach you. "
+    "Which address should we use? If you have a few minutes, we can also go through the questions now.",
+)
+NO_MAIL = NextStep(
+    "No more emails, by the patient's own wish. Offer the questionnaire on paper, at the desk or by phone.",
+    "You asked us not to email you, and we do not. We would still like to know how you are doing. "
+    "Would you rather answer a few questions now, or on paper at your next visit? You are free to say no.",
+)
+OPERATOR = NextStep("Nothing to ask the patient: tell whoever runs this service that mail does not go out.")
+NEXT_STEPS = {
+    "not_sent": NextStep(
+        "Send it now, hand over a link at the desk, or take the answers by phone.",
+        "We have a short questionnaire about how you are doing that has not reached you yet. "
+        "May I send it to you, or do you have a few minutes to go through it now?",
+    ),
+    "bounced": ASK_ADDRESS,
+    "delivered_never_started": NextStep(
+        "Call: ask whether the email was found, send it once more, or take the answers by phone.",
+        "We emailed you a short questionnaire about how you are doing. Did you find it, perhaps among unwanted mail? "
+        "I can send it again, or we can go through it now.",
+    ),
+    "started": NextStep(
+        "Call: the same link goes on where the patient stopped. Or take the remaining answers by phone.",
+        "You began our questionnaire, thank you. What you answered is kept. Was something unclear, or shall we go "
+        "through the rest together? The link in the email goes on where you stopped.",
+    ),
+    "partial": NextStep(
+        "Call for the missing answers: what is there is too little for a score.",
+        "Thank you for your answers. A few are missing, and without them we cannot tell how you are doing. "
+        "May I ask you these few now?",
+    ),
+    "declined": NextStep("Do not ask again about this one. Ask how the patient is at the next visit."),
+}
+OF_REASON = {
+    "no_address": ASK_ADDRESS,
+    "not_me": ASK_ADDRESS,
+    "address_refused": ASK_ADDRESS,
+    "unsubscribed": NO_MAIL,
+    "email_not_allowed": NO_MAIL,
+    "paused": NextStep("Wait: the follow-up is paused. Resume it when the patient is ready."),
+    "clinic_not_active": NextStep("Activate the clinic: until then no patient is mailed."),
+    "relay_unreachable": OPERATOR,
+    "relay_without_tls": OPERATOR,
+}
+"""Of emails that were not sent, by the reason that is kept with them; any other is the general ``not_sent``."""
+
+
+@dataclass(frozen=True)
+class MissingAnswers:
+    """One administration whose answers are missing and may still be had."""
+
+    administration_id: uuid.UUID
+    episode_id: uuid.UUID
+    timepoint: str
+    state: str
+    phone_from: dt.datetime
+    late_after: dt.datetime
+    closes_at: dt.datetime
+    """Until then answers are taken."""
+    cause: str
+    """As ``missed_cause`` says it, without the reason of ``not_sent``."""
+    reason: str | None
+    """Why nothing was sent; a code."""
+    next_step: NextStep
+    patient_name: str
+    patient_external_id: str
+    clinician: str
+    side: str
+
+
+def missing_answers(session: Session, clinic_id: uuid.UUID, *, now: dt.datetime) -> list[MissingAnswers]:
+    """Return what a clinic should follow up: past the phone day or missed, and still open to answers.
+
+    The one that closes first comes first. Left out are closed courses of care, patients who have withdrawn or died,
+    what is answered well enough for a score, and what staff have dealt with: its flag is resolved.
+    """
+    rows = session.execute(_candidates(clinic_id, now)).all()
+    messages: dict[uuid.UUID, list[Message]] = defaultdict(list)
+    ids = [administration.id for administration, *_ in rows]
+    for message in session.scalars(select(Message).where(Message.administration_id.in_(ids))):
+        messages[message.administration_id].append(message)
+    found = (_missing(*row, messages[row[0].id]) for row in rows)
+    return [one for one in found if one.state in ("missed", "partial") or one.phone_from <= now]
+
+
+def next_step(cause: str, reason: str | None) -> NextStep:
+    """Return what to do about a cause; about emails that were not sent, by their reason."""
+    return OF_REASON.get(reason or "", NEXT_STEPS[cause]) if cause == "not_sent" else NEXT_STEPS[cause]
+
+
+def _candidates(clinic_id: uuid.UUID, now: dt.datetime) -> Select[Administration, Episode, Patient, Clinic]:
+    flagged = select(Flag.id).where(
+        Flag.clinic_id == clinic_id,
+        Flag.episode_id == Episode.id,
+        Flag.kind == "survey_missed",
+        Flag.checkpoint == Administration.timepoint,
+    )
+    missing = or_(
+        Administration.state.in_(("open", "started")),
+        and_(Administration.state == "missed", ~flagged.where(Flag.status == "resolved").exists()),
+        and_(Administration.state == "partial", flagged.where(Flag.status.in_(LIVE_STATUSES)).exists()),
+    )
+    return (
+        select(Administration, Episode, Patient, Clinic)
+        .join(Episode, Episode.id == Administration.episode_id)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .join(Clinic, Clinic.id == Administration.clinic_id)
+        .where(
+            Administration.clinic_id == clinic_id,
+            missing,
+            Administration.opens_at <= now,
+            Administration.closes_at > now,
+            Episode.closed_on.is_(None),
+            Patient.status.in_(("active", "paused")),
+        )
+        .order_by(Administration.closes_at, Administration.id)
+    )
+
+
+def _missing(
+    administration: Administration, episode: Episode, patient: Patient, clinic: Clinic, messages: list[Message]
+) -> MissingAnswers:
+    zone = ZoneInfo(patient.time_zone or clinic.time_zone)
+    cause, _, reason = missed_cause(administration, messages).partition(":")
+    return MissingAnswers(
+        administration_id=administration.id,
+        episode_id=episode.id,
+        timepoint=administration.timepoint,
+        state=administration.state,
+        phone_from=phone_from(
+            pathways.find(episode.pathway), planned_as(administration), enrolled_at=episode.enrolled_at, zone=zone
+        ),
+        late_after=administration.late_after,
+        closes_at=administration.closes_at,
+        cause=cause,
+        reason=reason or None,
+        next_step=next_step(cause, reason),
+        patient_name=patient.name,
+        patient_external_id=patient.external_id,
+        clinician=episode.clinician,
+        side=episode.side,
+    )
