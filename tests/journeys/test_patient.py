@@ -144,6 +144,119 @@ def test_the_line_starts_empty_and_can_be_tapped_dragged_keyed_typed_and_cleared
     assert state() == ("", "No answer yet")
 
 
+def saved_answers(runtime: Runtime) -> list[tuple[str, str | None]]:
+    with runtime.reading() as session:
+        rows = session.execute(select(SavedAnswer.item, SavedAnswer.value).order_by(SavedAnswer.id))
+        return [(row.item, row.value) for row in rows]
+
+
+def test_every_answer_is_saved_as_it_is_given(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime)}")
+    page.locator("button.forward").click()
+    said = page.locator("[data-saving]")
+
+    page.locator("[data-track]").tap(position={"x": 16, "y": 10})
+    page.get_by_text("Saved", exact=True).wait_for()
+    page.get_by_role("button", name="Clear answer").click()
+    page.get_by_text("Saved", exact=True).wait_for()
+    page.get_by_role("slider").press("PageUp")
+    page.get_by_text("Saved", exact=True).wait_for()
+
+    assert said.get_attribute("role") == "status"
+    assert saved_answers(runtime) == [("Q1", "0"), ("Q1", None), ("Q1", "10")]
+    page.locator("button.forward").click()
+    page.wait_for_url("**/2")
+    assert len(saved_answers(runtime)) == 3
+
+
+def test_an_answer_that_could_not_be_sent_goes_with_the_next_one(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime, pathway='hip-osteoarthritis-1')}")
+    page.locator("button.forward").click()
+    page.goto(f"{page.url.rpartition('/')[0]}/4")
+    questions = page.locator("fieldset.question")
+    page.wait_for_load_state()
+
+    page.context.set_offline(True)
+    questions.nth(0).locator("label").nth(1).click()
+    page.get_by_text("Not saved yet").wait_for()
+    page.context.set_offline(False)
+    before = saved_answers(runtime)
+    questions.nth(1).locator("label").nth(2).click()
+    page.get_by_text("Saved", exact=True).wait_for()
+
+    assert before == []
+    assert [value for _, value in saved_answers(runtime)] == ["1", "2"]
+
+
+def test_a_page_left_while_offline_saves_when_it_is_sent_again(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime)}")
+    page.locator("button.forward").click()
+    page.get_by_role("slider").wait_for()
+    page.context.set_offline(True)
+    page.locator("[data-number]").fill("30")
+    page.locator("[data-number]").press("Tab")
+    page.get_by_text("Not saved yet").wait_for()
+    page.context.set_offline(False)
+
+    page.locator("button.forward").click()
+    page.wait_for_url("**/2")
+
+    assert saved_answers(runtime) == [("Q1", "30")]
+
+
+def test_advice_appears_with_the_yes(page: Any, runtime: Runtime):
+    page.goto(f"/s/{ask(runtime)}")
+    page.locator("button.forward").click()
+    page.goto(f"{page.url.rpartition('/')[0]}/{SAFETY}")
+
+    page.get_by_label("Yes").check()
+    page.get_by_role("alert").filter(has_text="Call 999 now").wait_for()
+    page.get_by_label("No").check()
+    page.get_by_role("alert").wait_for(state="hidden")
+
+    assert flags(runtime) == {"red_flag_symptom"}
+
+
+def test_tabs_of_two_patients_in_one_browser_never_cross(page: Any, runtime: Runtime, full: bool):
+    tokens = [ask(runtime) for _ in range(2)]
+    tabs = [page, page.context.new_page()]
+    turns = 12 if full else 4
+    for tab, token in zip(tabs, tokens, strict=True):
+        tab.goto(f"/s/{token}")
+        tab.locator("button.forward").click()
+
+    for turn in range(1, turns + 1):
+        for tab, value in zip(tabs, ("10", "90"), strict=True):
+            tab.locator("[data-number]").fill(value)
+        for tab in tabs:
+            tab.locator("button.forward").click()
+            tab.wait_for_url(f"**/{turn + 1}")
+
+    with runtime.reading() as session:
+        for token, value in zip(tokens, ("10", "90"), strict=True):
+            mine = behind(session, runtime, token)[0].id
+            given = session.scalars(select(SavedAnswer.value).where(SavedAnswer.administration_id == mine)).all()
+            assert given == [value] * turns
+
+
+def test_a_change_in_a_second_tab_after_sending_is_kept_for_the_clinic(page: Any, runtime: Runtime):
+    token = ask(runtime)
+    other_tab = page.context.new_page()
+    page.goto(f"/s/{token}")
+    page.locator("button.forward").click()
+    other_tab.goto(f"/s/{token}/1")
+    page.goto(f"/s/{token}")
+    walk_to_the_review(page, line=40)
+    send(page)
+
+    other_tab.locator("[data-number]").fill("70")
+    other_tab.locator("button.forward").click()
+
+    other_tab.get_by_role("heading", name="Your change was kept for the clinic").wait_for()
+    with runtime.reading() as session:
+        assert session.scalars(select(Response.amendment).order_by(Response.number)).all() == [False, True]
+
+
 def test_how_the_line_was_answered_is_kept(page: Any, runtime: Runtime):
     page.goto(f"/s/{ask(runtime)}")
     page.locator("button.forward").click()

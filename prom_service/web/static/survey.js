@@ -1,5 +1,10 @@
-// Makes the pages handier: a line to touch, a way to clear an answer, the fault in view. Without it everything works too.
+// Makes the pages handier: a line to touch, a way to clear an answer, each answer saved as it is given, the fault in view.
+// Without it everything works too.
 "use strict";
+
+function announceChange(question) {
+  question.dispatchEvent(new Event("change", { bubbles: true }));
+}
 
 function prepareLine(question) {
   const drawn = question.querySelector("[data-drawn]");
@@ -48,15 +53,18 @@ function prepareLine(question) {
   track.addEventListener("pointermove", (event) => {
     if (track.hasPointerCapture(event.pointerId)) place(event);
   });
+  track.addEventListener("lostpointercapture", () => announceChange(question));
   range.addEventListener("input", () => answer(Number(range.value)));
   range.addEventListener("keydown", (event) => {
     const step = { PageUp: 10, PageDown: -10 }[event.key];
     if (step) {
       event.preventDefault();
       answer(Math.min(100, Math.max(0, Number(range.value) + step)));
+      announceChange(question);
     } else if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       answer(null);
+      announceChange(question);
     }
   });
   number.addEventListener("input", () => {
@@ -66,7 +74,7 @@ function prepareLine(question) {
     if (typed && notApplicable) notApplicable.checked = false;
     mark(valid ? Number(typed) : null);
   });
-  clear.addEventListener("click", () => { answer(null); range.focus(); });
+  clear.addEventListener("click", () => { answer(null); range.focus(); announceChange(question); });
   if (notApplicable) notApplicable.addEventListener("change", () => { if (notApplicable.checked) answer(null); });
 
   drawn.hidden = false;
@@ -83,12 +91,71 @@ function prepareClearing(question) {
   clear.addEventListener("click", () => {
     radios.forEach((radio) => { radio.checked = false; });
     radios[0].focus();
-    show();
+    announceChange(question);
   });
   show();
 }
 
+// Sends each answer when it is given, one request at a time. What could not be sent goes with the next answer, and with
+// the page in any case. Beside a field stand all answers it has held: the server may have any of them.
+function prepareSaving(status) {
+  const form = status.closest("form");
+  const advice = form.querySelector("[data-advice]");
+  const waiting = new Set();
+  let sending = false;
+
+  function pack(names) {
+    const body = new URLSearchParams({ go: "save" });
+    for (const [key, value] of new FormData(form)) {
+      if (names.some((name) => [name, `${name}.was`, `${name}.with`].includes(key))) body.append(key, value);
+    }
+    return body;
+  }
+
+  function rememberAsHeld(name, body) {
+    const held = document.createElement("input");
+    Object.assign(held, { type: "hidden", name: `${name}.was`, value: body.getAll(name).find(Boolean) || "" });
+    form.append(held);
+  }
+
+  async function send() {
+    if (sending || !waiting.size) return;
+    sending = true;
+    const names = [...waiting];
+    const body = pack(names);
+    waiting.clear();
+    names.forEach((name) => rememberAsHeld(name, body));
+    try {
+      const answer = await fetch(`${location.pathname}/save`, { method: "POST", body, redirect: "error", keepalive: true });
+      if (!answer.ok) throw new Error(answer.status);
+      say((await answer.json()).advice);
+      status.textContent = status.dataset.saved;
+    } catch {
+      names.forEach((name) => waiting.add(name));
+      status.textContent = status.dataset.unsaved;
+      return;
+    } finally {
+      sending = false;
+    }
+    send();
+  }
+
+  function say(text) {
+    advice.hidden = !text;
+    advice.textContent = text;
+  }
+
+  form.addEventListener("change", (event) => {
+    const question = event.target.closest(".question");
+    const field = question.querySelector("[name]:not([type=hidden])");
+    waiting.add(field.name);
+    status.textContent = "";
+    send();
+  });
+}
+
 document.querySelectorAll("[data-line]").forEach(prepareLine);
+document.querySelectorAll("[data-saving]").forEach(prepareSaving);
 document.querySelectorAll("fieldset:not([data-line])").forEach(prepareClearing);
 const faults = document.querySelector(".faults");
 if (faults) faults.focus();

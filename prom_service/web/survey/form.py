@@ -7,7 +7,7 @@ nothing: an old tab can neither erase nor bring back what was answered elsewhere
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prom_service.services.scoring import TEXT
 from prom_service.services.submission import TEXT_LENGTH
@@ -66,6 +66,17 @@ def read(page: Page, posted: Mapping[str, Sequence[str]], saved: Answers) -> Rea
         else:
             _note(reading, question, answer, posted, saved)
     return Reading(faults=tuple(faults)) if faults else reading
+
+
+def part(page: Page, posted: Mapping[str, Sequence[str]], saved: Answers) -> Page | None:
+    """Return the page with only the questions that were posted; None when there is none, or when it comes too late.
+
+    It does when the answer on record is one that the page never held: something newer was saved meanwhile.
+    """
+    asked = tuple(question for question in page.questions if f"{question.name}.was" in posted)
+    before = [(question, saved_answer(question, saved)) for question in asked]
+    known = all(("" if old is None else str(old)) in posted[f"{question.name}.was"] for question, old in before)
+    return replace(page, questions=asked) if asked and known else None
 
 
 def fields(

@@ -18,7 +18,7 @@ from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens
 from prom_service.web.survey.advice import advice_for
-from prom_service.web.survey.form import Fault, read
+from prom_service.web.survey.form import Fault, part, read
 from prom_service.web.survey.opening import (
     DeadEndError,
     Survey,
@@ -86,6 +86,28 @@ def save_page(token: str, number: int) -> Any:
     if _pressed() == "next" and advice_for(page, survey.answers):
         return redirect(url_for(".show_advice", token=token, number=number, to=_returning()), 303)
     return _go_on(survey, token, number)
+
+
+@blueprint.post("/<token>/<int:number>/save")
+def save_on_the_way(token: str, number: int) -> Any:
+    """Save answers of a page as they are given (for the script), and return what a yes calls for.
+
+    409 when they are not taken any more or come too late: the page is saved as a whole when it is left.
+    """
+    with prom.transaction() as session:
+        survey = hold_survey(session, token, secret=prom.settings.secret)
+        check_open(session, survey, now=prom.now())
+        posted = request.form.to_dict(flat=False)
+        answered = part(_page(session, survey, number), posted, survey.answers)
+        if not survey.started or _pressed() != "save" or answered is None:
+            return {}, 409
+        reading = read(answered, posted, survey.answers)
+        if reading.faults:
+            return {}, 422
+        if reading.answers:
+            _save(session, survey, reading.answers, reading.entered_with)
+            survey = _open(session, token)
+    return {"advice": screens.advice_at_once(survey, advice_for(answered, survey.answers))}
 
 
 @blueprint.get("/<token>/<int:number>/advice")

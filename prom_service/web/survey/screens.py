@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import render_template
+from markupsafe import Markup
 
 from prom_service.web.survey import gaps, texts
 from prom_service.web.survey.advice import Advice
@@ -34,6 +35,17 @@ def questions(
 def advice(survey: Survey, given: Advice, back: str | None = None) -> str:
     """Return the page that says what a yes to a safety question calls for; ``back`` leads to where it was given."""
     return _render("advice", survey, advice=given, back=back)
+
+
+def advice_at_once(survey: Survey, given: Advice | None) -> str:
+    """Return the same in one breath, as plain text, for the page on which it was given; empty without advice."""
+    if given is None:
+        return ""
+    text, clinic = survey.texts, survey.target.clinic
+    said = [text(f"advice.{given.tier}.title") + ".", clinic.urgent_text]
+    if given.tier != "emergency":
+        said[1:] = [text("advice.same_day.call", clinic=clinic.name, reply_hours=clinic.reply_hours), clinic.phone]
+    return " ".join(Markup.escape(part).striptags() for part in said)
 
 
 def review(survey: Survey, token: str, fault: Fault | None = None) -> str:
