@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from prom_service.language import DEFAULT, Texts, read_texts
 from prom_service.models import Message
 
-LANGUAGES = ("en",)
-"""The languages letters are written in: that of the templates, of the subject and of the days."""
 TEMPLATES = Environment(
     loader=PackageLoader("prom_service.mail"),
     autoescape=select_autoescape(["html"]),
@@ -22,6 +22,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+TEXTS = read_texts(files("prom_service.mail") / "texts")
 NARROW = email.policy.SMTP.clone(max_line_length=76, cte_type="7bit")
 WIDE = NARROW.clone(max_line_length=998)
 NEVER_FOLDED = ("list-unsubscribe", "message-id")
@@ -72,15 +73,23 @@ class Contents:
     reminder: bool
     """The patient was mailed about this questionnaire before."""
 
+    language: str = DEFAULT
+    """The patient's; a language in which no letters are written is answered in English."""
+
+    @property
+    def texts(self) -> Texts:
+        """The words of the letter."""
+        return TEXTS.get(self.language) or TEXTS[DEFAULT]
+
+    @property
+    def kind(self) -> str:
+        """``invitation`` or ``reminder``."""
+        return "reminder" if self.reminder else "invitation"
+
     @property
     def subject(self) -> str:
         """The subject line; it may be seen on a locked screen."""
-        return f"{self.clinic_name}: {'your questionnaire is still open' if self.reminder else 'a short questionnaire'}"
-
-    @property
-    def last_day_in_words(self) -> str:
-        """Such as ``Monday 7 December 2026``."""
-        return f"{self.last_day:%A} {self.last_day.day} {self.last_day:%B %Y}"
+        return self.texts.plain(f"subject.{self.kind}", clinic=self.clinic_name)
 
 
 def write(contents: Contents, message: Message, *, mail_from: str, to: str, at: dt.datetime) -> Letter:
@@ -102,4 +111,4 @@ def write(contents: Contents, message: Message, *, mail_from: str, to: str, at: 
 
 
 def _render(template: str, contents: Contents) -> str:
-    return TEMPLATES.get_template(template).render(letter=contents)
+    return TEMPLATES.get_template(template).render(letter=contents, text=contents.texts)

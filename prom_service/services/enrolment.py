@@ -15,6 +15,7 @@ from prom_service.models.patient import SEXES
 from prom_service.pathway import definition as pathways
 from prom_service.services import assessment, planning
 from prom_service.services.clinics import find_zone, zone_of
+from prom_service.services.languages import check_spoken
 from prom_service.services.rows import add_or_conflict, or_conflict
 
 ADULT_YEARS = 18
@@ -30,7 +31,8 @@ class PatientDetails:
     date_of_birth: dt.date
     email: str | None = None
     sex: str = "unknown"
-    language: str = "en"
+    language: str | None = None
+    """None: the clinic's."""
     time_zone: str | None = None
     email_allowed: bool = True
 
@@ -55,7 +57,8 @@ def register_patient(
 ) -> Patient:
     """Write a patient of ``clinic``; a second one under the same number is a conflict."""
     _check_patient(vars(details), now)
-    patient = Patient(clinic_id=clinic.id, created_at=now, **vars(details))
+    said = {**vars(details), "language": details.language or clinic.language}
+    patient = Patient(clinic_id=clinic.id, created_at=now, **said)
     add_or_conflict(session, patient, "There is a patient with this external_id already.")
     _note_patient(session, patient, "registered", actor, now)
     return patient
@@ -171,6 +174,8 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
         raise InvalidInputError(errors)
     if details.get("time_zone"):
         find_zone(details["time_zone"])
+    if details.get("language"):
+        check_spoken(details["language"])
 
 
 def _looks_like_address(text: str) -> bool:

@@ -38,6 +38,7 @@ def write_letter(
         survey_url=f"{settings.base_url.rstrip('/')}/s/{survey}",
         stop_url=f"{settings.base_url.rstrip('/')}/u/{stop}",
         reminder=addressee.facts.mails > 0,
+        language=addressee.patient.language,
     )
     return letters.write(
         contents,

@@ -166,7 +166,7 @@ def submit(
     *,
     mode: str = "web",
     answered_by: str = "unknown",
-    language: str = "en",
+    language: str | None = None,
     entered_by: str = "patient",
     answers: Answers | None = None,
     answered_at: dt.datetime | None = None,
@@ -174,9 +174,10 @@ def submit(
 ) -> Submission:
     """Take in a finished set of answers: stored, scored, judged and flagged when this returns.
 
-    ``answers`` None takes the saved ones. ``answered_at`` is the true date of answers on paper or by phone; it
-    decides whether they are late, and must lie in the window. The same answers again have no effect; different
-    ones after a complete set are kept as an amendment for the clinic, and the first set stands.
+    ``answers`` None takes the saved ones, ``language`` None means the patient's. ``answered_at`` is the true date of
+    answers on paper or by phone; it decides whether they are late, and must lie in the window. The same answers again
+    have no effect; different ones after a complete set are kept as an amendment for the clinic, and the first set
+    stands.
     """
     administration = hold(session, administration)
     episode, patient = _whose(session, administration)
@@ -203,7 +204,7 @@ def submit(
         late=at >= administration.late_after,
         mode=mode,
         answered_by=answered_by,
-        language=language,
+        language=language or patient.language,
         entered_by=entered_by,
         digest=digest,
         seconds=_seconds(administration, now) if mode == "web" else None,
@@ -219,7 +220,7 @@ def submit(
 
 def score_partial(session: Session, administration: Administration, *, now: dt.datetime) -> Response | None:
     """Score what was saved when the window has passed, where an instrument's rule allows a score; else return None."""
-    episode, _patient = _whose(session, administration)
+    episode, patient = _whose(session, administration)
     checked = _check(session, administration, episode, current_answers(session, administration))
     if not scoring.any_scorable(checked):
         return None
@@ -231,6 +232,7 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
         partial=True,
         late=(_last_saved(session, administration) or now) >= administration.late_after,
         mode="web",
+        language=patient.language,
         entered_by="sweep",
         digest=scoring.digest_of(checked),
         answered_at=_last_saved(session, administration) or now,

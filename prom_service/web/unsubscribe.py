@@ -38,6 +38,6 @@ def _find(session: Session, token: str) -> LinkTarget | None:
 
 def _show(target: LinkTarget | None, *, done: bool) -> Any:
     if target is None:
-        return render_template("survey/end.html", text=texts.find(texts.DEFAULT), kind="unknown", clinic=None), 404
+        return render_template("survey/end.html", text=texts.find_for_stranger(), kind="unknown", clinic=None), 404
     text = texts.find(target.patient.language)
     return render_template("survey/unsubscribe.html", text=text, clinic=target.clinic, done=done)

@@ -8,11 +8,13 @@ import uuid
 from dataclasses import replace
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from string import Formatter
 
 import pytest
 
 import instruments
-from prom_service.mail.letters import Contents, Letter, write
+from prom_service.language import SPOKEN
+from prom_service.mail.letters import TEXTS, Contents, Letter, write
 from prom_service.models import Message
 
 AT = dt.datetime(2026, 12, 1, 9, tzinfo=dt.UTC)
@@ -30,11 +32,19 @@ INVITATION = Contents(
 )
 REMINDER = replace(INVITATION, reminder=True)
 BOTH = pytest.mark.parametrize("contents", [INVITATION, REMINDER], ids=["invitation", "reminder"])
-FORBIDDEN = (
+IN_EVERY_LANGUAGE = pytest.mark.parametrize("language", SPOKEN)
+ENGLISH = (
     *("hip", "buttock", "groin", "pain", "sciatica", "nerve", "osteoarthritis", "arthritis", "piriformis", "joint"),
     *("physiotherapy", "treatment", "therapy", "surgery", "exercise", "symptom", "diagnosis", "score", "result"),
     *("worse", "improve", "improving", "flag", "left side", "right side", "patient-reported", "health"),
 )
+SPANISH = (
+    *("cadera", "nalga", "glúteo", "ingle", "dolor", "duele", "ciática", "nervio", "artrosis", "artritis", "piriforme"),
+    *("articulación", "fisioterapia", "rehabilitación", "tratamiento", "terapia", "cirugía", "ejercicio", "síntoma"),
+    *("síntomas", "diagnóstico", "puntaje", "puntuación", "resultado", "resultados", "peor", "mejoría", "mejorar"),
+    *("alerta", "lado izquierdo", "lado derecho", "salud"),
+)
+FORBIDDEN = ENGLISH + SPANISH
 
 
 def written(contents: Contents, message: Message | None = None) -> Letter:
@@ -53,6 +63,11 @@ def text_of(letter: Letter) -> str:
 
 def html_of(letter: Letter) -> str:
     return str(parsed(letter).get_body(("html",)).get_content())  # type: ignore[union-attr]
+
+
+def places(text: str) -> set[str]:
+    """Return the names of the places of a text that are filled in."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 class _Words(HTMLParser):
@@ -102,9 +117,48 @@ def test_both_parts_say_who_asks_how_long_until_when_and_who_reads_it(contents: 
 
 
 @BOTH
-def test_no_word_tells_what_the_letter_is_about(contents: Contents) -> None:
-    letter = written(contents)
-    names = [word for one in instruments.all_instruments() for word in (one.key, one.title)]
+def test_a_letter_in_spanish_says_the_same_in_both_parts(contents: Contents) -> None:
+    letter = written(replace(contents, language="es"))
+
+    for part in shown(letter):
+        for said in (
+            "Northside Clinic",
+            "unos 5 minutos",
+            "a más tardar el lunes 7 de diciembre de 2026",
+            "no se leen de inmediato",
+            "Northside Clinic las lee en este horario: Monday to Friday, 9:00 to 17:00",
+            "no es para emergencias",
+            "+44 20 7946 0000",
+            SURVEY_URL,
+            "Dejar de recibir estos correos",
+        ):
+            assert said in part
+    assert '<html lang="es" dir="ltr">' in html_of(letter)
+    assert "cuestionario" in str(parsed(letter)["Subject"])
+
+
+def test_every_language_has_every_text_of_a_letter_with_the_same_places_to_fill() -> None:
+    english, *others = ({key: places(text) for key, text in TEXTS[code].entries.items()} for code in SPOKEN)
+
+    assert others
+    assert all(other == english for other in others)
+
+
+@IN_EVERY_LANGUAGE
+@pytest.mark.parametrize("reminder", [False, True])
+def test_no_line_of_the_text_part_is_long_but_the_addresses(language: str, reminder: bool) -> None:
+    text = text_of(written(replace(INVITATION, language=language, reminder=reminder, clinic_name="Northside " * 6)))
+
+    assert [line for line in text.splitlines() if len(line) > 76 and "https://" not in line] == []
+    assert "\n\n\n" not in text
+
+
+@BOTH
+@IN_EVERY_LANGUAGE
+def test_no_word_tells_what_the_letter_is_about(contents: Contents, language: str) -> None:
+    letter = written(replace(contents, language=language))
+    known = [instruments.find_in(code, one.ref) for one in instruments.all_instruments() for code in SPOKEN]
+    names = [word for one in known for word in (one.key, one.title)]
     headers = letter.content.split(b"\r\n\r\n")[0].decode("ascii")
 
     for part in (*shown(letter), html_of(letter), headers):

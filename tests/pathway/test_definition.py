@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import pytest
 
+from prom_service.language import SPOKEN
 from prom_service.pathway.definition import (
     FLAG_KINDS,
     PathwayDefinitionError,
@@ -106,9 +107,10 @@ def test_every_guidance_names_its_source_and_unverified_ones_say_so():
             assert all(option.evidence_status == "unverified" for option in guidance.options)
 
 
-def test_the_patient_is_told_about_every_education_topic():
+@pytest.mark.parametrize("language", SPOKEN)
+def test_the_patient_is_told_about_every_education_topic(language: str):
     for pathway in all_pathways():
-        assert [education.topic for education in pathway.education if education.language == "en"] == list(
+        assert [education.topic for education in pathway.education if education.language == language] == list(
             EDUCATION_TOPICS
         )
 

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+import instruments
 from prom_service.errors import PromError
+from prom_service.language import Texts
 from prom_service.pathway import definition as pathways
 from prom_service.pathway.shape import Education
 from prom_service.services import access, submission
@@ -18,7 +20,6 @@ from prom_service.services.clinics import zone_of
 from prom_service.services.scoring import TEXT
 from prom_service.web.survey import texts
 from prom_service.web.survey.paging import Page, make_pages
-from prom_service.web.survey.texts import Texts
 
 
 class DeadEndError(PromError):
@@ -125,7 +126,11 @@ def _survey(session: Session, target: LinkTarget) -> Survey:
 
 
 def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:
-    asked = submission.instruments_asked(target.administration, target.episode)
+    language = texts.find(target.patient.language).code
+    asked = [
+        instruments.find_in(language, one.ref)
+        for one in submission.instruments_asked(target.administration, target.episode)
+    ]
     follow_up = target.administration.sequence > 0
     activities: dict[tuple[str, str], str] = {}
     for instrument in asked:

@@ -73,13 +73,13 @@ def not_me(survey: Survey, token: str) -> str:
 
 def not_me_noted() -> str:
     """Return the thanks for saying so; the link is dead by then, so nothing is looked up for it."""
-    return render_template("survey/not_me_noted.html", text=texts.find(texts.DEFAULT))
+    return render_template("survey/not_me_noted.html", text=texts.find_for_stranger())
 
 
 def dead_end(kind: str, survey: Survey | None = None) -> str:
     """Return the page of that kind; without a survey it knows no clinic and refers to the email."""
     if survey is None:
-        return render_template("survey/end.html", text=texts.find(texts.DEFAULT), kind=kind, clinic=None)
+        return render_template("survey/end.html", text=texts.find_for_stranger(), kind=kind, clinic=None)
     opening_day = survey.target.administration.opens_at.astimezone(survey.zone).date()
     days = {"not_open_yet": opening_day, "closed": survey.closing_day}
     return _render("end", survey, kind=kind, days=days, moment=_received(survey))

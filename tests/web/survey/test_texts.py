@@ -3,10 +3,12 @@
 import datetime as dt
 import re
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
 import prom_service.web
+from prom_service.language import SPOKEN
 from prom_service.web.survey import texts
 from prom_service.web.survey.form import Fault
 from prom_service.web.survey.routes import DEAD_ENDS
@@ -15,6 +17,12 @@ WEB = Path(prom_service.web.__file__).parent
 KEY = re.compile(r"""text\(["']([a-z_.]+)["']""")
 COMPOSED = ("side.", "side_asked.", "advice.", "review.", "end.", "fault.")
 """Beginnings of keys whose end is chosen while a page is made."""
+SAME_IN_BOTH = ("title.page", "title.error", "side_asked.none")
+
+
+def places(text: str) -> set[str]:
+    """Return the names of the places of a text that are filled in."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def used_keys() -> set[str]:
@@ -29,8 +37,7 @@ def test_every_text_a_template_asks_for_is_there(key: str):
 
 
 def test_no_text_is_left_over():
-    asked = used_keys() | {"language", "direction", "months", "weekdays", "day", "moment"}
-    left = {key.removesuffix(".one").removesuffix(".other") for key in texts.find("en").entries} - asked
+    left = {key.removesuffix(".one").removesuffix(".other") for key in texts.find("en").entries} - used_keys()
 
     source = "".join(template.read_text() for template in (WEB / "templates/survey").glob("*.html"))
     assert {key for key in left if not key.startswith(COMPOSED) and f'"{key}"' not in source} == set()
@@ -41,6 +48,17 @@ def test_every_way_to_end_has_a_page(kind: str):
     entries = texts.find("en").entries
 
     assert {f"end.{kind}.title", f"end.{kind}.text"} <= set(entries)
+
+
+def test_every_language_has_every_text_with_the_same_places_to_fill():
+    english, *others = (texts.find(code).entries for code in SPOKEN)
+
+    assert others
+    for other in others:
+        assert {key: places(text) for key, text in other.items()} == {
+            key: places(text) for key, text in english.items()
+        }
+        assert [key for key in other if other[key] == english[key] and key not in SAME_IN_BOTH] == []
 
 
 def test_what_is_filled_in_is_escaped_and_the_text_itself_is_not():
@@ -59,6 +77,15 @@ def test_days_and_moments_are_in_words():
 
     assert text.day(dt.date(2028, 2, 29)) == "Tuesday 29 February 2028"
     assert text.moment(dt.datetime(2026, 3, 1, 9, 5, tzinfo=dt.UTC)) == "Sunday 1 March 2026 at 09:05"
+
+
+def test_days_and_moments_are_in_spanish_words():
+    text = texts.find("es")
+
+    assert text.day(dt.date(2028, 2, 29)) == "martes 29 de febrero de 2028"
+    assert text.moment(dt.datetime(2026, 3, 1, 9, 5, tzinfo=dt.UTC)) == "domingo 1 de marzo de 2026 a las 09:05"
+    assert text("review.gaps", count=1) == "Dejó 1 pregunta sin responder."
+    assert text("review.gaps", count=0) == "Dejó 0 preguntas sin responder."
 
 
 def test_a_language_that_is_not_there_yet_falls_back_to_english():
