@@ -9,11 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
 from prom_service.models.columns import Actor, RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.shape import FLAG_KINDS
 
 SEVERITIES = ("urgent", "high", "medium", "low")
 QUEUES = ("clinical", "follow_up")
-LIVE_STATUSES = ("open", "acknowledged", "assigned", "snoozed")
 FLAG_STATUSES = (*LIVE_STATUSES, "resolved", "superseded")
 RESOLUTIONS = (
     "reassessed",

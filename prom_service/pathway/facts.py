@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from prom_service.pathway.shape import GROC, PASS, Pathway, Timepoint
 
-LIVE_STATUSES = frozenset({"open", "acknowledged", "assigned", "snoozed"})
+LIVE_STATUSES = ("open", "acknowledged", "assigned", "snoozed")
+"""Statuses in which a flag is still before the clinic."""
 SETTLED_STATES = frozenset({"missed", "partial", "completed"})
 NEVER_ASKED_STATES = frozenset({"not_asked", "cancelled"})
 

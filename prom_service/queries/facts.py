@@ -39,8 +39,8 @@ from prom_service.pathway.facts import (
     VisitFacts,
 )
 from prom_service.pathway.plan import PlannedAdministration, phone_from
+from prom_service.pathway.symptom_rules import SAFETY
 
-SAFETY = "safety-1.0"
 YES = "1"
 ADDRESS_REFUSED = "address_refused"
 """Why messages are cancelled after a mail server refused the patient's address for good."""

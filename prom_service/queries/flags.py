@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
-from prom_service.models.flag import LIVE_STATUSES
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.queries.instants import written
 
 # Written once and kept: a poller asks for these all day, and building a statement costs more than running it.

@@ -10,8 +10,8 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient
-from prom_service.models.flag import LIVE_STATUSES
 from prom_service.pathway import definition as pathways
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.plan import phone_from
 from prom_service.queries.facts import missed_cause, planned_as
 

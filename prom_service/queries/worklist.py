@@ -8,7 +8,8 @@ from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Episode, Flag, Patient
-from prom_service.models.flag import LIVE_STATUSES, SEVERITIES
+from prom_service.models.flag import SEVERITIES
+from prom_service.pathway.facts import LIVE_STATUSES
 
 
 @dataclass(frozen=True)

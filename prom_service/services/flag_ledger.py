@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
-from prom_service.models.flag import LIVE_STATUSES
 from prom_service.pathway import definition as pathways
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.rules import Finding
 from prom_service.queries.flags import flag_view
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Episode, Flag, Membership, Patient
-from prom_service.models.flag import LIVE_STATUSES, RESOLUTIONS
+from prom_service.models.flag import RESOLUTIONS
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.services import assessment, flag_ledger
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from prom_service import __version__, db
 from prom_service.models import Administration, Episode, Flag, Heartbeat, JobRun, Message
-from prom_service.models.flag import LIVE_STATUSES
 from prom_service.models.message import PENDING_PHASES
+from prom_service.pathway.facts import LIVE_STATUSES
+from prom_service.services import brake
 from prom_service.web.context import prom
 from prom_service.web.json_provider import json_response
 
@@ -32,16 +33,21 @@ def show_alive() -> Response:
 
 @health.get("/readyz")
 def show_ready() -> Response:
-    """Say whether the database, the migrations and the scheduler are in order; 503 names what is not."""
+    """Say whether the database, the migrations and the scheduler are in order; 503 names what is not.
+
+    ``sending`` says whether emails go out. While the brake is on they do not, and patients are served all the same.
+    """
     try:
         with prom.reading() as session:
             checks = {"database": True, "migrations": _is_migrated(session), "scheduler": _scheduler_beats(session)}
+            sending = _sending(session) if checks["migrations"] else "unknown"
     except SQLAlchemyError:
-        checks = {"database": False}
+        checks, sending = {"database": False}, "unknown"
     ready = all(checks.values())
     content = {
         "status": "ok" if ready else "failing",
         "checks": {name: "ok" if good else "failing" for name, good in checks.items()},
+        "sending": sending,
     }
     return json_response(content, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -64,6 +70,11 @@ def _newest_revision() -> str | None:
     from alembic.script import ScriptDirectory  # Slow to import, and asked for once.
 
     return ScriptDirectory.from_config(db.alembic_config("sqlite://")).get_current_head()
+
+
+def _sending(session: Session) -> str:
+    pulled = brake.in_force(session)
+    return "ok" if pulled is None else f"stopped: {pulled.reason}"
 
 
 def _silence(session: Session) -> dt.timedelta | None:
@@ -94,6 +105,8 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
         states.labels(state).set(count)
     overdue = sa.select(sa.func.count()).where(Message.phase.in_(PENDING_PHASES), Message.due_at <= prom.now())
     Gauge("prom_messages_due", "Messages whose time has come", registry=registry).set(session.scalar(overdue) or 0)
+    stopped = brake.in_force(session) is not None
+    Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)
     unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())
     Gauge("prom_episodes_due", "Episodes to be assessed", registry=registry).set(session.scalar(unassessed) or 0)
     silence = _silence(session)

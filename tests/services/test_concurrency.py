@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import PromError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient, Response
-from prom_service.models.flag import LIVE_STATUSES
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, flags, importing, standing, submission, visits
 from prom_service.services.visits import VisitDetails

@@ -19,8 +19,8 @@ from prom_service.models import (
     Response,
     Visit,
 )
-from prom_service.models.flag import LIVE_STATUSES
 from prom_service.models.message import DELIVERED_PHASES
+from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.shape import FLAG_KINDS
 from prom_service.simulation import demo, life
 from prom_service.simulation.invariants import InvariantError

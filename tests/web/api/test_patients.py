@@ -84,8 +84,18 @@ def test_a_pause_ends_on_a_day_or_by_resuming(ours: Caller, world: World) -> Non
     assert (resumed["status"], resumed["paused_until"]) == ("active", None)
 
 
-def test_a_withdrawal_is_not_undone_by_resuming(ours: Caller, world: World) -> None:
+def test_who_has_withdrawn_may_take_part_again_and_what_was_cancelled_stays_so(ours: Caller, world: World) -> None:
     ours.post(f"/patients/{world.patient.id}/withdraw")
+
+    response = ours.post(f"/patients/{world.patient.id}/resume")
+
+    timeline = ours.get(f"/episodes/{world.episode.id}/timeline").json
+    assert (response.status_code, response.json["status"]) == (200, "active")
+    assert {one["state"] for one in timeline["administrations"]} == {"completed", "cancelled"}
+
+
+def test_who_has_died_does_not_resume(ours: Caller, world: World) -> None:
+    ours.post(f"/patients/{world.patient.id}/deceased")
 
     response = ours.post(f"/patients/{world.patient.id}/resume")
 
