@@ -15,10 +15,10 @@ from instruments.definition import Instrument, Item
 from prom_service.errors import InvalidInputError, PromError
 from prom_service.models import Administration, AnswerSet, Episode, Patient, Response, SavedAnswer
 from prom_service.pathway import definition as pathways
+from prom_service.pathway.symptom_rules import SAFETY
 from prom_service.services import assessment, messages, scoring
 from prom_service.services.scoring import TEXT
 
-SAFETY = "safety-1.0"
 TEXT_LENGTH = 100
 
 # Written once and kept: building a statement costs more than running it.
