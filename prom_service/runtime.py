@@ -1,6 +1,7 @@
 """The one object that is built at start and passed down: settings, database, mail and clock."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,28 @@ def system_clock() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def steady_seconds() -> float:
+    """Return the seconds of a clock that nobody sets; time in which the machine sleeps counts where it can be known."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class ClockWatch:
+    """Watches whether the clock was set while the process ran, by a second clock that cannot be."""
+
+    def __init__(self, now: dt.datetime, steady: Callable[[], float] = steady_seconds) -> None:
+        self._steady = steady
+        self.restart(now)
+
+    def restart(self, now: dt.datetime) -> None:
+        """Take ``now`` to be right, and watch from here."""
+        self._began = now, self._steady()
+
+    def jump(self, now: dt.datetime) -> dt.timedelta:
+        """Return how far the clock was set since: forward is positive."""
+        began, steady = self._began
+        return now - began - dt.timedelta(seconds=self._steady() - steady)
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What a door needs to do its work. A door opens one transaction at a time; services never commit."""
@@ -27,6 +50,8 @@ class Runtime:
     engine: Engine
     mail: Transport
     clock: Callable[[], dt.datetime] = system_clock
+    watch: ClockWatch | None = None
+    """Lets sending stop by itself. None under a clock that is meant to jump: nothing is watched, nothing stops."""
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -50,11 +75,15 @@ class Runtime:
 
     def under(self, clock: Callable[[], dt.datetime]) -> "Runtime":
         """Return the same runtime living by another clock."""
-        return replace(self, clock=clock)
+        return replace(self, clock=clock, watch=None)
 
 
 def build(settings: Settings, *, clock: Callable[[], dt.datetime] = system_clock) -> Runtime:
     """Return the runtime of a process with these settings."""
     return Runtime(
-        settings=settings, engine=make_engine(settings.database_url), mail=make_transport(settings), clock=clock
+        settings=settings,
+        engine=make_engine(settings.database_url),
+        mail=make_transport(settings),
+        clock=clock,
+        watch=ClockWatch(clock()) if clock is system_clock else None,
     )

@@ -12,13 +12,14 @@ import uuid
 from collections.abc import Callable
 
 from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, flags, messages, retention
+from prom_service.services import administrations, assessment, brake, flags, messages, retention
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +63,15 @@ def send_due_messages(prom: Runtime, keep_going: KeepGoing = always) -> int:
 
     Safe on any number of replicas, and at most once each: a message is claimed, then marked ``committing`` just before
     the final dot. Killed before the mark, the claim lapses and it is sent later; killed after it, the outcome is
-    unknown and it is never sent again. No transaction is open while a mail server keeps us waiting.
+    unknown and it is never sent again. No transaction is open while a mail server keeps us waiting. Nothing is claimed
+    while the brake is on.
     """
     taken = 0
     relay_works = True
     while keep_going() and relay_works:
         with prom.transaction() as session:
+            if _is_braked(prom, session):
+                break
             batch = messages.claim_due(
                 session, settings=prom.settings, worker=this_process(), now=prom.now(), limit=PATIENTS_AT_ONCE
             )
@@ -151,6 +155,17 @@ def _assess_alone(prom: Runtime, episode_id: uuid.UUID) -> None:
         later = update(Episode).where(Episode.id == episode_id).values(assess_after=prom.now() + TRIED_AGAIN_AFTER)
         with prom.transaction() as session:
             session.execute(later)
+
+
+def _is_braked(prom: Runtime, session: Session) -> bool:
+    """Say whether sending is stopped, stopping it when there is cause. Where no clock is watched it never is."""
+    if prom.watch is None:
+        return False
+    now = prom.now()
+    if brake.in_force(session) is not None:
+        prom.watch.restart(now)  # What was seen is on record; once released, it counts no more.
+        return True
+    return brake.pull_if_due(session, jump=prom.watch.jump(now), now=now) is not None
 
 
 def _deliver(prom: Runtime, letter: Letter) -> Outcome | None:

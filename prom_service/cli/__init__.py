@@ -24,6 +24,7 @@ COMMANDS = (
     Lazy("score", "prom_service.cli.score", "Score a CSV file of answers."),
     Lazy("timeline", "prom_service.cli.episodes", "Show what was sent, what will be, and why not."),
     Lazy("assess", "prom_service.cli.episodes", "Bring judgements and flags up to now."),
+    Lazy("brake", "prom_service.cli.brake", "Show whether sending has stopped by itself, or let it go on."),
     Lazy("report", "prom_service.cli.reports", "Write a report."),
     Lazy("verify", "prom_service.cli.verification", "Compute every score and judgement again."),
 )

@@ -69,6 +69,7 @@ class MessageEvent(TenantOwned, Base):
         tenant_key(),
         belongs_to("message"),
         sa.Index("ix_message_event_message", "clinic_id", "message_id"),
+        sa.Index("ix_message_event_kind", "kind", "at"),
     )
 
     message_id: Mapped[uuid.UUID]

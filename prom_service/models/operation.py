@@ -6,6 +6,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
+from prom_service.models.columns import Actor, Key, Word, one_of
+
+BRAKE_REASONS = ("clock_jumped", "clock_behind", "too_many_claims")
 
 
 class Lease(Base):
@@ -39,3 +42,20 @@ class JobRun(Base):
     finished_at: Mapped[dt.datetime | None]
     succeeded: Mapped[bool | None]
     count: Mapped[int | None]
+
+
+class Brake(Base):
+    """One time that sending was stopped by itself, until somebody who runs the service let it go on."""
+
+    __tablename__ = "brake"
+    __table_args__ = (one_of("reason", BRAKE_REASONS),)
+
+    id: Mapped[Key]
+    reason: Mapped[Word]
+    detail: Mapped[str] = mapped_column(sa.String(200))
+    """What was seen, in words for whoever runs the service."""
+    pulled_at: Mapped[dt.datetime]
+    released_at: Mapped[dt.datetime | None]
+    released_by: Mapped[Actor | None]
+    forgiven_until: Mapped[dt.datetime | None]
+    """Messages claimed up to this instant, were it in the future, no longer say that the clock is behind."""
