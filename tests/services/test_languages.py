@@ -26,3 +26,11 @@ def test_another_language_is_refused_and_the_allowed_ones_are_named(language: st
 def test_a_clinic_writes_to_its_patients_in_a_language_that_is_spoken(runtime: Runtime, clock: Clock) -> None:
     with runtime.transaction() as session, pytest.raises(InvalidInputError, match="language"):
         builders.a_clinic(session, now=clock.now(), language="xx")
+
+
+def test_a_patient_is_registered_in_a_language_that_is_spoken(runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now())
+
+        with pytest.raises(InvalidInputError, match="language"):
+            builders.a_patient(session, clinic, now=clock.now(), language="xx")

@@ -197,7 +197,7 @@ def report_not_me(token: str) -> Any:
         if _pressed() != "not-me":
             return screens.not_me(survey, token), 422
         misdelivery.report_wrong_person(session, survey.target.patient, now=prom.now())
-    return redirect(url_for(".not_me_noted", token=token), 303)
+    return redirect(url_for(".not_me_noted", token=token, language=survey.texts.code), 303)
 
 
 @blueprint.get("/<token>/not-me/noted")

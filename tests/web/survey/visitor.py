@@ -9,18 +9,19 @@ from prom_service.models import Administration, Episode, Link, Patient
 from prom_service.runtime import Runtime
 from prom_service.services import access
 from prom_service.services.tokens import digest
-from tests.builders import a_clinic, an_episode, the_administration
+from tests.builders import a_clinic, a_patient, an_episode, the_administration
 
 HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
 RADIO = re.compile(r'type="radio" name="([^"]+)" value="(-?\d+)"')
 
 
-def ask(runtime: Runtime, timepoint: str = "baseline", **episode: Any) -> str:
+def ask(runtime: Runtime, timepoint: str = "baseline", language: str = "en", **episode: Any) -> str:
     """Return the token of a link to a timepoint of a new episode."""
     now = runtime.now()
     with runtime.transaction() as session:
         clinic = a_clinic(session, now=now, name="Northside Clinic")
-        made = an_episode(session, clinic, now=now, **episode)
+        patient = a_patient(session, clinic, now=now, language=language)
+        made = an_episode(session, clinic, patient, now=now, **episode)
         administration = the_administration(session, made, timepoint)
         return link_to(runtime, session, administration)
 

@@ -15,8 +15,8 @@ def find(language: str) -> Texts:
 
 
 def find_for_stranger() -> Texts:
-    """Return the texts for somebody unknown: in the language the browser asks for, or in English."""
-    return find(request.accept_languages.best_match(SPOKEN, DEFAULT))
+    """Return the texts for somebody unknown: in the language of the page before, or the browser's, or in English."""
+    return find(request.args.get("language") or request.accept_languages.best_match(SPOKEN, DEFAULT))
 
 
 @lru_cache
