@@ -16,7 +16,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.services import assessment, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
-from prom_service.services.rows import add_or_conflict, or_conflict
+from prom_service.services.rows import add_or_conflict, hold_unchanged, or_conflict
 
 ADULT_YEARS = 18
 OPEN_ALREADY = "The patient has an open episode of this side on this pathway already."
@@ -75,6 +75,7 @@ def change_patient(
     """
     _check_patient(changes, now)
     _check_age(session, patient, changes.get("date_of_birth", patient.date_of_birth))
+    hold_unchanged(session, patient)
     mailable = patient.bounced_at is None and patient.unsubscribed_at is None
     zone = patient.time_zone
     if "email" in changes and changes["email"] != patient.email:
@@ -125,6 +126,7 @@ def change_episode(
     patient = session.get_one(Patient, episode.patient_id)
     _check_episode({"started_on": episode.started_on, **changes}, patient)
     planning.hold_administrations(session, [episode.id])
+    hold_unchanged(session, episode)
     plain = {name: value for name, value in changes.items() if name != "started_on"}
     before = {name: _plain(getattr(episode, name)) for name in plain}
     with or_conflict(session, OPEN_ALREADY):
@@ -151,6 +153,9 @@ def close_episode(
     if closed_on < episode.started_on:
         raise InvalidInputError({"closed_on": ["Before the episode started."]})
     planning.hold_administrations(session, [episode.id])
+    session.refresh(episode, with_for_update={"key_share": True})
+    if episode.closed_on is not None:
+        return episode
     episode.closed_on = closed_on
     episode.closed_reason = reason
     session.flush()
@@ -172,7 +177,7 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
         errors["date_of_birth"] = ["Must lie within the last 120 years."]
     if errors:
         raise InvalidInputError(errors)
-    if details.get("time_zone"):
+    if details.get("time_zone") is not None:
         find_zone(details["time_zone"])
     if details.get("language"):
         check_spoken(details["language"])

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from prom_service.db import Base
-from prom_service.errors import ConflictError
+from prom_service.errors import ConflictError, StaleVersionError
+from prom_service.models import Episode, Patient
 
 
 def add_or_conflict(session: Session, row: Base, message: str) -> None:
@@ -17,6 +19,14 @@ def add_or_conflict(session: Session, row: Base, message: str) -> None:
     """
     with or_conflict(session, message):
         session.add(row)
+
+
+def hold_unchanged(session: Session, row: Patient | Episode) -> None:
+    """Hold the row until the transaction ends; raise ``StaleVersionError`` when it was changed since it was read."""
+    table = type(row)
+    version = session.scalar(select(table.version).where(table.id == row.id).with_for_update(key_share=True))
+    if version != row.version:
+        raise StaleVersionError("It was changed by someone else meanwhile. Read it again and retry.")
 
 
 @contextmanager

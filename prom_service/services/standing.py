@@ -48,9 +48,14 @@ def mark_deceased(
     _note(session, patient, "deceased", effective_on, note, actor, now)
     planning.hold_administrations(session, _episodes(session, patient))
     closed_on = effective_on or now.date()
-    for episode in session.scalars(
-        select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
-    ):
+    open_now = (
+        select(Episode)
+        .where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
+        .order_by(Episode.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    for episode in session.scalars(open_now):
         episode.closed_on = max(closed_on, episode.started_on)
         episode.closed_reason = "deceased"
         session.add(

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.errors import ConflictError, InvalidInputError, StaleVersionError
 from prom_service.models import Clinic, Message, Patient, PatientChange
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, standing
@@ -124,6 +124,29 @@ def test_a_patient_who_can_be_mailed_again_is_asked_what_is_still_open(
     assert (patient.bounced_at, patient.unsubscribed_at) == (None, None)
     assert planned == ["invitation", "reminder", "reminder"]
     assert ("resubscribed" if lost == "unsubscribed" else "address_changed") in history
+
+
+@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../etc/passwd", "Europe"])
+def test_a_time_zone_that_is_none_is_refused(runtime: Runtime, clock: Clock, patient: Patient, zone: str) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+
+        with pytest.raises(InvalidInputError, match="time_zone"):
+            enrolment.change_patient(session, patient, {"time_zone": zone}, actor="test", now=clock.now())
+
+
+def test_a_change_of_what_was_changed_meanwhile_is_refused(runtime: Runtime, clock: Clock, patient: Patient) -> None:
+    with runtime.reading() as session:
+        read_before = session.get_one(Patient, patient.id)
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        enrolment.change_patient(session, patient, {"name": "New Name"}, actor="test", now=clock.now())
+
+    with runtime.transaction() as session:
+        session.add(read_before)
+
+        with pytest.raises(StaleVersionError):
+            enrolment.change_patient(session, read_before, {"name": "Other Name"}, actor="test", now=clock.now())
 
 
 def test_another_time_zone_moves_what_is_not_answered_yet(
