@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from prom_service.language import SPOKEN
 from prom_service.models import Episode
 from prom_service.runtime import Runtime
 from tests.builders import a_clinic, a_patient, an_episode, the_administration
 from tests.fakes import Clock
-from tests.support.browser import accessibility_faults
+from tests.support.browser import accessibility_faults, phone
 from tests.web.survey.visitor import Visitor, link_to
 
 TARGET = 48
@@ -28,13 +29,19 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
+@pytest.fixture(params=SPOKEN)
+def language(request: pytest.FixtureRequest) -> str:
+    """The language of the patients and their browsers."""
+    return str(request.param)
+
+
 @pytest.fixture
-def every_page(runtime: Runtime, client: Any, clock: Clock) -> dict[str, str]:
+def every_page(runtime: Runtime, client: Any, clock: Clock, language: str) -> dict[str, str]:
     """The address of a page of every type."""
     now = clock.now()
     tokens: dict[str, str] = {}
     with runtime.transaction() as session:
-        clinic = a_clinic(session, now=now, name="Northside Clinic")
+        clinic = a_clinic(session, now=now, name="Northside Clinic", language=language)
         person = a_patient(session, clinic, now=now)
         episodes: dict[str, Episode] = {
             "hip": an_episode(session, clinic, now=now),
@@ -76,16 +83,24 @@ def every_page(runtime: Runtime, client: Any, clock: Clock) -> dict[str, str]:
         "unknown": "/s/unknown",
         "moved": f"/s/{hip.token}/999",
         "not me": f"/s/{hip.token}/not-me",
-        "not me noted": f"/s/{hip.token}/not-me/noted",
+        "not me noted": f"/s/{hip.token}/not-me/noted?language={language}",
         "stop": f"/u/{stop}",
         "mailbox": "/dev/mailbox",
     }
 
 
 @pytest.fixture
-def wide_page(browser: Any, base_url: str) -> Iterator[Any]:
+def page(browser: Any, base_url: str, language: str) -> Iterator[Any]:
+    """A page on a phone that asks for the patient's language."""
+    with phone(browser, base_url, locale=language) as page:
+        yield page
+
+
+@pytest.fixture
+def wide_page(browser: Any, base_url: str, language: str) -> Iterator[Any]:
     """A page on a desk, dark as some like it."""
-    context = browser.new_context(base_url=base_url, viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    desk = {"width": 1280, "height": 900}
+    context = browser.new_context(base_url=base_url, viewport=desk, color_scheme="dark", locale=language)
     yield context.new_page()
     context.close()
 
