@@ -9,6 +9,7 @@ import click
 from prom_service.cli import door
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.models import Clinic
+from prom_service.models.clinic import IDENTITY_CHECKS
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_organisation, list_clinics
 from prom_service.services import clinics
@@ -57,6 +58,13 @@ def clinic() -> None:
 @click.option("--reply-hours", required=True, help="When answers are read, in words for patients.")
 @click.option("--urgent-text", required=True, help="What a patient should do at once when a symptom is urgent.")
 @click.option("--language", default="en", show_default=True, help="Language its patients are written to in.")
+@click.option(
+    "--identity-check",
+    type=click.Choice(IDENTITY_CHECKS),
+    default="year",
+    show_default=True,
+    help="What is asked of the birth before answers of an earlier day are shown again.",
+)
 @json_option
 def add(code: str, organisation: str, as_json: bool, **details: str) -> None:
     """Add a clinic under a short CODE for commands and files. In production it mails nobody until it is activated."""

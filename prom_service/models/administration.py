@@ -109,3 +109,5 @@ class Link(TenantOwned, Base):
     issued_at: Mapped[dt.datetime]
     issued_by: Mapped[Actor] = mapped_column(default="sweep")
     revoked_at: Mapped[dt.datetime | None]
+    confirmed_at: Mapped[dt.datetime | None]
+    """When whoever held the link last gave the patient's year or date of birth."""

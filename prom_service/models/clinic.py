@@ -8,7 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
-from prom_service.models.columns import Code, Key, Name, Word
+from prom_service.models.columns import Code, Key, Name, Word, one_of
+
+IDENTITY_CHECKS = ("none", "year", "date")
 
 
 class Organisation(Base):
@@ -25,7 +27,10 @@ class Clinic(Base):
     """A clinic: whose patients are asked, in whose zone the days are counted, and who reads the answers."""
 
     __tablename__ = "clinic"
-    __table_args__ = (sa.CheckConstraint("flag_event_count >= 0", name="flag_event_count"),)
+    __table_args__ = (
+        sa.CheckConstraint("flag_event_count >= 0", name="flag_event_count"),
+        one_of("identity_check", IDENTITY_CHECKS),
+    )
 
     id: Mapped[Key]
     organisation_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("organisation.id"), index=True)
@@ -42,6 +47,8 @@ class Clinic(Base):
     urgent_text: Mapped[str] = mapped_column(sa.String(1000))
     """What a patient should do at once when a symptom is urgent, in the clinic's own words."""
     weekend_mail: Mapped[bool] = mapped_column(default=True)
+    identity_check: Mapped[Word] = mapped_column(default="year")
+    """What is asked before answers given more than a day earlier are shown: nothing, the year or the date of birth."""
     activated_at: Mapped[dt.datetime | None]
     """Since when real patients may be mailed; set by the activation gate only."""
     activation: Mapped[dict[str, Any] | None]

@@ -46,6 +46,7 @@ def add_clinic(
     reply_hours: str,
     urgent_text: str,
     language: str = "en",
+    identity_check: str = "year",
     now: dt.datetime,
 ) -> Clinic:
     """Write a clinic. It may not mail real patients until it is activated."""
@@ -60,6 +61,7 @@ def add_clinic(
         reply_hours=reply_hours,
         urgent_text=urgent_text,
         language=language,
+        identity_check=identity_check,
         created_at=now,
     )
     add_or_conflict(session, clinic, f"There is a clinic with the code {code} already.")

@@ -79,6 +79,7 @@ def every_page(runtime: Runtime, client: Any, clock: Clock, language: str) -> di
         "review": f"/s/{hip.token}/review",
         "thanks": f"/s/{done.token}/thanks",
         "already answered": f"/s/{done.token}",
+        "check": f"/s/{hip.token}/check",
         "too early": f"/s/{early}",
         "unknown": "/s/unknown",
         "moved": f"/s/{hip.token}/999",

@@ -16,6 +16,8 @@ from prom_service.web.survey.paging import Page, Question
 WHOLE = re.compile(r"[+-]?[0-9]{1,4}", re.ASCII)
 NOT_APPLICABLE = "NA"
 ENTERED_WITH = ("line", "number")
+BIRTH = {"year": ("year",), "date": ("year", "month", "day")}
+"""The fields of the identity check."""
 CONTROLS = frozenset({"go"})
 """Fields that are not answers: which button was pressed."""
 
@@ -96,6 +98,12 @@ def _field(
     ticked = question.item.na_allowed and NOT_APPLICABLE in given
     shown = next((text for text in given if text and not (ticked and text == NOT_APPLICABLE)), "")
     return Field(question, shown[: TEXT_LENGTH + 1], was, fault, ticked)
+
+
+def read_birth(posted: Mapping[str, str], asked: str) -> tuple[int, ...] | None:
+    """Return the year, or for ``date`` year, month and day as posted; None when one is missing or no number."""
+    texts = [posted.get(name, "").strip() for name in BIRTH["date" if asked == "date" else "year"]]
+    return tuple(map(int, texts)) if all(WHOLE.fullmatch(text) for text in texts) else None
 
 
 def saved_answer(question: Question, saved: Mapping[str, Mapping[str, Answer | None]]) -> Answer | None:

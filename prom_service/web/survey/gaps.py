@@ -52,12 +52,16 @@ def first_open_page(pages: Sequence[Page], answers: Answers) -> Page | None:
     return next((page for page in pages if open_questions(page, answers)), None)
 
 
+def find_gaps(pages: Sequence[Page], answers: Answers) -> tuple[Gap, ...]:
+    """Return the open questions, each with its page."""
+    return tuple(Gap(page, question) for page in pages for question in open_questions(page, answers))
+
+
 def find_lacks(pages: Sequence[Page], answers: Answers) -> tuple[Lack, ...]:
     """Return what is open, instrument by instrument, with the scores lost by it."""
-    gaps = [Gap(page, question) for page in pages for question in open_questions(page, answers)]
     return tuple(
         Lack(instrument, tuple(mine), _lost_scales(instrument, answers))
-        for instrument, mine in groupby(gaps, key=lambda gap: gap.question.instrument)
+        for instrument, mine in groupby(find_gaps(pages, answers), key=lambda gap: gap.question.instrument)
     )
 
 

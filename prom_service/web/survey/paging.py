@@ -46,6 +46,12 @@ class Question:
         return {"vas": "line", "nrs": "numbers"}.get(self.item.kind, "choice")
 
     @property
+    def shows(self) -> frozenset[tuple[str, str]]:
+        """The answers its page shows: its own, and what the patient named to be rated."""
+        rated = {self.item.code + TEXT} if self.activity else set()
+        return frozenset((self.instrument.ref, code) for code in {self.code} | rated)
+
+    @property
     def choices(self) -> tuple[tuple[int, str], ...]:
         """The codes to choose from, each with its text; a bare number stands for itself."""
         return self.item.choices or tuple((code, str(code)) for code in range(self.item.minimum, self.item.maximum + 1))

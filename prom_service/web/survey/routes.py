@@ -5,6 +5,7 @@ scanner opens or posts empty leaves no trace.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
@@ -13,12 +14,12 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration
 from prom_service.models.response import ANSWERED_BY
 from prom_service.queries.waiting import find_waiting
-from prom_service.services import access, amendment, misdelivery, submission
+from prom_service.services import access, amendment, identity, misdelivery, submission
 from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens
 from prom_service.web.survey.advice import advice_for
-from prom_service.web.survey.form import Fault, part, read
+from prom_service.web.survey.form import Fault, part, read, read_birth
 from prom_service.web.survey.opening import (
     DeadEndError,
     Survey,
@@ -28,11 +29,11 @@ from prom_service.web.survey.opening import (
     hold_survey,
     open_survey,
 )
-from prom_service.web.survey.paging import Page, find_page, page_after, page_before
+from prom_service.web.survey.paging import Page, Question, find_page, page_after, page_before
 
 blueprint = Blueprint("survey", __name__, url_prefix="/s")
 
-DEAD_ENDS = {"unknown": 404, "moved": 404, "closed": 410, "cancelled": 410, "withdrawn": 410}
+DEAD_ENDS = {"unknown": 404, "moved": 404, "closed": 410, "cancelled": 410, "withdrawn": 410, "locked": 403}
 """Status of the pages that end the way; those that are not named are good news or early, and 200."""
 LEADS_ON = dt.timedelta(hours=24)
 """How long after sending a link leads on to the patient's next questionnaire."""
@@ -61,7 +62,12 @@ def show_page(token: str, number: int) -> Any:
     """Show one page of questions with the answers saved so far."""
     with prom.reading() as session:
         survey = _open(session, token)
-        return screens.questions(survey, _page(session, survey, number)) if survey.started else _go_to_landing(token)
+        page = _page(session, survey, number)
+        if not survey.started:
+            return _go_to_landing(token)
+        if _is_guarded(session, survey, page.questions):
+            return _go_to_check(token, number)
+        return screens.questions(survey, page)
 
 
 @blueprint.post("/<token>/<int:number>")
@@ -78,6 +84,8 @@ def save_page(token: str, number: int) -> Any:
         posted = request.form.to_dict(flat=False)
         reading = read(page, posted, survey.answers)
         faults = reading.faults if _pressed() in ("next", "back") else (Fault("", "incomplete"),)
+        if faults and _is_guarded(session, survey, page.questions):
+            return _go_to_check(token, number)  # The page again would show what is on record.
         if faults:
             return screens.questions(survey, page, posted, faults), 422
         if reading.answers:
@@ -115,7 +123,10 @@ def show_advice(token: str, number: int) -> Any:
     """Show what a yes to a safety question calls for."""
     with prom.reading() as session:
         survey = _open(session, token)
-        advice = advice_for(_page(session, survey, number), survey.answers)
+        page = _page(session, survey, number)
+        if _is_guarded(session, survey, page.questions):
+            return _go_to_check(token, number)
+        advice = advice_for(page, survey.answers)
         return screens.advice(survey, advice, _address(token, number)) if advice else _go_to_landing(token)
 
 
@@ -133,7 +144,11 @@ def review(token: str) -> Any:
     """Say what is missing and what follows from it, before anything is sent."""
     with prom.reading() as session:
         survey = _open(session, token)
-        return screens.review(survey, token) if survey.started else _go_to_landing(token)
+        if not survey.started:
+            return _go_to_landing(token)
+        if _is_review_guarded(session, survey):
+            return _go_to_check(token, None)
+        return screens.review(survey, token)
 
 
 @blueprint.post("/<token>/review")
@@ -147,6 +162,8 @@ def send(token: str) -> Any:
         if not survey.started:
             return _go_to_landing(token)
         fault = _fault_before_sending(survey)
+        if fault and _is_review_guarded(session, survey):
+            return _go_to_check(token, None)
         if fault:
             return screens.review(survey, token, fault), 422
         submission.submit(
@@ -157,6 +174,34 @@ def send(token: str) -> Any:
             now=prom.now(),
         )
     return _go_to_thanks(token)
+
+
+@blueprint.get("/<token>/check")
+def check(token: str) -> Any:
+    """Ask for the year of birth before earlier answers are shown."""
+    with prom.reading() as session:
+        survey = _open(session, token)
+        if identity.is_locked(session, survey.target.administration, now=prom.now()):
+            raise dead_end(session, "locked", survey)
+        return screens.check(survey)
+
+
+@blueprint.post("/<token>/check")
+def answer_check(token: str) -> Any:
+    """Go on to the page that was asked for when the year is right; else ask again, five times at most."""
+    with prom.transaction() as session:
+        survey = hold_survey(session, token, secret=prom.settings.secret)
+        check_open(session, survey, now=prom.now())
+        target = survey.target
+        numbers = read_birth(request.form, target.clinic.identity_check)
+        if _pressed() != "check" or numbers is None:
+            return screens.check(survey, "check_unreadable"), 422
+        if identity.is_locked(session, target.administration, now=prom.now()):
+            raise dead_end(session, "locked", survey)
+        if not identity.confirm(session, target, numbers, now=prom.now()):
+            return screens.check(survey, "check_wrong"), 422
+        page = find_page(survey.pages, request.args.get("page", 0, int))
+    return _go_to(token, page)
 
 
 @blueprint.get("/<token>/thanks")
@@ -260,6 +305,20 @@ def _waiting(session: Session, survey: Survey) -> Administration | None:
     if completed_at is None or prom.now() - completed_at > LEADS_ON:
         return None
     return find_waiting(session, survey.target.administration, now=prom.now())
+
+
+def _is_guarded(session: Session, survey: Survey, questions: Iterable[Question]) -> bool:
+    """Say whether one of these questions comes with an answer that is shown only after a check."""
+    guarded = identity.guarded_items(session, survey.target, now=prom.now())
+    return any(question.shows & guarded for question in questions)
+
+
+def _is_review_guarded(session: Session, survey: Survey) -> bool:
+    return _is_guarded(session, survey, (gap.question for gap in gaps.find_gaps(survey.pages, survey.answers)))
+
+
+def _go_to_check(token: str, number: int | None) -> Any:
+    return redirect(url_for(".check", token=token, page=number, to=_returning()), 303)
 
 
 def _fault_before_sending(survey: Survey) -> Fault | None:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from prom_service.web.survey import gaps, texts
 from prom_service.web.survey.advice import Advice
-from prom_service.web.survey.form import Fault, fields
+from prom_service.web.survey.form import BIRTH, Fault, fields
 from prom_service.web.survey.opening import Survey
 from prom_service.web.survey.paging import Page
 
@@ -64,6 +64,12 @@ def thanks(survey: Survey, *, more: bool) -> str:
 def kept(survey: Survey) -> str:
     """Return the page that says that the answers came before, and that the change was kept for the clinic."""
     return _render("end", survey, kind="kept", moment=_received(survey))
+
+
+def check(survey: Survey, fault: str | None = None) -> str:
+    """Return the page that asks for the year of birth, or the date, before earlier answers are shown."""
+    asked = "date" if survey.target.clinic.identity_check == "date" else "year"
+    return _render("check", survey, asked=asked, names=BIRTH[asked][::-1], fault=fault)
 
 
 def not_me(survey: Survey, token: str) -> str:

@@ -1,0 +1,113 @@
+"""Is it still the same person? A light check before answers of an earlier day are shown again."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from prom_service.db import insert_if_absent
+from prom_service.errors import PromError
+from prom_service.models import Administration, PatientChange, SavedAnswer, Throttle
+from prom_service.services import submission
+from prom_service.services.access import LinkTarget
+
+FREE_FOR = dt.timedelta(hours=24)
+"""How long after the last save the answers so far are shown without a check."""
+TRIES = 5
+"""Wrong tries of one administration before it is locked."""
+TRIES_COUNT_FOR = dt.timedelta(hours=24)
+
+Item = tuple[str, str]
+"""Instrument reference and item code."""
+
+
+class IdentityLockedError(PromError):
+    """Too many wrong tries lately; earlier answers are not shown, right year or not."""
+
+
+def guarded_items(session: Session, target: LinkTarget, *, now: dt.datetime) -> frozenset[Item]:
+    """Return the items whose answers are shown only after a check; none is most often the case.
+
+    A sitting lasts as long as no two saves lie 24 hours apart; answers of an earlier sitting are guarded. One right
+    check opens them to its link for the present sitting: saving something new does not.
+    """
+    started_at = target.administration.started_at
+    if target.clinic.identity_check == "none" or started_at is None or now - started_at < FREE_FOR:
+        return frozenset()
+    rows = session.execute(
+        select(SavedAnswer.instrument, SavedAnswer.item, SavedAnswer.recorded_at)
+        .where(SavedAnswer.administration_id == target.administration.id)
+        .order_by(SavedAnswer.id)
+    ).all()
+    confirmed_at = target.link.confirmed_at
+    moments = [row.recorded_at for row in rows] + ([confirmed_at] if confirmed_at else [])
+    since = _sitting_began(moments, now)
+    if confirmed_at and confirmed_at >= since:
+        return frozenset()
+    newest = {(row.instrument, row.item): row.recorded_at for row in rows}
+    return frozenset(item for item, at in newest.items() if at < since)
+
+
+def _sitting_began(moments: Collection[dt.datetime], now: dt.datetime) -> dt.datetime:
+    """Return the first moment from which no gap of 24 hours leads to ``now``; ``now`` itself when there is none."""
+    began = now
+    for moment in sorted(moments, reverse=True):
+        if began - moment >= FREE_FOR:
+            break
+        began = moment
+    return began
+
+
+def is_locked(session: Session, administration: Administration, *, now: dt.datetime) -> bool:
+    """Say whether five wrong tries were made within the last 24 hours."""
+    counted = select(func.sum(Throttle.tries)).where(
+        Throttle.bucket == _bucket(administration), Throttle.window_start > now - TRIES_COUNT_FOR
+    )
+    return (session.scalar(counted) or 0) >= TRIES
+
+
+def confirm(session: Session, target: LinkTarget, numbers: Iterable[int], *, now: dt.datetime) -> bool:
+    """Open earlier answers to the link and return True when ``numbers`` are the patient's; else count the try.
+
+    They are the year of birth, or year, month and day, as the clinic chose. The clinic sees a lock in the patient's
+    record. Raise ``IdentityLockedError`` while it lasts.
+    """
+    submission.hold(session, target.administration)
+    if is_locked(session, target.administration, now=now):
+        raise IdentityLockedError("Too many wrong tries.")
+    if tuple(numbers) == _expected(target):
+        target.link.confirmed_at = now
+        session.flush()
+        return True
+    key = {"bucket": _bucket(target.administration), "window_start": now}
+    if not insert_if_absent(session, Throttle, {**key, "tries": 1}, unique=list(key)):
+        session.get_one(Throttle, key, populate_existing=True).tries += 1
+        session.flush()
+    if is_locked(session, target.administration, now=now):
+        _note_lock(session, target, now)
+    return False
+
+
+def _expected(target: LinkTarget) -> tuple[int, ...]:
+    born = target.patient.date_of_birth
+    return (born.year, born.month, born.day) if target.clinic.identity_check == "date" else (born.year,)
+
+
+def _bucket(administration: Administration) -> str:
+    return f"identity:{administration.id}"
+
+
+def _note_lock(session: Session, target: LinkTarget, now: dt.datetime) -> None:
+    session.add(
+        PatientChange(
+            clinic_id=target.patient.clinic_id,
+            patient_id=target.patient.id,
+            kind="identity_locked",
+            effective_on=now.date(),
+            note=target.administration.timepoint,
+            actor="patient",
+            recorded_at=now,
+        )
+    )
+    session.flush()
