@@ -13,7 +13,7 @@ from prom_service.errors import PromError
 
 ENVIRONMENTS = ("production", "demo", "development", "test")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL", "PROM_MAIL_HOOK_SECRET")
+SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL", "PROM_MAIL_HOOK_SECRET", "PROM_BOUNCE_IMAP_URL")
 SECRET_LENGTH = 32
 
 
@@ -38,6 +38,7 @@ class Settings:
     mail_from: str = "Questionnaires <questionnaires@clinic.invalid>"
     mail_allow: tuple[str, ...] = ()
     mail_hook_secret: str = ""
+    bounce_imap_url: str = ""
     trusted_proxies: int = 0
     tick_seconds: int = 15
     web_threads: int = 8
@@ -105,6 +106,8 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         faults.append("PROM_DATABASE_URL must begin with sqlite: or postgresql:")
     if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
         faults.append("PROM_SMTP_URL must begin with smtp:// or smtps://")
+    if settings.bounce_imap_url and urlsplit(settings.bounce_imap_url).scheme not in ("imap", "imaps"):
+        faults.append("PROM_BOUNCE_IMAP_URL must begin with imap:// or imaps://")
     if not 1 <= settings.tick_seconds <= 3600:
         faults.append("PROM_TICK_SECONDS must be between 1 and 3600")
     if not 1 <= settings.web_threads <= 256:

@@ -15,17 +15,20 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
+from prom_service.mail.bounce_mailbox import BounceMailbox
 from prom_service.mail.letters import Letter
+from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, brake, flags, messages, retention
+from prom_service.services import administrations, assessment, brake, delivery, flags, messages, retention
 
 log = logging.getLogger(__name__)
 
 PATIENTS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
 SCORED_AT_ONCE = 50
+EMAILS_AT_ONCE = 100
 HEARTBEATS_KEPT = dt.timedelta(days=1)
 TRIED_AGAIN_AFTER = dt.timedelta(hours=1)
 
@@ -87,6 +90,27 @@ def send_due_messages(prom: Runtime, keep_going: KeepGoing = always) -> int:
                 messages.release(session, unsent, now=prom.now())
     prom.mail.close()
     return taken
+
+
+def fetch_delivery_reports(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Put on record what the mailbox for delivery reports holds unread; return how many emails were read.
+
+    An email is marked as seen once its report is committed: read again after a failure, it has no second effect.
+    """
+    read = 0
+    if not prom.settings.bounce_imap_url:
+        return read
+    with BounceMailbox.from_url(prom.settings.bounce_imap_url).opened() as mailbox:
+        for number in mailbox.unseen()[:EMAILS_AT_ONCE]:
+            if not keep_going():
+                break
+            report = read_report(mailbox.read(number))
+            if report is not None:
+                with prom.transaction() as session:
+                    delivery.record_report(session, report, now=prom.now())
+            mailbox.mark_seen(number)
+            read += 1
+    return read
 
 
 def settle_committing(prom: Runtime, keep_going: KeepGoing = always) -> int:

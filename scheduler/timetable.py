@@ -34,5 +34,6 @@ JOBS = (
     Job(jobs.close_late_administrations, every=4, lease=FIVE_MINUTES),
     Job(jobs.wake_snoozed_flags, every=4, lease=FIVE_MINUTES),
     Job(jobs.assess_due_episodes, every=4, lease=FIVE_MINUTES),
+    Job(jobs.fetch_delivery_reports, every=8, lease=FIVE_MINUTES),
     Job(jobs.purge_passing_rows, every=240, lease=FIVE_MINUTES),
 )

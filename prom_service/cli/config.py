@@ -9,7 +9,7 @@ from prom_service import settings
 from prom_service.cli.output import json_option, show_json, show_table
 
 HIDDEN = "***"
-ADDRESSES = ("database_url", "smtp_url", "base_url")
+ADDRESSES = ("database_url", "smtp_url", "base_url", "bounce_imap_url")
 _PASSWORD = re.compile(r"(^[\w+.-]+://[^:/?@]*:).*@")  # To the last @, since a password may hold one unescaped.
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 

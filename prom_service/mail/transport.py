@@ -113,7 +113,7 @@ class Relay:
             host=host,
             port=parts.port or (465 if implicit else 25),
             implicit_tls=implicit,
-            tls=parse_qs(parts.query).get("tls", ["offered" if _is_loopback(host) else tls])[0],
+            tls=parse_qs(parts.query).get("tls", ["offered" if is_loopback(host) else tls])[0],
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
         )
@@ -145,11 +145,11 @@ class Relay:
                 raise smtplib.SMTPResponseException(code, reply)
             server.ehlo_or_helo_if_needed()
             secure = True
-        if not secure and (self.tls == "required" or (self.user and not _is_loopback(self.host))):
+        if not secure and (self.tls == "required" or (self.user and not is_loopback(self.host))):
             raise smtplib.SMTPNotSupportedError("the relay offers no TLS")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     with contextlib.suppress(ValueError):
