@@ -154,6 +154,7 @@ def test_what_stands_first_stands_on_the_right(gallery: Gallery):
         "box => [getComputedStyle(box).borderRightWidth, getComputedStyle(box).borderLeftWidth]"
     )
     assert edges == ["6px", "0px"]
+    assert gallery.window.locator(".phone").first.evaluate("link => getComputedStyle(link).direction") == "ltr"
 
 
 def test_the_style_sheet_knows_no_left_and_right():

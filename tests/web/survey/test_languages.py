@@ -189,6 +189,14 @@ def test_the_stop_page_is_in_the_patients_language(client: Any, runtime: Runtime
     ]
 
 
+def test_what_the_clinic_wrote_in_another_language_is_marked_as_such(client: Any, runtime: Runtime):
+    foreign, own = (Visitor(client, ask(runtime, language=language)).open().text for language in ("es", "en"))
+
+    assert '<span lang="en" dir="auto">Call 999 now' in foreign
+    assert 'atención: <span lang="en" dir="auto">Monday to Friday' in foreign
+    assert "<span lang" not in own
+
+
 def test_a_patient_without_a_language_is_spoken_to_in_that_of_the_clinic(runtime: Runtime):
     with runtime.transaction() as session:
         clinic = a_clinic(session, now=runtime.now(), language="es")
