@@ -80,6 +80,7 @@ def every_page(runtime: Runtime, client: Any, clock: Clock, language: str) -> di
         "thanks": f"/s/{done.token}/thanks",
         "already answered": f"/s/{done.token}",
         "check": f"/s/{hip.token}/check",
+        "link asked for": f"/s/{hip.token}/fresh",
         "too early": f"/s/{early}",
         "unknown": "/s/unknown",
         "moved": f"/s/{hip.token}/999",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration
 from prom_service.models.response import ANSWERED_BY
 from prom_service.queries.waiting import find_waiting
-from prom_service.services import access, amendment, identity, misdelivery, submission
+from prom_service.services import access, amendment, fresh_link, identity, misdelivery, submission
 from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens
@@ -35,6 +35,8 @@ blueprint = Blueprint("survey", __name__, url_prefix="/s")
 
 DEAD_ENDS = {"unknown": 404, "moved": 404, "closed": 410, "cancelled": 410, "withdrawn": 410, "locked": 403}
 """Status of the pages that end the way; those that are not named are good news or early, and 200."""
+LEADS_TO_FRESH = ("closed", "cancelled", "completed")
+"""Ends from which a link to what is open now can be asked for."""
 LEADS_ON = dt.timedelta(hours=24)
 """How long after sending a link leads on to the patient's next questionnaire."""
 
@@ -251,10 +253,29 @@ def not_me_noted(token: str) -> str:
     return screens.not_me_noted()
 
 
+@blueprint.post("/<token>/fresh")
+def ask_for_link(token: str) -> Any:
+    """Have a link to what is open now mailed to the address on file; the answer is the same whether it can be."""
+    with prom.transaction() as session:
+        target = find_survey(session, token, secret=prom.settings.secret).target
+        if _pressed() != "fresh":
+            return _go_to_landing(token)
+        fresh_link.ask_for_link(session, target.administration, target.patient, now=prom.now())
+    return redirect(url_for(".link_asked_for", token=token), 303)
+
+
+@blueprint.get("/<token>/fresh")
+def link_asked_for(token: str) -> str:
+    """Say what happens next."""
+    with prom.reading() as session:
+        return screens.dead_end("fresh", find_survey(session, token, secret=prom.settings.secret))
+
+
 @blueprint.errorhandler(DeadEndError)
 def show_dead_end(end: DeadEndError) -> Any:
     """Show why there is nothing to answer, and what to do instead."""
-    return screens.dead_end(end.kind, end.survey), DEAD_ENDS.get(end.kind, 200)
+    token = str((request.view_args or {})["token"]) if end.kind in LEADS_TO_FRESH else None
+    return screens.dead_end(end.kind, end.survey, token), DEAD_ENDS.get(end.kind, 200)
 
 
 @blueprint.errorhandler(submission.AnswersClosedError)

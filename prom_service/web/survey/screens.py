@@ -82,13 +82,16 @@ def not_me_noted() -> str:
     return render_template("survey/not_me_noted.html", text=texts.find_for_stranger())
 
 
-def dead_end(kind: str, survey: Survey | None = None) -> str:
-    """Return the page of that kind; without a survey it knows no clinic and refers to the email."""
+def dead_end(kind: str, survey: Survey | None = None, token: str | None = None) -> str:
+    """Return the page of that kind; without a survey it knows no clinic and refers to the email.
+
+    With the link's ``token`` it offers to mail a link to what is open now.
+    """
     if survey is None:
         return render_template("survey/end.html", text=texts.find_for_stranger(), kind=kind, clinic=None)
     opening_day = survey.target.administration.opens_at.astimezone(survey.zone).date()
     days = {"not_open_yet": opening_day, "closed": survey.closing_day}
-    return _render("end", survey, kind=kind, days=days, moment=_received(survey))
+    return _render("end", survey, kind=kind, days=days, moment=_received(survey), token=token)
 
 
 def _render(name: str, survey: Survey, **values: Any) -> str:

@@ -36,7 +36,7 @@ def test_the_landing_page_says_who_asks_how_long_until_when_and_who_reads(visito
 
 
 @pytest.mark.parametrize(
-    "place", ["", "/1", "/1/save", "/review", "/not-me", "/not-me/noted", "/thanks", "/14/advice", "/999"]
+    "place", ["", "/1", "/1/save", "/review", "/not-me", "/not-me/noted", "/thanks", "/14/advice", "/fresh", "/999"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
 def test_looking_and_empty_forms_change_nothing(visitor: Visitor, runtime: Runtime, method: str, place: str):
