@@ -49,6 +49,8 @@ class Clinic(Base):
     weekend_mail: Mapped[bool] = mapped_column(default=True)
     identity_check: Mapped[Word] = mapped_column(default="year")
     """What is asked before answers given more than a day earlier are shown: nothing, the year or the date of birth."""
+    show_trend: Mapped[bool] = mapped_column(default=False)
+    """Whether patients see their own scores over time when they have answered."""
     activated_at: Mapped[dt.datetime | None]
     """Since when real patients may be mailed; set by the activation gate only."""
     activation: Mapped[dict[str, Any] | None]

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from prom_service.models import Administration, Flag, Response, SavedAnswer, Score
+from prom_service.models import Administration, Clinic, Flag, Response, SavedAnswer, Score
 from prom_service.runtime import Runtime
 from prom_service.services import submission
 from scheduler import jobs
 from tests.builders import a_clinic, an_episode, complete_answers, the_administration
 from tests.fakes import Clock
-from tests.web.survey.visitor import Visitor, ask, behind
+from tests.support.browser import accessibility_faults
+from tests.web.survey.visitor import Visitor, ask, behind, link_to
 
 SAFETY = 14
 """Place of the first safety question at the baseline of the default pathway."""
@@ -385,3 +386,21 @@ def _press_send_twice(address: str) -> None:
     for one in presses:
         one.join()
     assert [end.rpartition("/")[2] for end in ends] == ["thanks", "thanks"]
+
+
+def test_scores_over_time_are_accessible_and_fit_the_phone(page: Any, client: Any, runtime: Runtime, clock: Clock):
+    first = Visitor(client, ask(runtime))
+    first.answer_everything(value=40)
+    first.send()
+    clock.advance(days=42)
+    with runtime.transaction() as session:
+        session.scalars(select(Clinic)).one().show_trend = True
+        _, episode, _ = behind(session, runtime, first.token)
+        second = Visitor(client, link_to(runtime, session, the_administration(session, episode, "6-weeks")))
+    second.answer_everything(value=54)
+    second.send()
+
+    page.goto(f"/s/{second.token}/thanks")
+
+    assert page.get_by_role("img").bounding_box()["width"] <= 390
+    assert accessibility_faults(page) == []

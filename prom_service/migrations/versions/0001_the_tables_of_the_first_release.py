@@ -93,6 +93,7 @@ def upgrade() -> None:
     sa.Column('urgent_text', sa.String(length=1000), nullable=False),
     sa.Column('weekend_mail', sa.Boolean(), nullable=False),
     sa.Column('identity_check', sa.String(length=40), nullable=False),
+    sa.Column('show_trend', sa.Boolean(), nullable=False),
     sa.Column('activated_at', prom_service.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('activation', sa.JSON(), nullable=True),
     sa.Column('flag_event_count', sa.Integer(), nullable=False),

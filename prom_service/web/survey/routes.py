@@ -17,7 +17,7 @@ from prom_service.queries.waiting import find_waiting
 from prom_service.services import access, amendment, fresh_link, identity, misdelivery, submission
 from prom_service.web.context import prom
 from prom_service.web.problems import Problem
-from prom_service.web.survey import gaps, screens
+from prom_service.web.survey import gaps, screens, trend
 from prom_service.web.survey.advice import advice_for
 from prom_service.web.survey.form import Fault, part, read, read_birth
 from prom_service.web.survey.opening import (
@@ -213,7 +213,8 @@ def thanks(token: str) -> Any:
         survey = find_survey(session, token, secret=prom.settings.secret)
         if survey.target.administration.completed_at is None:
             return _go_to_landing(token)
-        return screens.thanks(survey, more=_waiting(session, survey) is not None)
+        courses = trend.find_courses(session, survey, now=prom.now())
+        return screens.thanks(survey, more=_waiting(session, survey) is not None, courses=courses)
 
 
 @blueprint.post("/<token>/thanks")

@@ -12,6 +12,7 @@ from prom_service.web.survey.advice import Advice
 from prom_service.web.survey.form import BIRTH, Fault, fields
 from prom_service.web.survey.opening import Survey
 from prom_service.web.survey.paging import Page
+from prom_service.web.survey.trend import Course
 
 
 def landing(survey: Survey, token: str, *, now: dt.datetime) -> str:
@@ -56,9 +57,9 @@ def review(survey: Survey, token: str, fault: Fault | None = None) -> str:
     return _render("review", survey, token=token, lacks=lacks, missing=missing, first_page=first_page, fault=fault)
 
 
-def thanks(survey: Survey, *, more: bool) -> str:
-    """Return the receipt; ``more`` when another questionnaire is waiting."""
-    return _render("thanks", survey, moment=_received(survey), more=more)
+def thanks(survey: Survey, *, more: bool, courses: Sequence[Course] = ()) -> str:
+    """Return the receipt; ``more`` when another questionnaire is waiting, ``courses`` are scores over time to show."""
+    return _render("thanks", survey, moment=_received(survey), more=more, courses=courses)
 
 
 def kept(survey: Survey) -> str:
