@@ -19,6 +19,8 @@ from prom_service.web.api.schemas.problem import CONDITIONS, PROBLEMS
 from prom_service.web.api.strict_json import LARGEST_BODY, StrictParser
 from prom_service.web.context import prom
 
+COMPUTES = "computes"
+"""Marks a route that writes nothing, so that a repeat needs no key."""
 View = Callable[..., Any]
 Answer = Schema | dict[str, Any]
 """What a route answers: a schema, or a description when there are several and the view writes the answer itself."""
@@ -59,8 +61,9 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Declare a POST that only works something out: its view takes no session, and nothing is remembered."""
 
         def declare(view: View) -> View:
-            route = self.response(HTTPStatus.OK, answer)(view)
-            return self._add(rule, "POST", scope, _admitted(self._taking(route, None, body), scope))
+            route = self._taking(self.response(HTTPStatus.OK, answer)(view), None, body)
+            route._apidoc = {**route._apidoc, COMPUTES: True}  # type: ignore[attr-defined]
+            return self._add(rule, "POST", scope, _admitted(route, scope))
 
         return declare
 
@@ -164,7 +167,8 @@ def _in_transaction(view: View, *, keep_answer: bool) -> View:
 def _document_access(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_rest: Any) -> dict[str, Any]:
     """Say in the document what every route of a method shares: key, conditions, problems."""
     doc["security"] = [{"key": []}]
-    doc.setdefault("parameters", []).extend(CONDITIONS[method])
+    if not info.get(COMPUTES):
+        doc.setdefault("parameters", []).extend(CONDITIONS[method])
     responses = doc.setdefault("responses", {})
     for status in PROBLEMS[method]:
         responses.setdefault(str(status.value), {"$ref": f"#/components/responses/{status.name}"})

@@ -11,7 +11,8 @@ from prom_service.web.context import prom
 
 LARGEST = 2**31 - 1
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_WHOLE = re.compile(r"-?\d{1,10}", re.ASCII)
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,9}", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE)
 _ON_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
 
 
@@ -106,9 +107,9 @@ class Instant(fields.AwareDateTime):
         super().__init__(format="iso", **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> dt.datetime:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _INSTANT.fullmatch(value):
             raise self.make_error("invalid")
-        instant: dt.datetime = super()._deserialize(value, attr, data, **options)
+        instant: dt.datetime = super()._deserialize(value.upper(), attr, data, **options)
         if abs(instant.year - prom.now().year) > 10:
             raise self.make_error("range")
         return instant.astimezone(dt.UTC)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -101,7 +102,17 @@ def test_a_start_is_not_absurdly_far(days: int, status: int, ours: Caller, world
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=101", "limit=1e1", "limit=true", "limit=%D9%A1", "limit=99999999999", "page=2", "limit="],
+    [
+        "limit=0",
+        "limit=101",
+        "limit=1e1",
+        "limit=007",
+        "limit=true",
+        "limit=%D9%A1",
+        "limit=99999999999",
+        "page=2",
+        "limit=",
+    ],
 )
 def test_a_wrong_query_is_refused(query: str, ours: Caller) -> None:
     response = ours.get(f"/patients?{query}")
@@ -128,3 +139,10 @@ def test_a_visit_number_that_cannot_be_stored_is_no_page(name: str, ours: Caller
 @pytest.mark.parametrize("query", ["external_id=%00", "external_id=a%0Ab", "external_id=" + "a" * 101])
 def test_a_filter_that_no_row_could_meet_is_refused(query: str, ours: Caller) -> None:
     assert ours.get(f"/patients?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("instant", ["2026-03-01", "2026-03-01 09:00:00Z", "20260301T090000Z", "2026-W09-7T09:00:00Z"])
+def test_an_instant_is_written_as_rfc_3339_writes_it(ours: Caller, instant: str) -> None:
+    refused = ours.get(f"/reports/utilization?as_of={quote(instant)}")
+
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["as_of"])
