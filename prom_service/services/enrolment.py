@@ -16,7 +16,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.services import assessment, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
-from prom_service.services.rows import add_or_conflict, hold_unchanged, or_conflict
+from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or_conflict
 
 ADULT_YEARS = 18
 OPEN_ALREADY = "The patient has an open episode of this side on this pathway already."
@@ -153,7 +153,7 @@ def close_episode(
     if closed_on < episode.started_on:
         raise InvalidInputError({"closed_on": ["Before the episode started."]})
     planning.hold_administrations(session, [episode.id])
-    session.refresh(episode, with_for_update={"key_share": True})
+    hold(session, episode)
     if episode.closed_on is not None:
         return episode
     episode.closed_on = closed_on

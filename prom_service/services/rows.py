@@ -21,6 +21,14 @@ def add_or_conflict(session: Session, row: Base, message: str) -> None:
         session.add(row)
 
 
+def hold(session: Session, row: Patient | Episode) -> None:
+    """Hold the row until the transaction ends, as it is now: of two that come together the second sees the first."""
+    session.flush()
+    table = type(row)
+    held = select(table).where(table.id == row.id).with_for_update(of=table, key_share=True)
+    session.execute(held.execution_options(populate_existing=True))
+
+
 def hold_unchanged(session: Session, row: Patient | Episode) -> None:
     """Hold the row until the transaction ends; raise ``StaleVersionError`` when it was changed since it was read."""
     table = type(row)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Administration, Episode, EpisodeChange, Patient, PatientChange
 from prom_service.services import assessment, messages, planning
+from prom_service.services.rows import hold
 
 
 def withdraw(
@@ -21,7 +22,7 @@ def withdraw(
     now: dt.datetime,
 ) -> Patient:
     """End the patient's part in the follow-up: nothing more is asked or sent. Care is not touched by it."""
-    _hold(session, patient)
+    hold(session, patient)
     _refuse_after_death(patient)
     if patient.status != "withdrawn":
         patient.status = "withdrawn"
@@ -40,7 +41,7 @@ def mark_deceased(
     now: dt.datetime,
 ) -> Patient:
     """Record that the patient has died: everything ends at once, open episodes with it."""
-    _hold(session, patient)
+    hold(session, patient)
     if patient.status == "deceased":
         return patient
     patient.status = "deceased"
@@ -84,7 +85,7 @@ def pause(
     now: dt.datetime,
 ) -> Patient:
     """Hold all mail, up to and including ``until`` when given. Links already sent go on working."""
-    _hold(session, patient)
+    hold(session, patient)
     _refuse_after_death(patient)
     if patient.status == "withdrawn":
         raise ConflictError("The patient has withdrawn; there is nothing to pause.")
@@ -110,7 +111,7 @@ def resume(
 
     What the withdrawal cancelled stays cancelled; a new episode begins a new follow-up.
     """
-    _hold(session, patient)
+    hold(session, patient)
     _refuse_after_death(patient)
     if patient.status in ("paused", "withdrawn"):
         patient.status = "active"
@@ -121,19 +122,13 @@ def resume(
 
 def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datetime) -> None:
     """Stop all mail to the patient at once, until the patient asks otherwise. Repeating it changes nothing."""
-    _hold(session, patient)
+    hold(session, patient)
     if patient.unsubscribed_at is None:
         patient.unsubscribed_at = now
         _note(session, patient, "unsubscribed", None, "", actor, now)
         messages.cancel_pending(
             session, _administrations(session, _episodes(session, patient)), "unsubscribed", now=now
         )
-
-
-def _hold(session: Session, patient: Patient) -> None:
-    """Hold the patient's row until the transaction ends: of two that come together the second sees the first."""
-    session.flush()
-    session.refresh(patient, with_for_update={"key_share": True})
 
 
 def _refuse_after_death(patient: Patient) -> None:

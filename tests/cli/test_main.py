@@ -15,7 +15,7 @@ FIXED = """
 demo; serve; web; scheduler; db upgrade; db check; config check; config show; organisation add; clinic add;
 clinic activate; clinic list; user add; apikey create; apikey list; apikey revoke; import patients; import visits;
 instruments list; instruments show; instruments validate; instruments wording; score; timeline; assess;
-report utilization; verify
+report utilization; verify; brake show; brake release
 """
 
 

@@ -121,9 +121,9 @@ def test_a_page_with_faults_is_accessible_and_leads_to_the_field(page: Any, ever
     page.goto(every_page["line with does not apply"])
     page.locator("[data-number]").fill("140")
     page.locator("button.forward").click()
+    page.locator(".faults:focus").wait_for()
 
     assert page.title().startswith("Error: ")
-    page.locator(".faults:focus").wait_for()
     assert accessibility_faults(page) == []
     page.locator(".faults a").click()
     assert page.evaluate("document.activeElement.id") == "ihot-12-1.0-Q5"

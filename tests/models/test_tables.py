@@ -27,6 +27,7 @@ FACTS = (
     "flag_event",
 )
 NOT_OF_A_CLINIC = {
+    "brake",
     "organisation",
     "clinic",
     "user",
