@@ -3,25 +3,34 @@
 import datetime as dt
 import threading
 import time
+import uuid
+from collections.abc import Iterable
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from prom_service.db import AlreadyRunningError, alone_on_sqlite, insert_if_absent, new_id, writing_turn
+from prom_service.db import AlreadyRunningError, RisingIds, alone_on_sqlite, insert_if_absent, writing_turn
 from prom_service.models import Organisation, Throttle
 from prom_service.runtime import Runtime
 from tests import builders
 from tests.fakes import Clock
 
 
-def test_ids_are_version_7_and_rise_with_time() -> None:
-    first = new_id()
-    time.sleep(0.002)
-    second = new_id()
+def test_ids_are_version_7_and_say_when_they_were_made() -> None:
+    made = RisingIds(milliseconds=lambda: 1_772_438_400_000)()
 
-    assert (first.version, first.variant) == (7, second.variant)
-    assert first < second
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert made.int >> 80 == 1_772_438_400_000
+
+
+@pytest.mark.parametrize("milliseconds", [[7] * 1000, range(1000, 0, -1)], ids=["one millisecond", "clock put back"])
+def test_ids_rise_in_the_order_in_which_they_are_made(milliseconds: Iterable[int]) -> None:
+    ids = RisingIds(milliseconds=iter(milliseconds).__next__)
+
+    made = [ids() for _ in range(1000)]
+
+    assert made == sorted(set(made))
 
 
 def test_an_instant_comes_back_as_it_was_in_utc(runtime: Runtime) -> None:
