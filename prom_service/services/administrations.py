@@ -57,7 +57,7 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
             administration.partial_at = now
     session.flush()
     over = [administration.id for administration in passed]
-    messages.cancel_pending(session, over, "window_over", keep_reason=True, now=now)
+    messages.cancel_pending(session, over, "window_over", keep_reason=True, actor="sweep", now=now)
     assessment.assess_episodes(session, [administration.episode_id for administration in passed], now=now)
     return len(passed)
 

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Clinic, Episode, EpisodeChange, Patient, PatientChange
+from prom_service.models import Clinic, Episode, Patient
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.pathway import definition as pathways
-from prom_service.services import assessment, planning
+from prom_service.services import assessment, history, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
 from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or_conflict
@@ -60,7 +60,7 @@ def register_patient(
     said = {**vars(details), "language": details.language or clinic.language}
     patient = Patient(clinic_id=clinic.id, created_at=now, **said)
     add_or_conflict(session, patient, "There is a patient with this external_id already.")
-    _note_patient(session, patient, "registered", actor, now)
+    history.note_patient(session, patient, "registered", actor=actor, now=now)
     return patient
 
 
@@ -80,15 +80,15 @@ def change_patient(
     zone = patient.time_zone
     if "email" in changes and changes["email"] != patient.email:
         patient.bounced_at = None
-        _note_patient(session, patient, "address_changed", actor, now)
+        history.note_patient(session, patient, "address_changed", actor=actor, now=now)
     if changes.get("email_allowed") and patient.unsubscribed_at is not None:
         patient.unsubscribed_at = None
-        _note_patient(session, patient, "resubscribed", actor, now)
+        history.note_patient(session, patient, "resubscribed", actor=actor, now=now)
     for name, value in changes.items():
         setattr(patient, name, value)
     session.flush()
     if patient.time_zone != zone:
-        _plan_by_zone(session, patient, now)
+        _plan_by_zone(session, patient, actor, now)
     if not mailable and patient.bounced_at is None and patient.unsubscribed_at is None:
         planning.resume_messages(session, patient, now=now)
     return patient
@@ -113,7 +113,7 @@ def enrol(
     else:
         message = OPEN_ALREADY
     add_or_conflict(session, episode, message)
-    _note_episode(session, episode, "enrolled", {}, _details(details), actor, now)
+    history.note_episode(session, episode, "enrolled", after=vars(details), actor=actor, now=now)
     planning.plan_episode(session, episode, pathway, zone_of(patient, clinic), now=now)
     assessment.assess_episodes(session, [episode.id], now=now)
     return episode
@@ -128,18 +128,17 @@ def change_episode(
     planning.hold_administrations(session, [episode.id])
     hold_unchanged(session, episode)
     plain = {name: value for name, value in changes.items() if name != "started_on"}
-    before = {name: _plain(getattr(episode, name)) for name in plain}
+    before = {name: getattr(episode, name) for name in plain}
     with or_conflict(session, OPEN_ALREADY):
         for name, value in plain.items():
             setattr(episode, name, value)
     if plain:
-        after = {name: _plain(value) for name, value in plain.items()}
-        _note_episode(session, episode, "changed", before, after, actor, now)
+        history.note_episode(session, episode, "changed", before=before, after=plain, actor=actor, now=now)
     started_on = changes.get("started_on", episode.started_on)
     if started_on != episode.started_on:
-        moved = {"started_on": episode.started_on.isoformat()}, {"started_on": started_on.isoformat()}
-        planning.move_start(session, episode, patient, started_on, now=now)
-        _note_episode(session, episode, "start_changed", *moved, actor, now)
+        before, after = {"started_on": episode.started_on}, {"started_on": started_on}
+        planning.move_start(session, episode, patient, started_on, actor=actor, now=now)
+        history.note_episode(session, episode, "start_changed", before=before, after=after, actor=actor, now=now)
     assessment.assess_episodes(session, [episode.id], now=now)
     return episode
 
@@ -159,8 +158,9 @@ def close_episode(
     episode.closed_on = closed_on
     episode.closed_reason = reason
     session.flush()
-    planning.cancel_pending(session, [episode.id], "closed", now=now)
-    _note_episode(session, episode, "closed", {}, {"closed_on": closed_on.isoformat(), "reason": reason}, actor, now)
+    planning.cancel_pending(session, [episode.id], "closed", actor=actor, now=now)
+    closing = {"closed_on": closed_on, "reason": reason}
+    history.note_episode(session, episode, "closed", after=closing, actor=actor, now=now)
     assessment.assess_episodes(session, [episode.id], now=now)
     return episode
 
@@ -209,12 +209,12 @@ def _check_age(session: Session, patient: Patient, born: dt.date) -> None:
         raise InvalidInputError({"date_of_birth": [f"The patient must be {ADULT_YEARS} or older when care starts."]})
 
 
-def _plan_by_zone(session: Session, patient: Patient, now: dt.datetime) -> None:
+def _plan_by_zone(session: Session, patient: Patient, actor: str, now: dt.datetime) -> None:
     episodes = session.scalars(
         select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None)).order_by(Episode.id)
     ).all()
     for episode in episodes:
-        planning.move_start(session, episode, patient, episode.started_on, now=now)
+        planning.move_start(session, episode, patient, episode.started_on, actor=actor, now=now)
     assessment.assess_episodes(session, [episode.id for episode in episodes], now=now)
 
 
@@ -228,48 +228,3 @@ def _find_pathway(ref: str) -> pathways.Pathway:
 
 def _years(born: dt.date, on: dt.date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
-
-
-def _note_patient(session: Session, patient: Patient, kind: str, actor: str, now: dt.datetime) -> None:
-    session.add(
-        PatientChange(
-            clinic_id=patient.clinic_id,
-            patient_id=patient.id,
-            kind=kind,
-            effective_on=now.date(),
-            actor=actor,
-            recorded_at=now,
-        )
-    )
-    session.flush()
-
-
-def _note_episode(
-    session: Session,
-    episode: Episode,
-    kind: str,
-    before: dict[str, Any],
-    after: dict[str, Any],
-    actor: str,
-    now: dt.datetime,
-) -> None:
-    session.add(
-        EpisodeChange(
-            clinic_id=episode.clinic_id,
-            episode_id=episode.id,
-            kind=kind,
-            before=before,
-            after=after,
-            actor=actor,
-            recorded_at=now,
-        )
-    )
-    session.flush()
-
-
-def _details(details: EpisodeDetails) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in vars(details).items()}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date) else value

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
 from prom_service.errors import PromError
-from prom_service.models import Administration, PatientChange, SavedAnswer, Throttle
-from prom_service.services import submission
+from prom_service.models import Administration, SavedAnswer, Throttle
+from prom_service.services import history, submission
 from prom_service.services.access import LinkTarget
 
 FREE_FOR = dt.timedelta(hours=24)
@@ -85,7 +85,8 @@ def confirm(session: Session, target: LinkTarget, numbers: Iterable[int], *, now
         session.get_one(Throttle, key, populate_existing=True).tries += 1
         session.flush()
     if is_locked(session, target.administration, now=now):
-        _note_lock(session, target, now)
+        locked = target.administration.timepoint
+        history.note_patient(session, target.patient, "identity_locked", note=locked, actor="patient", now=now)
     return False
 
 
@@ -96,18 +97,3 @@ def _expected(target: LinkTarget) -> tuple[int, ...]:
 
 def _bucket(administration: Administration) -> str:
     return f"identity:{administration.id}"
-
-
-def _note_lock(session: Session, target: LinkTarget, now: dt.datetime) -> None:
-    session.add(
-        PatientChange(
-            clinic_id=target.patient.clinic_id,
-            patient_id=target.patient.id,
-            kind="identity_locked",
-            effective_on=now.date(),
-            note=target.administration.timepoint,
-            actor="patient",
-            recorded_at=now,
-        )
-    )
-    session.flush()

@@ -18,9 +18,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from prom_service.errors import ConflictError
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome
-from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
+from prom_service.models import Administration, Episode, Message, MessageEvent, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.plan import PlannedMessage
+from prom_service.services import history
 from prom_service.services.contact import EXPLANATIONS, Addressee, Permission, addressees, may_contact
 from prom_service.services.letter_writing import write_letter
 from prom_service.settings import Settings
@@ -149,6 +150,7 @@ def cancel_pending(
     reason: str,
     *,
     keep_reason: bool = False,
+    actor: str,
     now: dt.datetime,
 ) -> int:
     """Cancel every message of these administrations that has not reached its final dot; return how many.
@@ -157,7 +159,7 @@ def cancel_pending(
     """
     of_them = {"administrations": list(administration_ids), "why": reason, "keep": keep_reason}
     cancelled = session.execute(CANCEL_PENDING, of_them).all()
-    session.add_all(_event(clinic_id, message_id, "cancelled", now, reason) for clinic_id, message_id in cancelled)
+    session.add_all(_event(*ids, "cancelled", now, reason, actor=actor) for ids in cancelled)
     return len(cancelled)
 
 
@@ -366,23 +368,13 @@ def note_refused_address(session: Session, patient: Patient, *, actor: str = "sw
     if patient.bounced_at is not None:
         return
     patient.bounced_at = now
-    session.add(
-        PatientChange(
-            clinic_id=patient.clinic_id,
-            patient_id=patient.id,
-            kind="bounced",
-            effective_on=now.date(),
-            actor=actor,
-            recorded_at=now,
-        )
-    )
-    session.flush()
+    history.note_patient(session, patient, "bounced", actor=actor, now=now)
     others = session.scalars(
         select(Administration.id)
         .join(Episode, Episode.id == Administration.episode_id)
         .where(Episode.clinic_id == patient.clinic_id, Episode.patient_id == patient.id)
     ).all()
-    cancel_pending(session, others, "address_refused", now=now)
+    cancel_pending(session, others, "address_refused", actor=actor, now=now)
 
 
 def _note(

@@ -5,8 +5,8 @@ import datetime as dt
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Episode, Link, Patient, PatientChange
-from prom_service.services import messages
+from prom_service.models import Administration, Episode, Link, Patient
+from prom_service.services import history, messages
 
 
 def report_wrong_person(session: Session, patient: Patient, *, now: dt.datetime) -> None:
@@ -17,17 +17,7 @@ def report_wrong_person(session: Session, patient: Patient, *, now: dt.datetime)
     """
     if patient.bounced_at is None:
         patient.bounced_at = now
-        session.add(
-            PatientChange(
-                clinic_id=patient.clinic_id,
-                patient_id=patient.id,
-                kind="not_me",
-                effective_on=now.date(),
-                actor="patient",
-                recorded_at=now,
-            )
-        )
-        session.flush()
+        history.note_patient(session, patient, "not_me", actor="patient", now=now)
     administrations = list(
         session.scalars(
             select(Administration.id)
@@ -40,4 +30,4 @@ def report_wrong_person(session: Session, patient: Patient, *, now: dt.datetime)
         .where(Link.administration_id.in_(administrations), Link.purpose == "survey", Link.revoked_at.is_(None))
         .values(revoked_at=now)
     )
-    messages.cancel_pending(session, administrations, "not_me", now=now)
+    messages.cancel_pending(session, administrations, "not_me", actor="patient", now=now)

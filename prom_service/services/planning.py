@@ -82,7 +82,9 @@ def preview_start(session: Session, episode: Episode, started_on: dt.date, *, no
     return StartChange(started_on, tuple(moves), pending or 0, int(due))
 
 
-def move_start(session: Session, episode: Episode, patient: Patient, started_on: dt.date, *, now: dt.datetime) -> None:
+def move_start(
+    session: Session, episode: Episode, patient: Patient, started_on: dt.date, *, actor: str, now: dt.datetime
+) -> None:
     """Move the episode to its new start. Answered administrations stay; the others get new windows and messages.
 
     A message already delivered inside the new window counts as its step, so a small correction asks nobody twice.
@@ -103,7 +105,7 @@ def move_start(session: Session, episode: Episode, patient: Patient, started_on:
             administration.state = _state_at(move.planned, now)
         administration.missed_at = None
         session.flush()
-        messages.cancel_pending(session, [administration.id], "start_changed", now=now)
+        messages.cancel_pending(session, [administration.id], "start_changed", actor=actor, now=now)
         if not move.planned.not_asked:
             delivered = _delivered_within(session, move.planned, administration.id)
             steps = plan_messages(pathway, move.planned, enrolled_at=now, zone=zone)[delivered:]
@@ -111,7 +113,9 @@ def move_start(session: Session, episode: Episode, patient: Patient, started_on:
     session.flush()
 
 
-def cancel_pending(session: Session, episode_ids: Iterable[uuid.UUID], reason: str, *, now: dt.datetime) -> None:
+def cancel_pending(
+    session: Session, episode_ids: Iterable[uuid.UUID], reason: str, *, actor: str, now: dt.datetime
+) -> None:
     """Cancel every administration of these episodes that is still to be answered, and every message still to go."""
     pending = hold_administrations(session, episode_ids)
     for administration in pending:
@@ -120,7 +124,8 @@ def cancel_pending(session: Session, episode_ids: Iterable[uuid.UUID], reason: s
             administration.cancelled_at = now
             administration.cancelled_reason = reason
     session.flush()
-    messages.cancel_pending(session, [administration.id for administration in pending], reason, now=now)
+    held = [administration.id for administration in pending]
+    messages.cancel_pending(session, held, reason, actor=actor, now=now)
 
 
 def hold_administrations(session: Session, episode_ids: Iterable[uuid.UUID]) -> Sequence[Administration]:

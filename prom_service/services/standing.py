@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Administration, Episode, EpisodeChange, Patient, PatientChange
-from prom_service.services import assessment, messages, planning
+from prom_service.models import Administration, Episode, Patient
+from prom_service.services import assessment, history, messages, planning
 from prom_service.services.rows import hold
 
 
@@ -26,8 +26,8 @@ def withdraw(
     _refuse_after_death(patient)
     if patient.status != "withdrawn":
         patient.status = "withdrawn"
-        _note(session, patient, "withdrawn", effective_on, note, actor, now)
-        _cancel_everything(session, patient, "withdrawn", now)
+        history.note_patient(session, patient, "withdrawn", effective_on=effective_on, note=note, actor=actor, now=now)
+        _cancel_everything(session, patient, "withdrawn", actor, now)
     return patient
 
 
@@ -46,7 +46,7 @@ def mark_deceased(
         return patient
     patient.status = "deceased"
     patient.paused_until = None
-    _note(session, patient, "deceased", effective_on, note, actor, now)
+    history.note_patient(session, patient, "deceased", effective_on=effective_on, note=note, actor=actor, now=now)
     planning.hold_administrations(session, _episodes(session, patient))
     closed_on = effective_on or now.date()
     open_now = (
@@ -59,18 +59,9 @@ def mark_deceased(
     for episode in session.scalars(open_now):
         episode.closed_on = max(closed_on, episode.started_on)
         episode.closed_reason = "deceased"
-        session.add(
-            EpisodeChange(
-                clinic_id=episode.clinic_id,
-                episode_id=episode.id,
-                kind="closed",
-                before={},
-                after={"closed_on": episode.closed_on.isoformat(), "reason": "deceased"},
-                actor=actor,
-                recorded_at=now,
-            )
-        )
-    _cancel_everything(session, patient, "deceased", now)
+        closing = {"closed_on": episode.closed_on, "reason": "deceased"}
+        history.note_episode(session, episode, "closed", after=closing, actor=actor, now=now)
+    _cancel_everything(session, patient, "deceased", actor, now)
     return patient
 
 
@@ -94,7 +85,7 @@ def pause(
     if (patient.status, patient.paused_until) != ("paused", until):
         patient.status = "paused"
         patient.paused_until = until
-        _note(session, patient, "paused", effective_on, note, actor, now)
+        history.note_patient(session, patient, "paused", effective_on=effective_on, note=note, actor=actor, now=now)
     return patient
 
 
@@ -116,7 +107,7 @@ def resume(
     if patient.status in ("paused", "withdrawn"):
         patient.status = "active"
         patient.paused_until = None
-        _note(session, patient, "resumed", effective_on, note, actor, now)
+        history.note_patient(session, patient, "resumed", effective_on=effective_on, note=note, actor=actor, now=now)
     return patient
 
 
@@ -125,9 +116,9 @@ def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datet
     hold(session, patient)
     if patient.unsubscribed_at is None:
         patient.unsubscribed_at = now
-        _note(session, patient, "unsubscribed", None, "", actor, now)
+        history.note_patient(session, patient, "unsubscribed", actor=actor, now=now)
         messages.cancel_pending(
-            session, _administrations(session, _episodes(session, patient)), "unsubscribed", now=now
+            session, _administrations(session, _episodes(session, patient)), "unsubscribed", actor=actor, now=now
         )
 
 
@@ -136,10 +127,10 @@ def _refuse_after_death(patient: Patient) -> None:
         raise ConflictError("The patient is recorded as deceased.")
 
 
-def _cancel_everything(session: Session, patient: Patient, reason: str, now: dt.datetime) -> None:
+def _cancel_everything(session: Session, patient: Patient, reason: str, actor: str, now: dt.datetime) -> None:
     session.flush()
     episodes = _episodes(session, patient)
-    planning.cancel_pending(session, episodes, reason, now=now)
+    planning.cancel_pending(session, episodes, reason, actor=actor, now=now)
     assessment.assess_episodes(session, episodes, now=now)
 
 
@@ -149,26 +140,3 @@ def _episodes(session: Session, patient: Patient) -> list[uuid.UUID]:
 
 def _administrations(session: Session, episode_ids: list[uuid.UUID]) -> list[uuid.UUID]:
     return list(session.scalars(select(Administration.id).where(Administration.episode_id.in_(episode_ids))))
-
-
-def _note(
-    session: Session,
-    patient: Patient,
-    kind: str,
-    effective_on: dt.date | None,
-    note: str,
-    actor: str,
-    now: dt.datetime,
-) -> None:
-    session.add(
-        PatientChange(
-            clinic_id=patient.clinic_id,
-            patient_id=patient.id,
-            kind=kind,
-            effective_on=effective_on or now.date(),
-            note=note,
-            actor=actor,
-            recorded_at=now,
-        )
-    )
-    session.flush()

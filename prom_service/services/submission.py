@@ -353,7 +353,7 @@ def _complete(session: Session, administration: Administration, response: Respon
     administration.completed_at = response.answered_at
     administration.late = response.late
     session.flush()
-    messages.cancel_pending(session, [administration.id], "completed", now=now)
+    messages.cancel_pending(session, [administration.id], "completed", actor=response.entered_by, now=now)
 
 
 def _standing(session: Session, administration: Administration) -> Response | None:

@@ -323,7 +323,9 @@ def test_cancelling_reaches_a_letter_that_is_being_sent(prom: Runtime) -> None:
     [letter] = claim(prom)
 
     with prom.transaction() as session:
-        assert messages.cancel_pending(session, [letter.administration_id], "start_changed", now=NOON) == 1
+        assert (
+            messages.cancel_pending(session, [letter.administration_id], "start_changed", actor="test", now=NOON) == 1
+        )
 
     assert not mark(prom, letter)
     record(prom, letter, WITHHELD)
@@ -336,7 +338,7 @@ def test_a_message_past_its_dot_cannot_be_cancelled(prom: Runtime) -> None:
     mark(prom, letter)
 
     with prom.transaction() as session:
-        assert messages.cancel_pending(session, [letter.administration_id], "completed", now=NOON) == 0
+        assert messages.cancel_pending(session, [letter.administration_id], "completed", actor="test", now=NOON) == 0
 
     record(prom, letter, ACCEPTED)
     assert state(prom, message) == ("sent", None)
@@ -504,7 +506,7 @@ def test_planning_anew_takes_up_cancelled_messages_and_leaves_those_that_went_ou
         administration = mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
         first = messages.plan_messages(session, administration, _steps(0, 3, 7))
         first[0].phase, first[1].phase = "sent", "assumed_sent"
-        messages.cancel_pending(session, [administration.id], "start_changed", now=NOON)
+        messages.cancel_pending(session, [administration.id], "start_changed", actor="test", now=NOON)
         again = messages.plan_messages(session, administration, _steps(2, 5, 9)[1:])
         kept = session.scalars(select(Message).order_by(Message.ordinal)).all()
 

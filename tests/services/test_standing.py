@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from prom_service.errors import ConflictError
-from prom_service.models import Administration, Episode, Message, PatientChange
+from prom_service.models import Administration, Episode, Message, MessageEvent, PatientChange
 from prom_service.runtime import Runtime
 from prom_service.services import standing, submission
 from prom_service.services.submission import AnswersClosedError
@@ -27,6 +27,7 @@ def test_everything_pending_is_cancelled_at_once(runtime: Runtime, clock: Clock,
     with runtime.reading() as session:
         assert set(session.scalars(select(Administration.state))) == {"cancelled"}
         assert set(session.scalars(select(Message.phase))) == {"cancelled"}
+        assert set(session.scalars(select(MessageEvent.actor))) == {"test"}
 
 
 def test_a_withdrawn_patient_s_answers_are_refused(runtime: Runtime, clock: Clock) -> None:
