@@ -84,6 +84,11 @@ class Flag(TenantOwned, Base):
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
+    @property
+    def found_basis(self) -> str:
+        """The basis in the rules' own words, without the count that a finding adds when it returns on it."""
+        return self.basis.partition("#")[0]
+
 
 class FlagEvent(TenantOwned, Base):
     """One step of a flag, numbered 1, 2, 3 … per clinic in commit order, with the flag as it then was."""

@@ -104,7 +104,10 @@ class SafetyFacts:
 
 @dataclass(frozen=True, slots=True)
 class FlagFacts:
-    """One flag already kept for the episode. ``reviewed_at`` is when it was resolved with a reason."""
+    """One flag already kept for the episode. ``reviewed_at`` is when it was resolved with a reason.
+
+    ``basis`` is what it rests on, in the rules' own words.
+    """
 
     flag_id: str
     kind: str
@@ -112,6 +115,7 @@ class FlagFacts:
     raised_at: datetime
     status: str
     reviewed_at: datetime | None = None
+    basis: str = ""
 
     @property
     def is_live(self) -> bool:

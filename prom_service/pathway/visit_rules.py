@@ -14,21 +14,22 @@ REVIEWABLE = ("non_responder", "deterioration")
 
 
 def visits_over_threshold(case: Case) -> Iterator[Finding]:
-    """A finding once the counted visits exceed the limit; it rests on the first visit beyond it.
+    """A finding once the counted visits exceed the limit; it rests on the visit that crossed it.
 
     High while improvement has not been demonstrated, else low. An administrative threshold, not a clinical limit;
     its published origin (14 visits as a 75th percentile) could not be verified.
     """
     pathway, counted = case.facts.pathway, case.counted_visits
     if len(counted) > pathway.visit_limit:
+        crossing = _crossing(case, "visits_over_threshold", pathway.visit_limit + 1)
         shown = case.judgements.demonstrated.shown
         yield case.finding(
             "visits_over_threshold",
-            basis=f"visit:{counted[pathway.visit_limit].basis}",
+            basis=_basis(crossing),
             severity="low" if shown else "high",
             why=f"{len(counted)} visits, the threshold is {pathway.visit_limit}: administrative threshold,"
             f" not a clinical limit. {case.judgements.demonstrated.why}",
-            evidence=_visit_evidence(case, counted[pathway.visit_limit]),
+            evidence=_visit_evidence(case, crossing),
         )
 
 
@@ -39,10 +40,10 @@ def visits_near_threshold(case: Case) -> Iterator[Finding]:
     """
     pathway, counted = case.facts.pathway, case.counted_visits
     if pathway.visit_notice <= len(counted) <= pathway.visit_limit and not case.judgements.demonstrated.shown:
-        crossing = counted[pathway.visit_notice - 1]
+        crossing = _crossing(case, "visits_near_threshold", pathway.visit_notice)
         yield case.finding(
             "visits_near_threshold",
-            basis=f"visit:{crossing.basis}",
+            basis=_basis(crossing),
             severity="low",
             queue="follow_up",
             why=f"{len(counted)} visits, the administrative threshold is {pathway.visit_limit}."
@@ -82,6 +83,22 @@ def continued_without_review(case: Case) -> Iterator[Finding]:
 def review_due_at(flag: FlagFacts, review: Review) -> datetime:
     """The instant at which time alone makes an unreviewed flag overdue."""
     return flag.raised_at + timedelta(days=review.within_days)
+
+
+def _crossing(case: Case, kind: str, number: int) -> VisitFacts:
+    """The visit on which a finding of this kind rests: the ``number``-th by date.
+
+    Once there was a flag it stays the one that flag rests on, for as long as it counts: an earlier visit that is
+    recorded afterwards makes the same finding no new one.
+    """
+    counted = {_basis(visit): visit for visit in case.counted_visits}
+    flags = sorted(case.facts.flags, key=lambda flag: flag.raised_at, reverse=True)
+    known = (counted[flag.basis] for flag in flags if flag.kind == kind and flag.basis in counted)
+    return next(known, case.counted_visits[number - 1])
+
+
+def _basis(visit: VisitFacts) -> str:
+    return f"visit:{visit.basis}"
 
 
 def _visit_evidence(case: Case, crossing: VisitFacts) -> dict[str, Any]:

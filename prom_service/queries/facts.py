@@ -149,7 +149,9 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
 
 def flag_facts(flag: Flag) -> FlagFacts:
     """Return a flag as the rules see it."""
-    return FlagFacts(str(flag.id), flag.kind, flag.checkpoint, flag.raised_at, flag.status, flag.resolved_at)
+    return FlagFacts(
+        str(flag.id), flag.kind, flag.checkpoint, flag.raised_at, flag.status, flag.resolved_at, flag.found_basis
+    )
 
 
 def missed_cause(administration: Administration, messages: Sequence[Message]) -> str:

@@ -48,26 +48,21 @@ def reconcile(
     for finding in findings:
         alike = [flag for flag in known if (flag.kind, flag.checkpoint) == (finding.kind, finding.checkpoint)]
         current = live.get((finding.kind, finding.checkpoint))
-        if current is not None and _root(current.basis) == finding.basis:
+        if current is not None and current.found_basis == finding.basis:
             _update(session, current, finding, episode, patient, now)
             continue
         if current is not None:
             _supersede(session, current, episode, patient, "new_basis", now)
-        if not any(_root(flag.basis) == finding.basis and flag.status == "resolved" for flag in alike):
+        if not any(flag.found_basis == finding.basis and flag.status == "resolved" for flag in alike):
             flags.append(_raise(session, finding, alike, episode, patient, now))
     return flags
-
-
-def _root(basis: str) -> str:
-    """The basis without the count that a returning finding adds to it."""
-    return basis.partition("#")[0]
 
 
 def _raise(
     session: Session, finding: Finding, alike: Sequence[Flag], episode: Episode, patient: Patient, now: dt.datetime
 ) -> Flag:
     predecessor = max(alike, key=lambda flag: flag.raised_at, default=None)
-    returns = sum(_root(flag.basis) == finding.basis for flag in alike)
+    returns = sum(flag.found_basis == finding.basis for flag in alike)
     flag = Flag(
         clinic_id=episode.clinic_id,
         episode_id=episode.id,

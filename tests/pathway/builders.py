@@ -85,11 +85,17 @@ def visit(basis: str, on: date, *, visit_format: str = "individual", reassessed:
 
 
 def flag(
-    kind: str, raised_at: datetime, *, status: str = "open", checkpoint: str = "6-weeks", flag_id: str = "flag-1"
+    kind: str,
+    raised_at: datetime,
+    *,
+    status: str = "open",
+    checkpoint: str = "6-weeks",
+    flag_id: str = "flag-1",
+    basis: str = "",
 ) -> FlagFacts:
     """A flag already kept; a resolved one was reviewed a day later."""
     reviewed_at = raised_at + timedelta(days=1) if status == "resolved" else None
-    return FlagFacts(flag_id, kind, checkpoint, raised_at, status, reviewed_at)
+    return FlagFacts(flag_id, kind, checkpoint, raised_at, status, reviewed_at, basis)
 
 
 def findings(facts: EpisodeFacts, kind: str, *, now: datetime | None = None) -> Sequence[Finding]:

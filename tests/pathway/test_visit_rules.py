@@ -125,6 +125,27 @@ def test_the_crossing_visit_is_the_fifteenth_by_date_whatever_was_recorded_first
     assert finding.basis == "visit:visit-15"
 
 
+@pytest.mark.parametrize(
+    ("kind", "number"), [("visits_over_threshold", 15), ("visits_near_threshold", 12)], ids=["over", "near"]
+)
+def test_a_forgotten_earlier_visit_leaves_the_finding_on_the_visit_it_was_raised_for(kind, number):
+    raised = flag(kind, RAISED_AT, status="resolved", checkpoint="", basis=f"visit:visit-{number}")
+    forgotten = visit("visit-forgotten", visits(1)[0].on)
+
+    [finding] = findings(episode({}, visits=(forgotten, *visits(number)), flags=(raised,)), kind)
+
+    assert finding.basis == raised.basis
+
+
+def test_a_finding_moves_on_when_the_visit_it_was_raised_for_no_longer_counts():
+    raised = flag("visits_over_threshold", RAISED_AT, status="resolved", checkpoint="", basis="visit:visit-15")
+    attended = tuple(one for one in visits(17) if one.basis != "visit-15")
+
+    [finding] = findings(episode({}, visits=attended, flags=(raised,)), "visits_over_threshold")
+
+    assert finding.basis == "visit:visit-16"
+
+
 @pytest.mark.parametrize(("number", "raised"), [(11, False), (12, True), (14, True), (15, False)])
 def test_the_twelfth_visit_is_near_the_threshold_and_the_fifteenth_beyond_it(number, raised):
     found = findings(episode({}, visits=visits(number)), "visits_near_threshold")
