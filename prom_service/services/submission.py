@@ -13,13 +13,25 @@ import instruments
 from instruments.answer import NotApplicable
 from instruments.definition import Instrument, Item
 from prom_service.errors import InvalidInputError, PromError
-from prom_service.models import Administration, AnswerSet, Episode, Patient, Response, SavedAnswer
+from prom_service.models import (
+    Administration,
+    AnswerSet,
+    Clinic,
+    Episode,
+    Patient,
+    PatientChange,
+    Response,
+    SavedAnswer,
+)
 from prom_service.pathway import definition as pathways
 from prom_service.pathway.symptom_rules import SAFETY
 from prom_service.services import assessment, messages, scoring
+from prom_service.services.clinics import zone_of
 from prom_service.services.scoring import TEXT
 
 TEXT_LENGTH = 100
+ENDED = ("withdrawn", "deceased")
+"""Statuses, and kinds of changes, of a patient who no longer takes part."""
 
 # Written once and kept: building a statement costs more than running it.
 _OF_ADMINISTRATION: BindParameter[uuid.UUID] = bindparam("administration")
@@ -41,6 +53,12 @@ STANDING = (
     select(Response)
     .where(Response.administration_id == _OF_ADMINISTRATION, Response.amendment.is_(False))
     .order_by(Response.number.desc())
+    .limit(1)
+)
+ENDED_ON = (
+    select(PatientChange.effective_on)
+    .where(PatientChange.patient_id == bindparam("patient"), PatientChange.kind.in_(ENDED))
+    .order_by(PatientChange.recorded_at.desc(), PatientChange.id.desc())
     .limit(1)
 )
 NEWEST_NUMBER = select(func.max(Response.number)).where(Response.administration_id == _OF_ADMINISTRATION)
@@ -111,15 +129,21 @@ def baseline_activities(session: Session, episode: Episode, instrument: Instrume
 
 def check_open(administration: Administration, episode: Episode, patient: Patient, *, at: dt.datetime) -> None:
     """Raise ``AnswersClosedError`` unless answers given ``at`` that moment are taken."""
-    if patient.status in ("withdrawn", "deceased"):
+    if patient.status in ENDED:
         raise AnswersClosedError("withdrawn")
     if administration.state == "completed":
         raise AnswersClosedError("completed")
     if administration.state == "cancelled":
         raise AnswersClosedError("cancelled")
+    _check_window(administration, at)
+    if episode.closed_on is not None:
+        raise AnswersClosedError("closed")
+
+
+def _check_window(administration: Administration, at: dt.datetime) -> None:
     if at < administration.opens_at:
         raise AnswersClosedError("not_open_yet")
-    if at >= administration.closes_at or episode.closed_on is not None:
+    if at >= administration.closes_at:
         raise AnswersClosedError("closed")
 
 
@@ -175,14 +199,15 @@ def submit(
     """Take in a finished set of answers: stored, scored, judged and flagged when this returns.
 
     ``answers`` None takes the saved ones, ``language`` None means the patient's. ``answered_at`` is the true date of
-    answers on paper or by phone; it decides whether they are late, and must lie in the window. The same answers again
-    have no effect; different ones after a complete set are kept as an amendment for the clinic, and the first set
-    stands.
+    answers on paper or by phone; it decides whether they are late, and must lie in the window. They are taken also
+    when the patient has withdrawn or died since, or the episode was closed, up to the day on which that took effect.
+    The same answers again have no effect; different ones after a complete set are kept as an amendment for the
+    clinic, and the first set stands.
     """
     administration = hold(session, administration)
     episode, patient = _whose(session, administration)
     at = answered_at or now
-    _check_moment(administration, episode, patient, at, now)
+    _check_moment(session, administration, episode, patient, at, now)
     if answers is None:
         answers = current_answers(session, administration)
     checked = _check(session, administration, episode, answers)
@@ -248,13 +273,31 @@ def _whose(session: Session, administration: Administration) -> tuple[Episode, P
 
 
 def _check_moment(
-    administration: Administration, episode: Episode, patient: Patient, at: dt.datetime, now: dt.datetime
+    session: Session,
+    administration: Administration,
+    episode: Episode,
+    patient: Patient,
+    at: dt.datetime,
+    now: dt.datetime,
 ) -> None:
     if at > now:
         raise InvalidInputError({"answered_at": ["Must not lie in the future."]})
-    if administration.state == "completed" and patient.status not in ("withdrawn", "deceased"):
+    in_time = at < now and _was_taking_part(session, episode, patient, at)
+    if administration.state == "completed" and (in_time or patient.status not in ENDED):
         return  # The same answers again, or an amendment: both are welcome, also after the window.
-    check_open(administration, episode, patient, at=at)
+    if in_time:
+        _check_window(administration, at)
+    else:
+        check_open(administration, episode, patient, at=at)
+
+
+def _was_taking_part(session: Session, episode: Episode, patient: Patient, at: dt.datetime) -> bool:
+    """Say whether ``at`` lies before the end of the day on which the patient's part, or the episode, ended."""
+    last_days = [episode.closed_on] if episode.closed_on else []
+    if patient.status in ENDED:
+        last_days.append(session.scalars(ENDED_ON, {"patient": patient.id}).one())
+    zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
+    return at.astimezone(zone).date() <= min(last_days, default=dt.date.max)
 
 
 def _check(

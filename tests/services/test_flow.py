@@ -331,11 +331,13 @@ def test_a_finding_that_goes_back_to_a_resolved_basis_takes_its_later_flag_with_
         flag = flags.find_for_update(session, life.clinic.id, uuid.UUID(first["id"]))
         assert flag is not None
         flags.resolve(session, flag, "plan_changed", actor="test", now=life.clock.now())
+    life.visit(14, visited_on=start + dt.timedelta(days=28), status="no_show")
     life.visit(99, visited_on=start + dt.timedelta(days=1))
     returned = ("visits_over_threshold", None) in life.live()
 
     with life.runtime.transaction() as session:
         visits.void_visit(session, life.episode, "V99", actor="test", now=life.clock.now())
+    life.visit(14, visited_on=start + dt.timedelta(days=28))
 
     assert returned
     assert ("visits_over_threshold", None) not in life.live()

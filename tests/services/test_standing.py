@@ -1,17 +1,27 @@
 """Withdrawn, deceased, paused, resumed, unsubscribed: what ends, and what does not."""
 
 import datetime as dt
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError
-from prom_service.models import Administration, Episode, Message, MessageEvent, PatientChange
+from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
 from prom_service.runtime import Runtime
-from prom_service.services import standing, submission
+from prom_service.services import enrolment, standing, submission
 from prom_service.services.submission import AnswersClosedError
 from tests import builders
 from tests.fakes import Clock
+
+Act = Callable[..., object]
+
+
+def close(session: Session, patient: Patient, *, effective_on: dt.date, actor: str, now: dt.datetime) -> None:
+    episode = session.scalars(select(Episode).where(Episode.patient_id == patient.id)).one()
+    enrolment.close_episode(session, episode, closed_on=effective_on, reason="done", actor=actor, now=now)
 
 
 @pytest.mark.parametrize("act", [standing.withdraw, standing.mark_deceased])
@@ -89,3 +99,30 @@ def test_unsubscribing_stops_mail_and_not_answers(runtime: Runtime, clock: Clock
         history = session.scalars(select(PatientChange.kind)).all()
     assert submitted.kind == "first"
     assert history.count("unsubscribed") == 1
+
+
+@pytest.mark.parametrize("act", [standing.withdraw, standing.mark_deceased, close])
+@pytest.mark.parametrize(("days_before", "taken"), [(1, True), (0, True), (-1, False)], ids=["before", "on", "after"])
+def test_answers_on_paper_count_until_the_day_on_which_the_patient_s_part_ended(
+    runtime: Runtime, clock: Clock, act: Act, days_before: int, taken: bool
+) -> None:
+    now = clock.now()
+    answered_at = now - dt.timedelta(days=2)
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now, started_on=dt.date(2026, 2, 25))
+        act(session, patient, effective_on=answered_at.date() + dt.timedelta(days=days_before), actor="test", now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        answers = builders.complete_answers(baseline, episode)
+        enter = partial(
+            submission.submit, session, baseline, mode="paper", answers=answers, answered_at=answered_at, now=now
+        )
+
+        if taken:
+            assert enter().kind == "first"
+            assert enter().kind == "same"
+            assert baseline.state == "completed"
+        else:
+            with pytest.raises(AnswersClosedError):
+                enter()

@@ -39,7 +39,8 @@ administrations = ApiBlueprint("administrations", "One timepoint of one episode:
 def add_response(session: Session, body: Mapping[str, Any], administration_id: uuid.UUID) -> Any:
     """Enter answers a patient gave on paper, by phone or at the desk. They are scored, judged and flagged at once.
 
-    The same answers again have no effect (200); different ones after a complete set are kept as an amendment.
+    Answers given before the patient withdrew or died, or the episode was closed, are taken afterwards too. The same
+    answers again have no effect (200); different ones after a complete set are kept as an amendment.
     """
     administration = directory.find_administration(session, own_clinic_id(), administration_id)
     submitted = submission.submit(
