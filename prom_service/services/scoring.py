@@ -4,18 +4,19 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 import instruments
+from instruments.activities import all_rated, ratings
 from instruments.definition import Instrument
+from instruments.scoring import Score as Scored
 from prom_service.models import AnswerSet, Response, Score
 
 SCORING_ENGINE = "1"
 """Version of the scoring rules; kept with every score, so that a later change is never mixed up with an earlier."""
-TEXT = ".text"
-"""Suffix of the key that holds the name of an activity, such as ``Q1.text``."""
 
 Checked = Mapping[Instrument, Mapping[str, Any]]
 """Instrument → item code → whole number or ``NA``, and the names of activities under ``<item>.text``."""
@@ -26,7 +27,7 @@ def store(session: Session, response: Response, checked: Checked, *, now: dt.dat
     session.add(response)
     session.flush()
     for instrument, given in checked.items():
-        codes = _codes(given)
+        codes = ratings(given)
         session.add(
             AnswerSet(
                 clinic_id=response.clinic_id,
@@ -37,20 +38,24 @@ def store(session: Session, response: Response, checked: Checked, *, now: dt.dat
                 codes=instruments.encode(instrument, [codes]).tobytes(),
             )
         )
-        _score(session, response, instrument, codes, derived=False, now=now)
+        _keep(session, response, instrument, score(instrument, given), derived=False, now=now)
         for short in instruments.derived_from(instrument):
             wanted = {item.code for item in short.items}
             picked = {item: code for item, code in codes.items() if item in wanted}
-            _score(session, response, short, picked, derived=True, now=now)
+            _keep(session, response, short, instruments.score(short, picked), derived=True, now=now)
     session.flush()
+
+
+def score(instrument: Instrument, given: Mapping[str, Any]) -> Mapping[str, Scored]:
+    """Return every scale's score; all are missing when an activity was named and not rated."""
+    scores = instruments.score(instrument, ratings(given))
+    return scores if all_rated(given) else {key: replace(one, value=None) for key, one in scores.items()}
 
 
 def any_scorable(checked: Checked) -> bool:
     """Say whether any scale of any instrument has enough answers for a score."""
     return any(
-        score.value is not None
-        for instrument, given in checked.items()
-        for score in instruments.score(instrument, _codes(given)).values()
+        one.value is not None for instrument, given in checked.items() for one in score(instrument, given).values()
     )
 
 
@@ -60,16 +65,11 @@ def digest_of(checked: Checked) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _codes(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers without the names of activities."""
-    return {item: value for item, value in given.items() if not item.endswith(TEXT)}
-
-
-def _score(
+def _keep(
     session: Session,
     response: Response,
     instrument: Instrument,
-    codes: Mapping[str, Any],
+    scores: Mapping[str, Scored],
     *,
     derived: bool,
     now: dt.datetime,
@@ -81,12 +81,12 @@ def _score(
             response_id=response.id,
             instrument=instrument.ref,
             scale=scale,
-            value=score.value,
-            answered=score.answered,
-            items=score.items,
+            value=one.value,
+            answered=one.answered,
+            items=one.items,
             derived=derived,
             engine=SCORING_ENGINE,
             recorded_at=now,
         )
-        for scale, score in instruments.score(instrument, codes).items()
+        for scale, one in scores.items()
     )

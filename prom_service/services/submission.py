@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 import instruments
+from instruments.activities import TEXT, name_keys
 from instruments.answer import NotApplicable
 from instruments.definition import Instrument, Item
 from prom_service.errors import InvalidInputError, PromError
@@ -27,7 +28,6 @@ from prom_service.pathway import definition as pathways
 from prom_service.pathway.symptom_rules import SAFETY
 from prom_service.services import assessment, messages, scoring
 from prom_service.services.clinics import zone_of
-from prom_service.services.scoring import TEXT
 
 TEXT_LENGTH = 100
 ENDED = ("withdrawn", "deceased")
@@ -322,7 +322,7 @@ def _check(
                 for item in instrument.items
                 if item.baseline_only and item.code in codes.codes
             }
-        checked[instrument] = _with_activities(instrument, codes.codes, {**texts, **_keyed(known)})
+        checked[instrument] = _plain(codes.codes) | _activities(instrument, codes.codes, texts, known)
         errors |= {
             f"{ref}.{item.code}": ["This activity was not named."]
             for item in instrument.items
@@ -333,20 +333,25 @@ def _check(
     return checked
 
 
-def _with_activities(instrument: Instrument, codes: Mapping[str, Any], texts: Mapping[str, object]) -> dict[str, Any]:
-    plain = {item: str(code) if isinstance(code, NotApplicable) else code for item, code in codes.items()}
-    named = {item.code + TEXT for item in instrument.items if item.activity}
-    return {**plain, **{key: str(text).strip() for key, text in texts.items() if key in named and text}}
+def _plain(codes: Mapping[str, Any]) -> dict[str, Any]:
+    return {item: str(code) if isinstance(code, NotApplicable) else code for item, code in codes.items()}
 
 
-def _keyed(activities: Mapping[str, str]) -> dict[str, str]:
-    return {item + TEXT: text for item, text in activities.items()}
+def _activities(
+    instrument: Instrument, codes: Mapping[str, Any], texts: Mapping[str, object], known: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the names that belong to the set: those of the baseline, rated or not, and new ones that are rated."""
+    rated = {key: text for key, text in texts.items() if text and key.removesuffix(TEXT) in codes}
+    keys = name_keys(instrument)
+    return {key: str(text).strip() for key, text in rated.items() if key in keys} | {
+        item + TEXT: text for item, text in known.items()
+    }
 
 
 def _text_problems(
     instrument: Instrument, texts: Mapping[str, object], known: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    allowed = {item.code + TEXT for item in instrument.items if item.activity}
+    allowed = name_keys(instrument)
     problems = {}
     for key, text in texts.items():
         if key not in allowed:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import instruments
+from instruments.activities import all_rated, ratings
 from instruments.codes import Codes
 from instruments.definition import Instrument
 from instruments.errors import InstrumentsError
@@ -22,8 +23,6 @@ from prom_service.queries.facts import load_episodes
 
 RESPONSES_AT_ONCE = 500
 EPISODES_AT_ONCE = 200
-TEXT = ".text"
-"""Suffix of the key that holds the name of an activity: kept with the answers, never scored."""
 
 ScoreKey = tuple[uuid.UUID, str, str]
 """Response, instrument, scale."""
@@ -155,7 +154,9 @@ def _compute_scores(session: Session, ids: Sequence[uuid.UUID]) -> tuple[dict[Sc
             continue
         good, codes, wrong = _encode(instrument, stored)
         differences += wrong
-        scores |= _score(instrument, good, codes)
+        left_out = {response_id for response_id, answers, _ in stored if not all_rated(answers)}
+        for key, score in _score(instrument, good, codes).items():
+            scores[key] = score._replace(value=None) if key[0] in left_out else score
     return scores, differences
 
 
@@ -163,9 +164,8 @@ def _encode(instrument: Instrument, stored: Sequence[StoredAnswers]) -> tuple[li
     """Return the responses whose answers can be scored, their codes, and the answers that are not as they should be."""
     good, rows, differences = [], [], []
     for response_id, answers, codes in stored:
-        given = {item: answer for item, answer in answers.items() if not item.endswith(TEXT)}
         try:
-            row = instruments.encode(instrument, [given])
+            row = instruments.encode(instrument, [ratings(answers)])
         except InstrumentsError:
             differences.append(Difference("answers", response_id, instrument.ref, "an answer is not allowed"))
             continue

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from prom_service.services.scoring import TEXT
+from instruments.activities import TEXT
 from prom_service.services.submission import TEXT_LENGTH
 from prom_service.web.survey.paging import Page, Question
 

@@ -1,15 +1,15 @@
 """What a patient has left open, and what follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
 
 import instruments
+from instruments.activities import TEXT, ratings
 from instruments.definition import Instrument
 from prom_service.services.letter_writing import SECONDS_PER_ITEM
-from prom_service.services.scoring import TEXT
-from prom_service.web.survey.form import Answers, saved_answer
+from prom_service.web.survey.form import Answer, Answers, saved_answer
 from prom_service.web.survey.paging import Page, Question
 
 
@@ -60,7 +60,7 @@ def find_gaps(pages: Sequence[Page], answers: Answers) -> tuple[Gap, ...]:
 def find_lacks(pages: Sequence[Page], answers: Answers) -> tuple[Lack, ...]:
     """Return what is open, instrument by instrument, with the scores lost by it."""
     return tuple(
-        Lack(instrument, tuple(mine), _lost_scales(instrument, answers))
+        _lack(instrument, tuple(mine), answers.get(instrument.ref, {}))
         for instrument, mine in groupby(find_gaps(pages, answers), key=lambda gap: gap.question.instrument)
     )
 
@@ -75,7 +75,13 @@ def minutes_needed(pages: Sequence[Page], answers: Answers) -> int:
     return max(1, ceil(sum(len(open_questions(page, answers)) for page in pages) * SECONDS_PER_ITEM / 60))
 
 
-def _lost_scales(instrument: Instrument, answers: Answers) -> tuple[str, ...]:
-    given = {code: value for code, value in answers.get(instrument.ref, {}).items() if not code.endswith(TEXT)}
-    scores = instruments.score(instrument, given)
-    return tuple(scale.title for scale in instrument.scales if scores[scale.key].value is None)
+def _lack(instrument: Instrument, open_ones: tuple[Gap, ...], given: Mapping[str, Answer]) -> Lack:
+    scores = instruments.score(instrument, ratings(given))
+    left_out = any(_is_of_baseline(gap.question, given) for gap in open_ones)
+    lost = (scale.title for scale in instrument.scales if left_out or scores[scale.key].value is None)
+    return Lack(instrument, open_ones, tuple(lost))
+
+
+def _is_of_baseline(question: Question, given: Mapping[str, Answer]) -> bool:
+    """Say whether it rates an activity named at baseline: one named in these answers may stay unrated."""
+    return bool(question.activity) and question.item.code + TEXT not in given

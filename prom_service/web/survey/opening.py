@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 import instruments
+from instruments.activities import TEXT
 from prom_service.errors import PromError
 from prom_service.language import Texts
 from prom_service.pathway import definition as pathways
@@ -17,7 +18,6 @@ from prom_service.pathway.shape import Education
 from prom_service.services import access, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
-from prom_service.services.scoring import TEXT
 from prom_service.web.survey import texts
 from prom_service.web.survey.paging import Page, make_pages
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
 
+from instruments.activities import TEXT
 from instruments.definition import Instrument, Item
-from prom_service.services.scoring import TEXT
 from prom_service.services.submission import items_asked
 
 SHARED = 5

@@ -55,6 +55,19 @@ def test_one_named_activity_answers_the_page_that_asks_for_them():
     assert [gap.question.code for lack in named for gap in lack.gaps] == ["Q1"]
 
 
+@pytest.mark.parametrize(
+    ("named_here", "consequence"), [(True, "whole"), (False, "score")], ids=["at baseline", "at a follow-up"]
+)
+def test_a_follow_up_needs_a_rating_of_every_activity_of_the_baseline(named_here: bool, consequence: str):
+    activities = {("psfs-1.0", "Q1"): "Stairs", ("psfs-1.0", "Q2"): "Gardening"}
+    names = {"Q1.text": "Stairs", "Q2.text": "Gardening"} if named_here else {"Q1.text": "Stairs"}
+    asked = make_pages([instruments.find("psfs-1.0")], follow_up=not named_here, activities=activities)
+
+    [lack] = find_lacks(asked, {"psfs-1.0": {"Q1": 4, **names}})
+
+    assert (lack.consequence, [gap.question.code for gap in lack.gaps]) == (consequence, ["Q2"])
+
+
 def test_the_first_open_page_is_found_and_none_when_all_is_answered():
     shown = pages("ihot-12-1.0")
 

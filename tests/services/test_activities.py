@@ -1,0 +1,77 @@
+"""The activities that a patient names at baseline are the ones that count at every follow-up."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from prom_service.models import Administration, AnswerSet, Episode, Response, Score
+from prom_service.runtime import Runtime
+from prom_service.services import submission, verification
+from tests import builders
+from tests.fakes import Clock
+
+PSFS = "psfs-1.0"
+THREE = {"Q1": 2, "Q1.text": "Stairs", "Q2": 3, "Q2.text": "Gardening", "Q3": 8, "Q3.text": "Sitting"}
+
+
+@pytest.fixture
+def episode(runtime: Runtime, clock: Clock) -> Episode:
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now())
+        return builders.an_episode(session, clinic, now=clock.now(), pathway="buttock-nerve-pain-1")
+
+
+def rate(runtime: Runtime, clock: Clock, episode: Episode, timepoint: str, ratings: dict[str, Any]) -> Response:
+    with runtime.transaction() as session:
+        administration = builders.the_administration(session, episode, timepoint)
+        answers = builders.complete_answers(administration, episode) | {PSFS: ratings}
+        return submission.submit(session, administration, answers=answers, now=clock.now()).response
+
+
+def score_of(runtime: Runtime, response: Response) -> tuple[float | None, int]:
+    with runtime.reading() as session:
+        one = session.scalars(select(Score).where(Score.response_id == response.id, Score.instrument == PSFS)).one()
+        return one.value, one.answered
+
+
+@pytest.mark.parametrize(
+    ("ratings", "score"),
+    [
+        ({"Q1": 4, "Q2": 5, "Q3": 9}, (6.0, 3)),
+        ({"Q3": 9}, (None, 1)),
+        ({"Q1": 4, "Q2": 5}, (None, 2)),
+        ({}, (None, 0)),
+    ],
+    ids=["all", "the best one only", "one left out", "none"],
+)
+def test_a_follow_up_that_leaves_out_an_activity_has_no_score_to_compare(
+    runtime: Runtime, clock: Clock, episode: Episode, ratings: dict[str, int], score: tuple[float | None, int]
+) -> None:
+    rate(runtime, clock, episode, "baseline", THREE)
+    clock.advance(days=42)
+
+    response = rate(runtime, clock, episode, "6-weeks", ratings)
+
+    assert score_of(runtime, response) == score
+    with runtime.reading() as session:
+        assert [one.differences for one in verification.verify_scores(session)] == [()]
+
+
+def test_an_activity_without_a_rating_at_baseline_is_not_asked_again(
+    runtime: Runtime, clock: Clock, episode: Episode
+) -> None:
+    baseline = rate(runtime, clock, episode, "baseline", THREE | {"Q3": None})
+    clock.advance(days=42)
+
+    follow_up = rate(runtime, clock, episode, "6-weeks", {"Q1": 4, "Q2": 5})
+
+    assert (score_of(runtime, baseline), score_of(runtime, follow_up)) == ((2.5, 2), (4.5, 2))
+    with runtime.reading() as session:
+        kept = session.scalars(
+            select(AnswerSet.answers)
+            .join(Response, Response.id == AnswerSet.response_id)
+            .join(Administration, Administration.id == Response.administration_id)
+            .where(AnswerSet.instrument == PSFS, Administration.timepoint == "baseline")
+        ).one()
+    assert kept == {"Q1": 2, "Q1.text": "Stairs", "Q2": 3, "Q2.text": "Gardening"}
