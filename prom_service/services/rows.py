@@ -26,7 +26,7 @@ def hold(session: Session, row: Patient | Episode) -> None:
     session.flush()
     table = type(row)
     held = select(table).where(table.id == row.id).with_for_update(of=table, key_share=True)
-    session.execute(held.execution_options(populate_existing=True))
+    session.scalars(held.execution_options(populate_existing=True)).one()
 
 
 def hold_unchanged(session: Session, row: Patient | Episode) -> None:
