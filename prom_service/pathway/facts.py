@@ -125,7 +125,10 @@ class FlagFacts:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeFacts:
-    """One episode as the rules see it. ``background`` are the codes of background safety items on record."""
+    """One episode as the rules see it.
+
+    ``background`` are the codes of background safety items on record of the patient, in whichever episode.
+    """
 
     episode_id: str
     pathway: Pathway

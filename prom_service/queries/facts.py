@@ -75,9 +75,22 @@ SCORES = select(Score.response_id, Score.instrument, Score.scale, Score.value).w
 WORDINGS = select(AnswerSet.response_id, AnswerSet.instrument, AnswerSet.wording).where(
     AnswerSet.response_id.in_(_OF_RESPONSES)
 )
-SAFETY_ANSWERS = (
-    select(SavedAnswer.administration_id, SavedAnswer.item, SavedAnswer.value, SavedAnswer.recorded_at)
-    .where(SavedAnswer.administration_id.in_(_OF_ADMINISTRATIONS), SavedAnswer.instrument == SAFETY)
+SAFETY_ANSWERS = (  # All of the patients': a background factor is on record whichever episode asked for it.
+    select(
+        Episode.patient_id,
+        SavedAnswer.administration_id,
+        Administration.timepoint,
+        SavedAnswer.item,
+        SavedAnswer.value,
+        SavedAnswer.recorded_at,
+    )
+    .join(Administration, Administration.id == SavedAnswer.administration_id)
+    .join(Episode, Episode.id == Administration.episode_id)
+    .where(
+        Episode.clinic_id.in_(bindparam("clinics", expanding=True)),
+        Episode.patient_id.in_(bindparam("patients", expanding=True)),
+        SavedAnswer.instrument == SAFETY,
+    )
     .order_by(SavedAnswer.id)
 )
 VISITS = (
@@ -123,7 +136,7 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
     )
     baselines = {administration.id for administration in administrations if administration.sequence == 0}
     responses = _responses(session, ids, baselines)
-    safety = _safety(session, administrations)
+    safety = _safety(session, [patient for _, patient, _ in rows])
     visits = _visits(session, ids)
     flags = _grouped(session.scalars(FLAGS, {"episodes": ids}, execution_options=AFRESH), "episode_id")
     return [
@@ -137,7 +150,7 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
                 by_episode[episode.id],
                 messages,
                 responses,
-                safety,
+                safety[patient.id],
                 visits[episode.id],
                 flags[episode.id],
                 patient.status,
@@ -181,13 +194,13 @@ def _facts(
     administrations: Sequence[Administration],
     messages: Mapping[uuid.UUID, list[Message]],
     responses: Mapping[uuid.UUID, ResponseFacts],
-    safety: Mapping[uuid.UUID, list[SafetyFacts]],
+    safety: Sequence[SafetyFacts],
     visits: Sequence[VisitFacts],
     flags: Sequence[Flag],
     participation: str,
 ) -> EpisodeFacts:
     pathway = pathways.find(episode.pathway)
-    answered = [one for administration in administrations for one in safety[administration.id]]
+    here = {str(one.id) for one in administrations}
     return EpisodeFacts(
         episode_id=str(episode.id),
         pathway=pathway,
@@ -210,8 +223,8 @@ def _facts(
             for one in administrations
         ),
         visits=tuple(visits),
-        safety=tuple(one for one in answered if one.tier != "background"),
-        background=tuple(sorted({one.item for one in answered if one.tier == "background" and one.now_yes})),
+        safety=tuple(one for one in safety if one.tier != "background" and one.administration_id in here),
+        background=tuple(sorted({one.item for one in safety if one.tier == "background" and one.now_yes})),
         flags=tuple(flag_facts(flag) for flag in flags),
         participation=participation,
     )
@@ -274,22 +287,21 @@ def _short_forms() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _safety(session: Session, administrations: Sequence[Administration]) -> Mapping[uuid.UUID, list[SafetyFacts]]:
-    """Return the safety items of each administration that were ever answered yes, as they were saved."""
+def _safety(session: Session, patients: Sequence[Patient]) -> Mapping[uuid.UUID, list[SafetyFacts]]:
+    """Return, of each patient, the safety items of each administration that were ever answered yes, as saved."""
     tiers = {item.code: item.tier for item in instruments.find(SAFETY).items}
-    timepoints = {administration.id: administration.timepoint for administration in administrations}
-    given: dict[tuple[uuid.UUID, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
-    answers = session.execute(SAFETY_ANSWERS, {"administrations": list(timepoints)})
-    for administration_id, item, value, recorded_at in answers:
-        given[administration_id, item].append((value, recorded_at))
+    given: dict[tuple[uuid.UUID, uuid.UUID, str, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
+    whose = {"clinics": list({one.clinic_id for one in patients}), "patients": list({one.id for one in patients})}
+    for patient_id, administration_id, timepoint, item, value, recorded_at in session.execute(SAFETY_ANSWERS, whose):
+        given[patient_id, administration_id, timepoint, item].append((value, recorded_at))
     facts = defaultdict(list)
-    for (administration_id, item), values in sorted(given.items()):
+    for (patient_id, administration_id, timepoint, item), values in sorted(given.items()):
         yes = [recorded_at for value, recorded_at in values if value == YES]
         if yes:
-            facts[administration_id].append(
+            facts[patient_id].append(
                 SafetyFacts(
                     administration_id=str(administration_id),
-                    timepoint=timepoints[administration_id],
+                    timepoint=timepoint,
                     item=item,
                     tier=tiers[item],
                     saved_at=yes[0],

@@ -44,6 +44,11 @@ HELD = (
 WHOSE = (
     select(Episode, Patient).join(Patient, Patient.id == Episode.patient_id).where(Episode.id == bindparam("episode"))
 )
+OPEN_EPISODES = select(Episode.id).where(
+    Episode.clinic_id == bindparam("clinic"),
+    Episode.patient_id == bindparam("patient"),
+    Episode.closed_on.is_(None),
+)
 SAVED = (
     select(SavedAnswer.instrument, SavedAnswer.item, SavedAnswer.value)
     .where(SavedAnswer.administration_id == _OF_ADMINISTRATION)
@@ -181,7 +186,7 @@ def save_answers(
     _check(session, administration, episode, answers)
     _keep(session, administration, answers, entered_with or {}, now)
     if SAFETY in answers:
-        assessment.assess_episodes(session, [episode.id], now=now)
+        assessment.assess_episodes(session, _concerned(session, administration, episode), now=now)
 
 
 def submit(
@@ -239,7 +244,7 @@ def submit(
     scoring.store(session, response, checked, now=now)
     if not response.amendment:
         _complete(session, administration, response, now)
-    assessment.assess_episodes(session, [episode.id], now=now)
+    assessment.assess_episodes(session, _concerned(session, administration, episode), now=now)
     return Submission(response, "amendment" if response.amendment else "first")
 
 
@@ -265,6 +270,17 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
     )
     scoring.store(session, response, checked, now=now)
     return response
+
+
+def _concerned(session: Session, administration: Administration, episode: Episode) -> list[uuid.UUID]:
+    """Return the episodes that these answers may change a finding of.
+
+    A baseline asks for background factors, which weigh on the symptoms of every open episode of the patient.
+    """
+    if administration.sequence > 0:
+        return [episode.id]
+    of_patient = {"clinic": episode.clinic_id, "patient": episode.patient_id}
+    return [episode.id, *session.scalars(OPEN_EPISODES, of_patient)]
 
 
 def _whose(session: Session, administration: Administration) -> tuple[Episode, Patient]:

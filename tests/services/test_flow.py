@@ -355,3 +355,17 @@ def test_after_a_withdrawal_nothing_is_missed_any_more(life: Life) -> None:
 
     assert before == {("survey_missed", "6-weeks")}
     assert life.live() == {}
+
+
+@pytest.mark.parametrize("factor_first", [True, False], ids=["before the symptom", "after it"])
+def test_a_background_factor_weighs_on_a_symptom_whichever_episode_asked_for_it(life: Life, factor_first: bool) -> None:
+    with life.runtime.transaction() as session:
+        patient = session.get_one(Patient, life.episode.patient_id)
+        other = builders.an_episode(session, life.clinic, patient, now=life.clock.now(), side="right")
+    answers = {"factor": (other, {"R11": 1}), "symptom": (life.episode, {"R9": 1})}
+
+    for said in ("factor", "symptom") if factor_first else ("symptom", "factor"):
+        life.episode, items = answers[said]
+        life.answer_with("baseline", "safety-1.0", {}, **items)
+
+    assert life.live()["red_flag_symptom", "baseline"] == "urgent"
