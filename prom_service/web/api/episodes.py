@@ -80,9 +80,9 @@ def change_episode(
 ) -> Response:
     """Change what is said of an episode. With `dry_run` say what a new `started_on` would do, and do nothing."""
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
+    etag.require_match(EPISODE, episode)
     if query["dry_run"]:
         return _preview(session, episode, body)
-    etag.require_match(EPISODE, episode)
     enrolment.change_episode(session, episode, body, actor=principal.actor, now=prom.now())
     return json_response(EPISODE.dump(_with_patient(session, episode)))
 

@@ -109,6 +109,15 @@ def test_a_new_start_moves_what_is_unanswered(ours: Caller, world: World) -> Non
     assert targets == {"baseline": "2026-01-19", "6-weeks": "2026-03-09", "3-months": "2026-04-25"}
 
 
+def test_a_dry_run_is_of_the_episode_that_was_read(ours: Caller, world: World) -> None:
+    path = f"/episodes/{world.episode.id}?dry_run=true"
+
+    unread = ours.patch(path, {"started_on": "2026-01-26"})
+    outdated = ours.patch(path, {"started_on": "2026-01-26"}, If_Match='"of another day"')
+
+    assert [unread.status_code, outdated.status_code] == [428, 412]
+
+
 def test_a_dry_run_without_a_new_start_is_refused(ours: Caller, world: World) -> None:
     response = ours.patch(f"/episodes/{world.episode.id}?dry_run=true", {"clinician": "DR-2"}, If_Match="*")
 
