@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ("alembic", "pandas", "xlsxwriter")
+HEAVY = ("alembic", "pandas", "segno", "typst", "xlsxwriter")
 
 
 def test_the_web_application_starts_without_what_only_some_requests_need() -> None:
