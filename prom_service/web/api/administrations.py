@@ -1,4 +1,4 @@
-"""Administrations: entering answers for a patient, handing over a link, sending now."""
+"""Administrations: entering answers for a patient, handing over a link or a questionnaire on paper, sending now."""
 
 import datetime as dt
 import uuid
@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from flask import Response
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
 from prom_service.queries import directory
 from prom_service.queries.scores import scores_of
-from prom_service.services import access, messages, submission
+from prom_service.services import access, messages, paper_writing, submission
 from prom_service.services.clinics import zone_of
+from prom_service.web import paper
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.schemas.administration import (
     LinkSchema,
+    PaperQuery,
     RequestedMessageSchema,
     ResponseSchema,
     StaffEntrySchema,
@@ -25,7 +28,7 @@ from prom_service.web.context import own_clinic_id, principal, prom
 WRITE = "episodes:write"
 NOON = dt.time(12)
 
-administrations = ApiBlueprint("administrations", "One timepoint of one episode: entering answers, links, sending.")
+administrations = ApiBlueprint("administrations", "One timepoint of one episode: answers, links, paper, sending.")
 
 
 @administrations.post(
@@ -77,6 +80,32 @@ def add_link(session: Session, administration_id: uuid.UUID) -> dict[str, Any]:
     )
     base = prom.settings.base_url.rstrip("/")
     return {"url": f"{base}/s/{token}", "closes_at": administration.closes_at}
+
+
+@administrations.post(
+    "/administrations/<uuid:administration_id>/paper",
+    scope=WRITE,
+    query=PaperQuery(),
+    answer=paper.DESCRIPTION,
+    media_type=paper.MEDIA_TYPE,
+    status=HTTPStatus.CREATED,
+    shown_once=True,
+)
+def add_paper(session: Session, query: Mapping[str, Any], administration_id: uuid.UUID) -> Response:
+    """Draw the questionnaire for paper, with the QR code of a survey link made for it. It is in this answer only.
+
+    What comes back on paper is entered with `POST /administrations/{id}/responses`, by the codes beside the questions.
+    """
+    administration = directory.find_administration(session, own_clinic_id(), administration_id)
+    pdf = paper_writing.write_paper(
+        session,
+        administration,
+        prom.settings,
+        paper=query["paper"],
+        issued_by=principal.actor,
+        now=prom.now(),
+    )
+    return paper.answer(pdf, HTTPStatus.CREATED)
 
 
 @administrations.post("/administrations/<uuid:administration_id>/send", scope=WRITE, answer=RequestedMessageSchema())

@@ -45,14 +45,15 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         scope: str,
         answer: Answer | None = None,
         query: Schema | None = None,
+        media_type: str | None = None,
         files: Sequence[str] = (),
     ) -> Callable[[View], View]:
-        """Declare a route that reads; ``files`` are media types in which it answers too."""
+        """Declare a route that reads; it answers in JSON or as ``media_type`` says, and ``files`` are others beside."""
 
         def declare(view: View) -> View:
-            route = self.response(HTTPStatus.OK, answer)(view)
-            for media_type in files:
-                route = self.alt_response(HTTPStatus.OK, schema={"type": "string"}, content_type=media_type)(route)
+            route = self.response(HTTPStatus.OK, answer, content_type=media_type)(view)
+            for other in files:
+                route = self.alt_response(HTTPStatus.OK, schema={"type": "string"}, content_type=other)(route)
             return self._add(rule, "GET", scope, _in_snapshot(self._taking(route, query, None), scope))
 
         return declare
@@ -102,10 +103,11 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         query: Schema | None = None,
         status: HTTPStatus = HTTPStatus.OK,
         or_status: HTTPStatus | None = None,
+        media_type: str | None = None,
         shown_once: bool = False,
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
-            route = self.response(status, answer)(view)
+            route = self.response(status, answer, content_type=media_type)(view)
             if or_status is not None:
                 route = self.alt_response(or_status, schema=answer)(route)
             route = _in_transaction(route, keep_answer=not shown_once)

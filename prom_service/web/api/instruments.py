@@ -1,4 +1,4 @@
-"""Instruments: what is asked, how it is scored, and scoring without storing anything."""
+"""Instruments: what is asked, how it is scored, blank on paper, and scoring without storing anything."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,10 +9,13 @@ from sqlalchemy.orm import Session
 
 from instruments import Instrument, Item, all_instruments, check_answers, find, score, thresholds
 from prom_service.errors import InvalidInputError
+from prom_service.services.paper_writing import write_blank
+from prom_service.web import paper
 from prom_service.web.api import paging
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.schemas.instrument import (
     AnswersSchema,
+    BlankPaperQuery,
     InstrumentSchema,
     InstrumentShortSchema,
     ScoresSchema,
@@ -41,6 +44,18 @@ def show_instrument(_session: Session, ref: str) -> dict[str, Any]:
         "items": [_item(item) for item in instrument.items],
         "thresholds": thresholds.for_instrument(ref),
     }
+
+
+@instruments.get(
+    "/instruments/<code:ref>/paper",
+    scope=ANY_KEY,
+    query=BlankPaperQuery(),
+    answer=paper.DESCRIPTION,
+    media_type=paper.MEDIA_TYPE,
+)
+def show_paper(_session: Session, query: Mapping[str, Any], ref: str) -> Response:
+    """Draw a blank questionnaire for paper. It says nothing of a clinic or patient, and holds no link."""
+    return paper.answer(write_blank(ref, language=query["language"], paper=query["paper"]))
 
 
 @instruments.compute("/instruments/<code:ref>/score", scope=ANY_KEY, body=AnswersSchema(), answer=ScoresSchema())

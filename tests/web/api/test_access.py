@@ -24,6 +24,7 @@ Body = Callable[[World], Any]
 BODIES: dict[str, Body | None] = {
     "GET /instruments": None,
     "GET /instruments/<code:ref>": None,
+    "GET /instruments/<code:ref>/paper": None,
     "POST /instruments/<code:ref>/score": lambda world: {"answers": {"Q1": 3}},
     "GET /patients": None,
     "POST /patients": lambda world: {"external_id": "new", "name": "Kim New", "date_of_birth": "1970-01-01"},
@@ -53,6 +54,7 @@ BODIES: dict[str, Body | None] = {
         "answered_on": str(world.today),
     },
     "POST /administrations/<uuid:administration_id>/links": None,
+    "POST /administrations/<uuid:administration_id>/paper": None,
     "POST /administrations/<uuid:administration_id>/send": None,
     "GET /flags": None,
     "GET /flags/<uuid:flag_id>": None,

@@ -4,11 +4,15 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+import instruments
+from prom_service.models import IdempotentRequest
 from prom_service.runtime import Runtime
 from prom_service.services import access
 from prom_service.services.contact import EXPLANATIONS
 from tests.fakes import Clock
+from tests.support.paper import Sheets
 from tests.web.api.caller import Caller, World
 
 
@@ -122,6 +126,57 @@ def test_no_link_is_made_to_a_questionnaire_that_takes_no_answers(ours: Caller, 
     response = ours.post(f"/administrations/{world.administration.id}/links")
 
     assert (response.status_code, response.json["reason"]) == (409, "withdrawn")
+
+
+def test_a_questionnaire_on_paper_has_a_link_that_works_and_is_kept_nowhere(
+    ours: Caller, world: World, runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+
+    response = ours.post(f"/administrations/{world.administration.id}/paper?paper=letter", Idempotency_Key="once")
+
+    sheets = Sheets(response.data)
+    token = sheets.code().removeprefix(f"{runtime.settings.base_url}/s/")
+    with runtime.reading() as session:
+        target = access.find_link(session, token, secret=runtime.settings.secret)
+        kept = session.scalars(select(IdempotentRequest)).one()
+    assert (response.status_code, response.content_type) == (201, "application/pdf")
+    assert sheets.size == (216, 279)
+    assert target is not None
+    assert target.administration.id == world.administration.id
+    assert target.link.issued_by.startswith("key:")
+    assert ours.client.get(f"/s/{token}").status_code == 200
+    assert kept.body == ""
+    assert token not in caplog.text
+
+
+def test_what_is_printed_is_what_is_entered(ours: Caller, world: World) -> None:
+    words = Sheets(ours.post(f"/administrations/{world.administration.id}/paper").data).text.split()
+
+    asked = {ref: instruments.find(ref) for ref in words if ref in {one.ref for one in instruments.all_instruments()}}
+    answers = {
+        ref: {item.code: item.minimum for item in one.items if not item.baseline_only} for ref, one in asked.items()
+    }
+    entered = _enter(ours, world, answers=answers, answered_on=str(world.today), answered_by="helped")
+
+    assert (entered.status_code, entered.json["mode"]) == (201, "paper")
+    assert {item for given in answers.values() for item in given} <= set(words)
+    assert set(answers) == {"ihot-12-1.0", "nprs-1.0", "safety-1.0", "groc-1.0", "pass-1.0"}
+
+
+def test_a_questionnaire_that_takes_no_answers_is_not_printed(ours: Caller, world: World) -> None:
+    ours.post(f"/patients/{world.patient.id}/withdraw")
+
+    response = ours.post(f"/administrations/{world.administration.id}/paper")
+
+    assert (response.status_code, response.json["reason"]) == (409, "withdrawn")
+
+
+def test_a_paper_that_is_none_is_refused_with_those_there_are(ours: Caller, world: World) -> None:
+    response = ours.post(f"/administrations/{world.administration.id}/paper?paper=a3")
+
+    assert response.status_code == 422
+    assert "a4, letter" in response.json["errors"]["paper"][0]
 
 
 def test_a_message_sent_now_is_due_now(ours: Caller, world: World, clock: Clock) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 import instruments
 from instruments import Instrument
+from tests.support.paper import Sheets
 from tests.web.api.caller import Caller
 
 ALL = instruments.all_instruments()
@@ -103,7 +104,39 @@ def test_an_instrument_without_scores_has_none(ours: Caller) -> None:
     assert ours.post("/instruments/safety-1.0/score", {"answers": {"R1": 1}}).json["scores"] == {}
 
 
+def test_a_blank_questionnaire_is_a_file_in_the_language_and_on_the_paper_asked_for(ours: Caller) -> None:
+    plain = ours.get("/instruments/nprs-1.0/paper")
+    spanish = ours.get("/instruments/nprs-1.0/paper?language=es&paper=letter")
+
+    sheets, letter = Sheets(plain.data), Sheets(spanish.data)
+    assert plain.content_type == "application/pdf"
+    assert plain.headers["Content-Disposition"] == 'attachment; filename="questionnaire.pdf"'
+    assert instruments.find("nprs-1.0").items[0].text in sheets.text
+    assert instruments.find_in("es", "nprs-1.0").items[0].text in letter.text
+    assert (sheets.size, letter.size) == ((210, 297), (216, 279))
+
+
+def test_a_blank_questionnaire_that_the_caller_has_is_not_sent_again(ours: Caller) -> None:
+    tag = ours.get("/instruments/nprs-1.0/paper").headers["ETag"]
+
+    assert ours.get("/instruments/nprs-1.0/paper", If_None_Match=tag).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "allowed"),
+    [("language=xx", "language", "en, es"), ("paper=a3", "paper", "a4, letter"), ("size=a4", "size", "Unknown")],
+)
+def test_a_language_or_paper_that_is_none_is_refused_with_those_there_are(
+    query: str, field: str, allowed: str, ours: Caller
+) -> None:
+    response = ours.get(f"/instruments/nprs-1.0/paper?{query}")
+
+    assert response.status_code == 422
+    assert allowed in response.json["errors"][field][0]
+
+
 @pytest.mark.parametrize("ref", ["hoos", "hoos-9.9", "a" * 100, "'; --"])
 def test_an_unknown_instrument_is_not_found(ref: str, ours: Caller) -> None:
     assert ours.get(f"/instruments/{ref}").status_code == 404
+    assert ours.get(f"/instruments/{ref}/paper").status_code == 404
     assert ours.post(f"/instruments/{ref}/score", {"answers": {}}).status_code == 404

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from prom_service.models.response import ANSWERED_BY
+from prom_service.services.paper_writing import PAPERS
 from prom_service.web.api.fields import Day, Instant, Strict
 
 STAFF_MODES = ("desk", "paper", "phone")
@@ -97,6 +98,12 @@ class LinkSchema(Schema):
 
     url = fields.String(required=True)
     closes_at = fields.AwareDateTime(required=True, metadata={"description": "Until then it takes answers."})
+
+
+class PaperQuery(Strict):
+    """What a questionnaire will be printed on."""
+
+    paper = fields.String(validate=validate.OneOf(PAPERS), load_default="a4")
 
 
 class RequestedMessageSchema(Schema):

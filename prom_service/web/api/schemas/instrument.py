@@ -1,7 +1,10 @@
 """Instruments and scores as the API shows them."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
+from prom_service.language import DEFAULT
+from prom_service.services.languages import SPOKEN
+from prom_service.services.paper_writing import PAPERS
 from prom_service.web.api.fields import Strict
 from prom_service.web.api.schemas.administration import ONE_INSTRUMENT, Answers
 
@@ -98,6 +101,13 @@ class InstrumentSchema(Schema):
     items = fields.List(fields.Nested(ItemSchema), required=True)
     scales = fields.List(fields.Nested(InstrumentScaleSchema), required=True)
     thresholds = fields.List(fields.Nested(ThresholdSchema), required=True)
+
+
+class BlankPaperQuery(Strict):
+    """In which language a questionnaire will be printed, and on what."""
+
+    language = fields.String(validate=validate.OneOf(SPOKEN), load_default=DEFAULT)
+    paper = fields.String(validate=validate.OneOf(PAPERS), load_default="a4")
 
 
 class AnswersSchema(Strict):
