@@ -23,6 +23,7 @@ COMMANDS = (
     Lazy("instruments", "prom_service.cli.instruments", "List, show and check instruments and their wording."),
     Lazy("score", "prom_service.cli.score", "Score a CSV file of answers."),
     Lazy("timeline", "prom_service.cli.episodes", "Show what was sent, what will be, and why not."),
+    Lazy("paper", "prom_service.cli.episodes", "Write a questionnaire for paper."),
     Lazy("assess", "prom_service.cli.episodes", "Bring judgements and flags up to now."),
     Lazy("brake", "prom_service.cli.brake", "Show whether sending has stopped by itself, or let it go on."),
     Lazy("report", "prom_service.cli.reports", "Write a report."),

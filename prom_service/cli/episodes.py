@@ -1,17 +1,19 @@
-"""`prom timeline` and `prom assess`: one episode seen, all episodes brought up to now."""
+"""`prom timeline`, `paper` and `assess`: one episode seen, its questions printed, all episodes brought up to now."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy.orm import Session
 
-from prom_service.cli import door
+from prom_service.cli import door, files
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.errors import NotFoundError
 from prom_service.models import Episode
-from prom_service.queries.directory import find_clinic_by_code, find_episode, list_episodes
+from prom_service.queries.directory import find_clinic_by_code, find_episode, find_timepoint, list_episodes
 from prom_service.queries.registry import as_id, find_episode_anywhere
+from prom_service.services.paper_writing import write_paper
 
 
 @click.command()
@@ -29,6 +31,23 @@ def timeline(episode: str, code: str | None, as_json: bool) -> None:
         return
     for administration in shown["administrations"]:
         _show(administration)
+
+
+@click.command()
+@click.argument("episode")
+@click.argument("timepoint")
+@click.option("--clinic", "code", help="Clinic of the episode; needed with the clinic's own number.")
+@files.paper_option
+@files.output_option
+def paper(episode: str, timepoint: str, code: str | None, paper: str, output: Path) -> None:
+    """Write what is asked of the patient of an EPISODE at a TIMEPOINT, such as 6-weeks, as a PDF to be printed.
+
+    A link is made for it, which stands there as a QR code.
+    """
+    with door.runtime() as prom, prom.transaction() as session:
+        administration = find_timepoint(session, _find(session, episode, code), timepoint)
+        pdf = write_paper(session, administration, prom.settings, paper=paper, issued_by=door.ACTOR, now=prom.now())
+    files.write(output, pdf)
 
 
 @click.command()

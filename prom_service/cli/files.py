@@ -1,10 +1,37 @@
-"""Where a command writes: standard output, or a file that is there only once it is complete."""
+"""Where a command writes: standard output, or a file that is there only once it is complete; and on which paper."""
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+from prom_service.paper.drawing import PAPERS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def output_option(command: Command) -> Command:
+    """Give a command that makes a file the option ``-o``."""
+    path = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
+    told = "Where the file goes; - is standard output."
+    return click.option("-o", "--output", required=True, type=path, help=told)(command)
+
+
+def paper_option(command: Command) -> Command:
+    """Give a command that makes a file to be printed the option ``--paper``."""
+    choice = click.Choice(list(PAPERS))
+    return click.option("--paper", type=choice, default="a4", show_default=True, help="What it is printed on.")(command)
+
+
+def write(output: Path, content: bytes) -> None:
+    """Write the file, and say so where that does not disturb it."""
+    with writing(output) as file:
+        file.write(content)
+    if str(output) != "-":
+        click.echo(f"Wrote {output}.", err=True)
 
 
 @contextlib.contextmanager

@@ -9,8 +9,10 @@ import click
 import instruments as catalogue
 from instruments import definition_file, thresholds, wording
 from instruments.definition import Instrument, Item, Scale
+from prom_service.cli import files
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.cli.score import Reference
+from prom_service.language import DEFAULT, SPOKEN
 
 File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -54,6 +56,18 @@ def show(instrument: Instrument, as_json: bool) -> None:
         click.echo()
         header = ("scale", "threshold", "value", "unit", "verified", "id")
         show_table(header, ((row.scale, row.kind, row.value, row.unit, row.verified, row.id) for row in rows))
+
+
+@instruments.command()
+@click.argument("instrument", metavar="REF", type=Reference())
+@click.option("--language", type=click.Choice(list(SPOKEN)), default=DEFAULT, show_default=True)
+@files.paper_option
+@files.output_option
+def paper(instrument: Instrument, language: str, paper: str, output: Path) -> None:
+    """Write one instrument as a PDF that anybody may fill in; it names no clinic and no patient."""
+    from prom_service.services.paper_writing import write_blank  # The tables, which nothing else here needs, are slow.
+
+    files.write(output, write_blank(instrument.ref, language=language, paper=paper))
 
 
 @instruments.command()

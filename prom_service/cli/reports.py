@@ -49,13 +49,7 @@ def report() -> None:
 @click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in the period.")
 @click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    help="Where the report goes; - is standard output.",
-)
+@files.output_option
 def utilization(
     code: str | None,
     organisation: str | None,
@@ -87,10 +81,7 @@ def utilization(
             group_by=group_by,
         )
         content = export.render(utilization_report(session, query), form)
-    with files.writing(output) as file:
-        file.write(content)
-    if str(output) != "-":
-        click.echo(f"Wrote {output}.", err=True)
+    files.write(output, content)
 
 
 def _whose(session: Session, code: str | None, organisation: str | None) -> dict[str, Any]:

@@ -30,6 +30,15 @@ def find_administration(session: Session, clinic_id: uuid.UUID, administration_i
     return _find(session, Administration, clinic_id, administration_id, "administration")
 
 
+def find_timepoint(session: Session, episode: Episode, timepoint: str) -> Administration:
+    """Return the administration of a timepoint of the episode; raise ``NotFoundError`` naming those there are."""
+    query = select(Administration).where(Administration.episode_id == episode.id).order_by(Administration.sequence)
+    administrations = {one.timepoint: one for one in session.scalars(query)}
+    if timepoint not in administrations:
+        raise NotFoundError(f"There is no timepoint {timepoint!r}; there are {', '.join(administrations)}.")
+    return administrations[timepoint]
+
+
 def find_clinic_by_code(session: Session, code: str) -> Clinic:
     """Return the clinic with this code, or this id; raise ``NotFoundError`` otherwise."""
     clinic = session.scalar(select(Clinic).where(Clinic.code == code))

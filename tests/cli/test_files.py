@@ -15,6 +15,7 @@ from prom_service.services import submission
 from prom_service.settings import Settings
 from tests import builders
 from tests.cli.conftest import CLINIC, Prom
+from tests.support.paper import Sheets
 
 TODAY = dt.datetime.now(dt.UTC).date()
 HEADER = "external_id,name,date_of_birth,episode_external_id,started_on"
@@ -127,6 +128,41 @@ def test_an_episode_that_is_not_there_has_no_timeline(
     prom: Prom, clinic: str, arguments: tuple[str, ...], code: int
 ) -> None:
     assert prom("timeline", *arguments).exit_code == code
+
+
+def test_what_a_patient_is_asked_is_written_for_paper(prom_on_both: Prom, send: Send, tmp_path: Path) -> None:
+    prom_on_both("organisation", "add", "Group")
+    prom_on_both(*CLINIC)
+    prom_on_both("import", "patients", send(ANN), "--clinic", "north")
+    file = tmp_path / "ann.pdf"
+
+    told = prom_on_both("paper", "E1", "baseline", "--clinic", "north", "-o", file, "--paper", "letter")
+
+    sheets = Sheets(file.read_bytes())
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert sheets.code().startswith("http://127.0.0.1:8000/s/")
+    assert sheets.code() not in told.stderr
+    assert "Patient P1 · Episode E1 · baseline" in sheets.text
+    assert sheets.size == (216, 279)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("E1", "12-months"), "There is no timepoint '12-months'; there are baseline, 6-weeks, 3-months."),
+        (("E1", "6-weeks"), "No answers are taken: not open yet."),
+        (("E9", "baseline"), "There is no such episode."),
+    ],
+)
+def test_what_cannot_be_asked_is_not_written(
+    prom: Prom, clinic: str, send: Send, tmp_path: Path, words: tuple[str, str], told: str
+) -> None:
+    prom("import", "patients", send(ANN), "--clinic", clinic)
+
+    refused = prom("paper", *words, "--clinic", clinic, "-o", tmp_path / "out.pdf")
+
+    assert (refused.exit_code, refused.stderr) == (1, f"Error: {told}\n")
+    assert list(tmp_path.glob("*.pdf*")) == []
 
 
 def test_the_sweep_runs_at_once(prom: Prom, clinic: str, send: Send) -> None:

@@ -8,6 +8,7 @@ import pytest
 import instruments
 from instruments.catalogue import FOLDER
 from tests.cli.conftest import Prom
+from tests.support.paper import Sheets
 
 PACK = """
 instrument = "pass-1.0"
@@ -44,6 +45,31 @@ def test_an_instrument_is_shown_whole(prom: Prom, ref: str) -> None:
     assert plain.exit_code == 0
     assert [item["code"] for item in shown["items"]] == list(instrument.item_codes)
     assert [scale["key"] for scale in shown["scales"]] == [scale.key for scale in instrument.scales]
+
+
+def test_a_blank_questionnaire_is_written_in_the_language_and_for_the_paper_asked_for(
+    prom: Prom, tmp_path: Path
+) -> None:
+    file = tmp_path / "hoos.pdf"
+
+    told = prom("instruments", "paper", "hoos-12-1.0", "-o", file, "--language", "es", "--paper", "letter")
+
+    sheets = Sheets(file.read_bytes())
+    assert (told.exit_code, told.stdout, told.stderr) == (0, "", f"Wrote {file}.\n")
+    assert sheets.size == (216, 279)
+    assert instruments.find_in("es", "hoos-12-1.0").title in sheets.text
+
+
+@pytest.mark.parametrize(
+    "words", [("nprs-9.9",), ("nprs-1.0", "--language", "xx"), ("nprs-1.0", "--paper", "a3"), ("nprs-1.0", "-o")]
+)
+def test_a_blank_questionnaire_of_what_is_not_there_is_wrong_use(
+    prom: Prom, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    told = prom("instruments", "paper", "-o", tmp_path / "out.pdf", *words)
+
+    assert told.exit_code == 2
+    assert list(tmp_path.glob("*.pdf*")) == []
 
 
 def test_a_definition_in_order_is_said_to_be(prom: Prom) -> None:
