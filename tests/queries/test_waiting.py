@@ -1,4 +1,4 @@
-"""Which questionnaire of the same patient is waiting."""
+"""Which questionnaires are waiting."""
 
 import datetime as dt
 import uuid
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Patient
-from prom_service.queries.waiting import find_waiting
+from prom_service.queries.waiting import find_waiting, waiting_in_episode
 from prom_service.runtime import Runtime
 from prom_service.services import standing, submission
 from tests.builders import a_clinic, a_patient, an_episode, complete_answers, the_administration
@@ -79,6 +79,22 @@ def test_of_several_waiting_the_one_closing_first_is_next(runtime: Runtime, cloc
 
     with runtime.reading() as session:
         assert waiting_beside(session, left, clock.now()) == third_id
+
+
+def test_in_an_episode_only_its_own_questionnaires_wait_the_one_closing_first_before_the_next(
+    runtime: Runtime, clock: Clock, baselines: Any
+):
+    left, _ = baselines
+    with runtime.transaction() as session:
+        episode_id = session.get_one(Administration, left).episode_id
+        six_weeks = the_administration(session, session.get_one(Episode, episode_id), "6-weeks")
+        six_weeks.opens_at = clock.now()
+        six_weeks_id = six_weeks.id
+
+    with runtime.reading() as session:
+        found = waiting_in_episode(session, episode_id, now=clock.now())
+
+    assert [one.id for one in found] == [left, six_weeks_id]
 
 
 def test_a_questionnaire_waits_from_its_opening_until_just_before_its_closing(

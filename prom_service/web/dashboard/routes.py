@@ -17,14 +17,16 @@ from prom_service.queries import directory
 from prom_service.queries.flags import find_flag
 from prom_service.queries.missing import missing_answers
 from prom_service.queries.trajectory import trajectory
+from prom_service.queries.waiting import waiting_in_episode
 from prom_service.queries.worklist import count_live, worklist
 from prom_service.services import flags, staff
 from prom_service.services.contact import EXPLANATIONS
+from prom_service.services.paper_writing import write_paper
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
-from prom_service.web import guards
+from prom_service.web import guards, paper
 from prom_service.web.context import prom
 from prom_service.web.dashboard.staff_session import begin, chosen_clinic, clinics_to_read, end, person, require_log_in
-from prom_service.web.dashboard.words import CAUSES, KINDS, OUTCOMES, SEVERITY_WORDS, read_in, words
+from prom_service.web.dashboard.words import CAUSES, KINDS, OUTCOMES, PAPERS, SEVERITY_WORDS, read_in, words
 from prom_service.web.problems import Problem
 
 PAGE = 50
@@ -152,6 +154,21 @@ def show_missing() -> str:
     )
 
 
+@blueprint.post("/administrations/<uuid:administration_id>/paper")
+def print_paper(administration_id: uuid.UUID) -> Response:
+    """Hand over what an administration asks as a PDF, with the QR code of a link made for it."""
+    with prom.transaction() as session:
+        pdf = write_paper(
+            session,
+            directory.find_administration(session, chosen_clinic(), administration_id),
+            prom.settings,
+            paper=request.form.get("paper", "a4"),
+            issued_by=person.actor,
+            now=prom.now(),
+        )
+    return paper.answer(pdf)
+
+
 @blueprint.get("/flags/<uuid:flag_id>")
 def show_flag(flag_id: uuid.UUID) -> str:
     """Show one flag: why, on which numbers, what the pathway advises, and what has been done."""
@@ -209,6 +226,7 @@ def _flag_page(flag_id: uuid.UUID, errors: dict[str, str]) -> str:
         episode = directory.find_episode(session, chosen_clinic(), uuid.UUID(view["episode_id"]))
         patient = directory.find_patient(session, chosen_clinic(), episode.patient_id)
         course = trajectory(session, episode.id)
+        waiting = waiting_in_episode(session, episode.id, now=prom.now())
         read_in(session.get_one(Clinic, episode.clinic_id).time_zone)
     return render_template(
         "dashboard/flag.html",
@@ -216,6 +234,7 @@ def _flag_page(flag_id: uuid.UUID, errors: dict[str, str]) -> str:
         episode=episode,
         patient=patient,
         course=course,
+        waiting=waiting,
         timepoints=list(dict.fromkeys(point["timepoint"] for scale in course["scales"] for point in scale["points"])),
         errors=errors,
         reasons=RESOLUTIONS,
@@ -224,7 +243,14 @@ def _flag_page(flag_id: uuid.UUID, errors: dict[str, str]) -> str:
 
 
 def _common() -> dict[str, Any]:
-    return {"person": person, "kinds": KINDS, "severities": SEVERITY_WORDS, "outcomes": OUTCOMES, "now": prom.now()}
+    return {
+        "person": person,
+        "kinds": KINDS,
+        "severities": SEVERITY_WORDS,
+        "outcomes": OUTCOMES,
+        "papers": PAPERS,
+        "now": prom.now(),
+    }
 
 
 def _after() -> tuple[int, uuid.UUID] | None:

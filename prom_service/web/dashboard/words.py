@@ -25,6 +25,7 @@ CAUSES = {
     "partial": "Answered in part",
     "declined": "Declined",
 }
+PAPERS = {"a4": "PDF for A4", "letter": "PDF for US letter"}
 SEVERITY_WORDS = {"urgent": "Urgent", "high": "High", "medium": "Medium", "low": "Low"}
 OUTCOMES = {
     "on_track": "On track",

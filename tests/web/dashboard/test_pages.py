@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from prom_service.app import create_app
-from prom_service.models import Clinic, Flag
+from prom_service.models import Administration, Clinic, Flag, Link
 from prom_service.queries.flags import FlagFilter, find_flag, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import submission
@@ -18,6 +18,7 @@ from tests import builders
 from tests.builders import PASSWORD
 from tests.fakes import Clock
 from tests.support.browser import accessibility_faults
+from tests.support.paper import Sheets
 
 
 class Desk:
@@ -184,6 +185,41 @@ def test_a_form_without_its_token_is_refused(desk: Desk) -> None:
     answer = desk.client.post(f"/flags/{desk.flag_ids['non_responder']}/acknowledge")
 
     assert answer.status_code == 400
+
+
+def test_a_flag_offers_on_paper_what_takes_answers_now_and_no_more(desk: Desk, clock: Clock) -> None:
+    desk.log_in()
+    flag = f"/flags/{desk.flag_ids['non_responder']}"
+    answered = desk.client.get(flag).text
+    clock.advance(days=40)
+    desk.log_in()
+
+    [address] = re.findall(r'action="(/administrations/[^"]+/paper)"', desk.client.get(flag).text)
+    printed = desk.post(address, paper="a4")
+
+    assert "/paper" not in answered
+    assert (printed.status_code, printed.content_type) == (200, "application/pdf")
+    assert "3-months" in Sheets(printed.data).text
+    assert printed.headers["Cache-Control"] == "no-store"
+
+
+def test_nothing_is_printed_of_another_clinic_without_the_token_or_when_it_is_answered(
+    desk: Desk, clock: Clock
+) -> None:
+    with desk.runtime.transaction() as session:
+        six_weeks = session.scalars(select(Administration).where(Administration.timepoint == "6-weeks")).one()
+        elsewhere = builders.an_episode(session, builders.a_clinic(session, now=clock.now()), now=clock.now())
+        theirs = builders.the_administration(session, elsewhere, "baseline")
+    desk.log_in()
+
+    tokenless = desk.client.post(f"/administrations/{six_weeks.id}/paper")
+    foreign = desk.post(f"/administrations/{theirs.id}/paper")
+    answered = desk.post(f"/administrations/{six_weeks.id}/paper")
+
+    assert [one.status_code for one in (tokenless, foreign, answered)] == [400, 404, 409]
+    assert "No answers are taken: completed." in answered.text
+    with desk.runtime.reading() as session:
+        assert session.scalars(select(Link)).all() == []
 
 
 @pytest.mark.parametrize("target", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example"])
