@@ -5,12 +5,11 @@ Whatever a clinic wrote itself is kept apart from our words, for it may be in an
 
 from typing import Any
 
+from instruments.activities import TEXT
 from prom_service.language import Texts
 from prom_service.paper.questionnaire import Block, Occasion, Part, Question, Questionnaire
 
 NOT_APPLICABLE = "NA"
-NAMED = ".text"
-"""Suffix of the code under which the name of an activity is entered."""
 NO_BREAK = "\u00a0"
 FORM = ("date", "day", "month", "year", "who", "self", "helped", "proxy", "activity")
 
@@ -127,7 +126,7 @@ def _question(part: Part, question: Question) -> Contents:
         "codes": [str(code) for code in range(item.minimum, item.maximum + 1)],
         "not_applicable": {"code": NOT_APPLICABLE, "text": part.instrument.na_text} if item.na_allowed else None,
         "activity": question.activity,
-        "named_under": item.code + NAMED if item.activity and not question.activity else "",
+        "named_under": item.code + TEXT if item.activity and not question.activity else "",
     }
 
 
