@@ -263,6 +263,8 @@ def _settle(session: Session, message: Message, outcome: Outcome, now: dt.dateti
             message.phase = "assumed_sent"
         case "refused":
             message.phase, message.sent_at = "failed", None
+            if outcome.address_suspect:
+                message.bounced_at = now
         case "deferred" if not outcome.relay_at_fault:
             message.phase, message.sent_at = "deferred", None
             message.due_at = now + BACK_OFF[min(message.attempts, len(BACK_OFF) - 1)]

@@ -16,6 +16,7 @@ from prom_service.mail.letters import Letter
 from prom_service.mail.transport import ACCEPTED, UNKNOWN, WITHHELD, Outcome
 from prom_service.models import Administration, Link, Message, MessageEvent, Patient, PatientChange
 from prom_service.pathway.plan import PlannedMessage
+from prom_service.queries.facts import missed_cause
 from prom_service.runtime import Runtime
 from prom_service.services import access, messages
 from prom_service.services.contact import EXPLANATIONS
@@ -454,6 +455,19 @@ def test_a_refused_address_is_noted_with_the_patient_and_stops_all_that_is_pendi
         assert session.scalars(select(PatientChange.kind)).all() == ["bounced"]
 
 
+def test_the_clinic_reads_of_a_refused_address_also_when_nothing_more_was_to_be_sent(prom: Runtime) -> None:
+    message_id = one_due(prom)
+    [letter] = claim(prom)
+
+    record(prom, letter, NO_SUCH_USER)
+
+    with prom.reading() as session:
+        message = session.get_one(Message, message_id)
+        administration = session.get_one(Administration, letter.administration_id)
+        assert message.bounced_at == NOON
+        assert missed_cause(administration, [message]) == "bounced"
+
+
 def test_a_refusal_of_an_address_that_was_corrected_meanwhile_says_nothing_about_the_new_one(prom: Runtime) -> None:
     message = one_due(prom)
     [letter] = claim(prom)
@@ -477,6 +491,7 @@ def test_a_refusal_that_does_not_concern_the_address_fails_the_message_alone(pro
     with prom.reading() as session:
         assert session.scalars(select(Patient.bounced_at)).one() is None
         assert session.get_one(Message, message).sent_at is None
+        assert session.get_one(Message, message).bounced_at is None
 
 
 def test_letters_given_back_are_due_at_once(prom: Runtime) -> None:
