@@ -19,8 +19,7 @@ from scheduler import jobs
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
-from tests.support import smtp as servers
-from tests.support.smtp import Fault, SmtpServer
+from tests.support.smtp import SmtpServer
 
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
@@ -61,40 +60,6 @@ def test_more_patients_than_fit_in_one_batch_are_all_mailed(
     mailroom.due_messages(prom, 5)
 
     assert jobs.send_due_messages(prom) == 5
-
-
-@pytest.mark.parametrize(
-    ("fault", "phase", "reason", "sent_again"),
-    [
-        (servers.BUSY, "deferred", "smtp 421", True),
-        (servers.GREYLISTED, "deferred", "smtp 450", True),
-        (servers.NO_SUCH_USER, "failed", "smtp 550", False),
-        (servers.NOT_NOW, "deferred", "smtp 451", True),
-        (servers.TRY_LATER, "deferred", "smtp 451", True),
-        (servers.REJECTED, "failed", "smtp 554", False),
-        (Fault("mail", drop=True), "deferred", "no_reply", True),
-        (Fault("rcpt", drop=True), "deferred", "no_reply", True),
-        (Fault("data", drop=True), "deferred", "no_reply", True),
-        (servers.DROP_IN_BODY, "deferred", "no_reply", True),
-        (servers.DROP_AFTER_DOT, "assumed_sent", "no_reply_to_final_dot", False),
-        (servers.DROP_AT_QUIT, "sent", None, False),
-    ],
-)
-def test_each_failure_leads_to_its_phase_and_none_to_a_second_email(
-    prom: Runtime, clock: Clock, smtp: SmtpServer, fault: Fault, phase: str, reason: str | None, sent_again: bool
-) -> None:
-    [message_id] = mailroom.due_messages(prom, 1)
-    smtp.script(fault)
-
-    jobs.send_due_messages(prom)
-    first = message_of(prom, message_id)
-    clock.advance(minutes=1)
-    jobs.send_due_messages(prom)
-    second = message_of(prom, message_id)
-
-    assert (first.phase, first.reason) == (phase, reason)
-    assert second.phase == ("sent" if sent_again else phase)
-    assert len(smtp.letters) == (0 if phase == "failed" else 1)
 
 
 def test_while_the_relay_is_down_one_letter_is_tried_and_the_others_wait(
