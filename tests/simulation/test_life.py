@@ -27,6 +27,7 @@ from prom_service.simulation.invariants import InvariantError
 from prom_service.web.api.schemas.visit import DocumentationSchema
 from tests.simulation.conftest import UNTIL
 from tests.simulation.lived import Lived, newborn
+from tests.support.letters import faults
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -61,6 +62,18 @@ def test_one_seed_and_one_clock_give_one_life_on_either_database(lived_sqlite: L
 
     assert one == other
     assert lived_sqlite.life.counts == lived_postgres.life.counts
+
+
+def test_no_letter_of_the_group_tells_too_much_or_is_out_of_form(lived_sqlite: Lived) -> None:
+    with lived_sqlite.prom.reading() as session:
+        people = session.execute(select(Patient.name, Patient.external_id, Patient.date_of_birth)).all()
+    whose = {word for name, number, born in people for word in (*name.split(), number, str(born))}
+    letters = list((lived_sqlite.mailbox / "new").iterdir())
+
+    found = [faults(letter.read_bytes().replace(b"\n", b"\r\n"), whose=whose) for letter in letters]
+
+    assert len(found) > len(people)
+    assert [wrong for wrong in found if wrong] == []
 
 
 def test_every_kind_of_flag_is_live_in_the_first_clinic(lived: Lived) -> None:
