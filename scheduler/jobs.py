@@ -21,13 +21,14 @@ from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, brake, delivery, flags, messages, retention
+from prom_service.services import administrations, assessment, brake, delivery, flags, messages, pace, retention
 
 log = logging.getLogger(__name__)
 
 PATIENTS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
 SCORED_AT_ONCE = 50
+TIMED_AT_ONCE = 3
 EMAILS_AT_ONCE = 100
 HEARTBEATS_KEPT = dt.timedelta(days=1)
 TRIED_AGAIN_AFTER = dt.timedelta(hours=1)
@@ -143,6 +144,11 @@ def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
 def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Delete what is kept for a day only: remembered requests, ended sessions, counted tries; return how many rows."""
     return _in_batches(prom, retention.purge_passing_rows, ROWS_AT_ONCE, keep_going)
+
+
+def measure_pace(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Measure how long the questions take, wherever that was not done for a day; return at how many timepoints."""
+    return _in_batches(prom, pace.measure_due, TIMED_AT_ONCE, keep_going)
 
 
 def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going: KeepGoing) -> int:

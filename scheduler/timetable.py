@@ -36,4 +36,5 @@ JOBS = (
     Job(jobs.assess_due_episodes, every=4, lease=FIVE_MINUTES),
     Job(jobs.fetch_delivery_reports, every=8, lease=FIVE_MINUTES),
     Job(jobs.purge_passing_rows, every=240, lease=FIVE_MINUTES),
+    Job(jobs.measure_pace, every=240, lease=FIVE_MINUTES),
 )

@@ -7,7 +7,7 @@ from prom_service.models.clinic import Clinic, Organisation
 from prom_service.models.episode import Episode, EpisodeChange
 from prom_service.models.flag import Flag, FlagEvent
 from prom_service.models.message import Message, MessageEvent
-from prom_service.models.operation import Brake, Heartbeat, JobRun, Lease
+from prom_service.models.operation import Brake, Heartbeat, JobRun, Lease, Pace
 from prom_service.models.patient import Patient, PatientChange
 from prom_service.models.response import AnswerSet, Judgement, Response, Score
 from prom_service.models.user import Membership, StaffSession, Throttle, User
@@ -35,6 +35,7 @@ __all__ = [
     "Message",
     "MessageEvent",
     "Organisation",
+    "Pace",
     "Patient",
     "PatientChange",
     "Response",

@@ -6,9 +6,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
-from prom_service.models.columns import Actor, Key, Word, one_of
+from prom_service.models.columns import Actor, Code, Key, Word, one_of
 
 BRAKE_REASONS = ("clock_jumped", "clock_behind", "too_many_claims")
+FEWEST_TIMED = 30
+"""Responses a measured pace rests on, at least: with fewer it would say more of them than of the questions."""
 
 
 class Lease(Base):
@@ -59,3 +61,23 @@ class Brake(Base):
     released_by: Mapped[Actor | None]
     forgiven_until: Mapped[dt.datetime | None]
     """Messages claimed up to this instant, were it in the future, no longer say that the clock is behind."""
+
+
+class Pace(Base):
+    """How long the questions of a timepoint take, measured over all clinics: a number about questions, not patients."""
+
+    __tablename__ = "pace"
+    __table_args__ = (
+        sa.CheckConstraint(
+            f"seconds_per_item IS NULL OR (seconds_per_item > 0 AND responses >= {FEWEST_TIMED})", name="measured"
+        ),
+    )
+
+    pathway: Mapped[Code] = mapped_column(primary_key=True)
+    """With its version, such as ``hip-related-pain-1``."""
+    timepoint: Mapped[Word] = mapped_column(primary_key=True)
+    seconds_per_item: Mapped[float | None] = mapped_column(sa.Double())
+    """Median of the time spent, shared out among the items asked; None until enough responses have come in."""
+    responses: Mapped[int]
+    """How many it rests on."""
+    computed_at: Mapped[dt.datetime]

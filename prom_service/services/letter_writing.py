@@ -1,25 +1,21 @@
 """Writing the letter of a claimed message, with links whose tokens exist in clear in it and nowhere else."""
 
 import datetime as dt
-import math
 
 from sqlalchemy.orm import Session
 
-import instruments
 from prom_service.mail import letters
 from prom_service.mail.letters import Letter
 from prom_service.models import Message
 from prom_service.pathway import definition as pathways
+from prom_service.queries.pace import WORKING_ESTIMATE, Paces, in_minutes, items_asked
 from prom_service.services import access
 from prom_service.services.contact import Addressee
 from prom_service.settings import Settings
 
-SECONDS_PER_ITEM = 10
-"""Our own working estimate, unverified; letters round the sum up to whole five minutes."""
-
 
 def write_letter(
-    session: Session, message: Message, addressee: Addressee, settings: Settings, now: dt.datetime
+    session: Session, message: Message, addressee: Addressee, paces: Paces, settings: Settings, now: dt.datetime
 ) -> Letter:
     """Return the letter of a claimed message. Its links are written with it, as digests, in the same transaction."""
     administration, clinic = addressee.administration, addressee.clinic
@@ -33,7 +29,7 @@ def write_letter(
         clinic_name=clinic.name,
         phone=clinic.phone,
         reply_hours=clinic.reply_hours,
-        minutes=minutes_needed(addressee.episode.pathway, administration.timepoint),
+        minutes=minutes_needed(addressee.episode.pathway, administration.timepoint, paces),
         last_day=(administration.late_after - dt.timedelta(seconds=1)).astimezone(addressee.facts.zone).date(),
         survey_url=f"{settings.base_url.rstrip('/')}/s/{survey}",
         stop_url=f"{settings.base_url.rstrip('/')}/u/{stop}",
@@ -49,8 +45,7 @@ def write_letter(
     )
 
 
-def minutes_needed(pathway: str, timepoint: str) -> int:
-    """Return the time needed for a questionnaire, in whole five minutes."""
-    asked = next(one.instruments for one in pathways.find(pathway).timepoints if one.key == timepoint)
-    items = sum(len(instruments.find(ref).items) for ref in asked)
-    return 5 * math.ceil(items * SECONDS_PER_ITEM / 300)
+def minutes_needed(pathway: str, timepoint: str, paces: Paces) -> int:
+    """Return the time a questionnaire takes, in whole minutes."""
+    items = items_asked(pathways.find(pathway).timepoint(timepoint))
+    return in_minutes(items, paces.get((pathway, timepoint), WORKING_ESTIMATE))

@@ -21,6 +21,7 @@ from prom_service.mail.transport import Outcome
 from prom_service.models import Administration, Episode, Message, MessageEvent, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.plan import PlannedMessage
+from prom_service.queries.pace import measured_paces
 from prom_service.services import history
 from prom_service.services.contact import EXPLANATIONS, Addressee, Permission, addressees, may_contact
 from prom_service.services.letter_writing import write_letter
@@ -209,7 +210,10 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
         now=now,
     )
     going = _choose(session, due, known, now)
-    written = [write_letter(session, message, known[message.administration_id], settings, now) for message in going]
+    paces = measured_paces(session)
+    written = [
+        write_letter(session, message, known[message.administration_id], paces, settings, now) for message in going
+    ]
     session.flush()
     return Batch(written, len(due))
 

@@ -51,8 +51,10 @@ REVIEW_DAYS = (0, 2, 4)
 SEEN = 500
 """Open flags that the staff of a clinic look through in one go, at most."""
 SNOOZE = dt.timedelta(days=7)
-UNSCORABLE_SHARE = 0.3
-HALF_SHARE = 0.6
+KEPT = {"unscorable": 0.3, "half": 0.6}
+"""The share of the questions answered by those who do not answer all."""
+PACE_MEASURED_EVERY = dt.timedelta(weeks=1)
+"""Often enough here; a scheduler asks every hour whether it was done within a day."""
 ACTOR = "simulation"
 Act = Callable[[], None]
 
@@ -141,6 +143,8 @@ class Life:
                     self._moment(clinic, on, 17),
                     lambda clinic=clinic, on=on, entries=entries: self._visit(on, entries),  # type: ignore[misc]
                 )
+        for weeks_on in range((until - self.clock.now()) // PACE_MEASURED_EVERY + 1):
+            self._at(self.clock.now() + weeks_on * PACE_MEASURED_EVERY, self._measure_pace)
         for clinic, _ in enumerate(self.group.clinics):
             for days_on in range((until - self.clock.now()).days):
                 on = self.clock.now().date() + dt.timedelta(days=days_on)
@@ -232,18 +236,28 @@ class Life:
         def start(session: Session, administration: Administration, episode: Episode) -> None:
             submission.start(session, administration, now=self.clock.now())
             if manner == "half":
-                answers = answers_of(session, person, administration, episode, keep=HALF_SHARE)
+                answers = answers_of(session, person, administration, episode, keep=KEPT[manner])
                 submission.save_answers(session, administration, answers, now=self.clock.now())
 
         self._with_link(token, start)
         if manner not in ("started", "half"):
-            later = self.clock.now() + dt.timedelta(minutes=4 + person.number % 6)
-            self._at(later, lambda: self._send(person, token, manner))
+            takes = dt.timedelta(minutes=4 + person.number % 6)
+            self._at(self.clock.now() + takes / 2, lambda: self._save(person, token, manner))
+            self._at(self.clock.now() + takes, lambda: self._send(person, token, manner))
+
+    def _save(self, person: Person, token: str, manner: str) -> None:
+        """Half way through, the first questionnaire of the set is saved."""
+
+        def save(session: Session, administration: Administration, episode: Episode) -> None:
+            answers = answers_of(session, person, administration, episode, keep=KEPT.get(manner, 1.0))
+            first = submission.instruments_asked(administration, episode)[0].ref
+            submission.save_answers(session, administration, {first: answers[first]}, now=self.clock.now())
+
+        self._with_link(token, save)
 
     def _send(self, person: Person, token: str, manner: str) -> None:
         def send(session: Session, administration: Administration, episode: Episode) -> None:
-            keep = UNSCORABLE_SHARE if manner == "unscorable" else 1.0
-            answers = answers_of(session, person, administration, episode, keep=keep)
+            answers = answers_of(session, person, administration, episode, keep=KEPT.get(manner, 1.0))
             submission.submit(session, administration, answers=answers, answered_by="self", now=self.clock.now())
             self.counts["answers"] += 1
 
@@ -305,6 +319,9 @@ class Life:
             reassessed=acting and number in (0, 6) and draw.random() < 0.8,
             documentation={"interventions": "strengthening, movement reeducation"} if draw.random() < 0.7 else {},
         )
+
+    def _measure_pace(self) -> None:
+        jobs.measure_pace(self.prom)
 
     def _take(self, person: Person, act: str) -> None:
         now = self.clock.now()

@@ -96,6 +96,20 @@ def test_a_letter_in_spanish_says_the_same_in_both_parts(contents: Contents) -> 
     assert "cuestionario" in str(letter["Subject"])
 
 
+@pytest.mark.parametrize(
+    ("language", "minutes", "said"),
+    [
+        ("en", 1, "about 1 minute."),
+        ("en", 2, "about 2 minutes."),
+        ("es", 1, "alrededor de 1 minuto."),
+        ("es", 2, "unos 2 minutos."),
+    ],
+)
+def test_the_time_needed_has_its_form(language: str, minutes: int, said: str) -> None:
+    for part in shown(written(replace(INVITATION, language=language, minutes=minutes))):
+        assert said in part
+
+
 def test_every_language_has_every_text_of_a_letter_with_the_same_places_to_fill() -> None:
     english, *others = ({key: places(text) for key, text in TEXTS[code].entries.items()} for code in SPOKEN)
 

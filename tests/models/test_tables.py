@@ -39,6 +39,7 @@ NOT_OF_A_CLINIC = {
     "lease",
     "heartbeat",
     "job_run",
+    "pace",
 }
 
 

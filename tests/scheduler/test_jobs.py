@@ -217,6 +217,18 @@ def test_what_is_kept_for_a_day_only_is_cleared_away(
     assert counts == [3, 0]
 
 
+def test_the_pace_at_every_timepoint_is_measured_once_a_day(
+    prom: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "TIMED_AT_ONCE", 2)
+
+    counts = [jobs.measure_pace(prom) for _ in range(2)]
+    clock.advance(days=1)
+    counts.append(jobs.measure_pace(prom))
+
+    assert counts == [9, 0, 9]
+
+
 class WithdrawnMeanwhile:
     """A way to mail during which every patient withdraws just before their letter is handed over."""
 

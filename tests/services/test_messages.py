@@ -1,6 +1,8 @@
 """Messages: planned, claimed, marked, recorded, on both databases."""
 
 import datetime as dt
+import email
+import email.policy
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from sqlalchemy import select
 from prom_service.errors import ConflictError
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import ACCEPTED, UNKNOWN, WITHHELD, Outcome
-from prom_service.models import Administration, Link, Message, MessageEvent, Patient, PatientChange
+from prom_service.models import Administration, Link, Message, MessageEvent, Pace, Patient, PatientChange
 from prom_service.pathway.plan import PlannedMessage
 from prom_service.queries.facts import missed_cause
 from prom_service.runtime import Runtime
@@ -62,6 +64,12 @@ def record(prom: Runtime, letter: Letter, outcome: Outcome) -> None:
 def settle(prom: Runtime) -> int:
     with prom.transaction() as session:
         return messages.settle_committing(session, now=prom.now())
+
+
+def body_of(letter: Letter) -> str:
+    """Return the text part of a letter, with single spaces."""
+    parsed = email.message_from_bytes(letter.content, policy=email.policy.default)
+    return " ".join(parsed.get_body(("plain",)).get_content().split())  # type: ignore[union-attr]
 
 
 def state(prom: Runtime, message_id: uuid.UUID) -> tuple[str, str | None]:
@@ -267,6 +275,31 @@ def test_in_production_only_an_activated_clinic_mails(
         claim(prom)
 
         assert state(prom, message) == (phase, "clinic_not_active" if env == "production" else None)
+
+
+@pytest.mark.parametrize(
+    ("timepoint", "seconds", "said"),
+    [
+        ("baseline", None, "It takes about 5 minutes."),  # 26 items, 10 seconds each
+        ("baseline", 30.0, "It takes about 13 minutes."),
+        ("6-weeks", 30.0, "It takes about 13 minutes."),  # 2 more items, and 3 that are asked at the baseline only
+        ("baseline", 2.3, "It takes about 1 minute."),
+    ],
+)
+def test_a_letter_says_the_time_that_was_measured(
+    prom: Runtime, timepoint: str, seconds: float | None, said: str
+) -> None:
+    with prom.transaction() as session:
+        patient = mailroom.patient(session, mailroom.clinic(session))
+        asked = mailroom.administration(session, patient, timepoint=timepoint)
+        mailroom.message(session, asked)
+        if seconds is not None:
+            key = {"pathway": "hip-related-pain-1", "timepoint": timepoint}
+            session.add(Pace(**key, seconds_per_item=seconds, responses=30, computed_at=NOON))
+
+    [letter] = claim(prom)
+
+    assert said in body_of(letter)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_batch(prom: Runtime) -> None:

@@ -14,6 +14,7 @@ from prom_service.models import (
     FlagEvent,
     Message,
     MessageEvent,
+    Pace,
     Patient,
     PatientChange,
     Response,
@@ -22,6 +23,7 @@ from prom_service.models import (
 from prom_service.models.message import DELIVERED_PHASES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.shape import FLAG_KINDS
+from prom_service.services.pace import _seconds_spent
 from prom_service.simulation import demo, life
 from prom_service.simulation.invariants import InvariantError
 from prom_service.web.api.schemas.visit import DocumentationSchema
@@ -164,3 +166,17 @@ def test_a_job_that_does_not_do_what_is_due_stops_the_life(
 
     with newborn(sqlite_url, tmp_path, seed=1, until=UNTIL) as lived, pytest.raises(InvariantError, match="send had"):
         lived.life.live(UNTIL)
+
+
+def test_the_time_that_questionnaires_take_was_measured_on_those_that_came_in(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        paces = session.scalars(select(Pace)).all()
+        newest = max(pace.computed_at for pace in paces)
+        sent = (Response.mode == "web", Response.partial.is_(False), Response.recorded_at <= newest)
+        came_in = session.scalar(select(func.count()).select_from(Response).where(*sent))
+        spent = [seconds for one in paces for seconds in _seconds_spent(session, one.pathway, one.timepoint)]
+
+    assert len(paces) == 9
+    assert UNTIL - dt.timedelta(weeks=1) < newest <= UNTIL
+    assert sum(one.responses for one in paces) == came_in
+    assert {240, 540} <= set(spent) <= set(range(240, 541, 60))

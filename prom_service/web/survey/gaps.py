@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import ceil
 
 import instruments
 from instruments.activities import TEXT, ratings
 from instruments.definition import Instrument
-from prom_service.services.letter_writing import SECONDS_PER_ITEM
+from prom_service.queries.pace import in_minutes
 from prom_service.web.survey.form import Answer, Answers, saved_answer
 from prom_service.web.survey.paging import Page, Question
 
@@ -70,9 +69,9 @@ def count_questions(pages: Sequence[Page]) -> int:
     return sum(1 if page.questions[0].naming else len(page.questions) for page in pages)
 
 
-def minutes_needed(pages: Sequence[Page], answers: Answers) -> int:
-    """Return the time the open questions will take, in minutes, at least 1 (an estimate, as in the emails)."""
-    return max(1, ceil(sum(len(open_questions(page, answers)) for page in pages) * SECONDS_PER_ITEM / 60))
+def minutes_needed(pages: Sequence[Page], answers: Answers, seconds: float) -> int:
+    """Return the minutes that the open questions of these pages will take, at ``seconds`` each."""
+    return in_minutes(sum(len(open_questions(page, answers)) for page in pages), seconds)
 
 
 def _lack(instrument: Instrument, open_ones: tuple[Gap, ...], given: Mapping[str, Answer]) -> Lack:

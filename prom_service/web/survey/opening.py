@@ -15,6 +15,7 @@ from prom_service.errors import PromError
 from prom_service.language import Texts
 from prom_service.pathway import definition as pathways
 from prom_service.pathway.shape import Education
+from prom_service.queries.pace import seconds_per_item
 from prom_service.services import access, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
@@ -38,6 +39,7 @@ class Survey:
     target: LinkTarget
     pages: tuple[Page, ...]
     answers: Mapping[str, Mapping[str, Any]]
+    seconds_per_item: float
 
     @property
     def started(self) -> bool:
@@ -122,7 +124,8 @@ def _find_target(session: Session, token: str, secret: bytes) -> LinkTarget:
 
 def _survey(session: Session, target: LinkTarget) -> Survey:
     answers = submission.current_answers(session, target.administration)
-    return Survey(target, _pages(session, target, answers), answers)
+    pace = seconds_per_item(session, target.episode.pathway, target.administration.timepoint)
+    return Survey(target, _pages(session, target, answers), answers, pace)
 
 
 def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:

@@ -19,7 +19,7 @@ def landing(survey: Survey, token: str, *, now: dt.datetime) -> str:
     """Return the page that says who asks, what for, how long it takes, until when, and who reads the answers."""
     asked = gaps.count_questions(survey.pages)
     left = sum(len(gaps.open_questions(page, survey.answers)) for page in survey.pages)
-    minutes = gaps.minutes_needed(survey.pages, survey.answers)
+    minutes = gaps.minutes_needed(survey.pages, survey.answers, survey.seconds_per_item)
     late = now >= survey.target.administration.late_after
     return _render("landing", survey, token=token, minutes=minutes, late=late, asked=asked, answered=asked - left)
 
@@ -30,7 +30,9 @@ def questions(
     """Return a page of questions: with the saved answers, or with what was posted and what is wrong with it."""
     labels = {question.name: question.text for question in page.questions}
     shown = fields(page, survey.answers, posted, faults)
-    return _render("page", survey, page=page, fields=shown, faults=faults, labels=labels)
+    to_come = [one for one in survey.pages if one.number >= page.number]
+    minutes = gaps.minutes_needed(to_come, survey.answers, survey.seconds_per_item)
+    return _render("page", survey, page=page, minutes=minutes, fields=shown, faults=faults, labels=labels)
 
 
 def advice(survey: Survey, given: Advice, back: str | None = None) -> str:

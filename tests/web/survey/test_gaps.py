@@ -80,9 +80,12 @@ def test_zero_is_an_answer():
     assert first_open_page(pages("nprs-1.0"), {"nprs-1.0": {"Q1": 0}}) is None
 
 
-@pytest.mark.parametrize(("answered", "minutes"), [(0, 2), (5, 2), (6, 1), (12, 1)])
-def test_the_time_is_that_of_the_open_questions_and_at_least_a_minute(answered: int, minutes: int):
-    assert minutes_needed(pages("ihot-12-1.0"), lines(answered)) == minutes
+@pytest.mark.parametrize(
+    ("answered", "seconds", "minutes"),
+    [(0, 10.0, 2), (5, 10.0, 2), (6, 10.0, 1), (12, 10.0, 1), (0, 20.0, 4), (0, 20.1, 5), (3, 20.0, 3)],
+)
+def test_the_time_is_that_of_the_open_questions_and_at_least_a_minute(answered: int, seconds: float, minutes: int):
+    assert minutes_needed(pages("ihot-12-1.0"), lines(answered), seconds) == minutes
 
 
 def test_naming_activities_counts_as_one_question():
