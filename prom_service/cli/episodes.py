@@ -1,6 +1,7 @@
 """`prom timeline`, `paper` and `assess`: one episode seen, its questions printed, all episodes brought up to now."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,18 @@ import click
 from sqlalchemy.orm import Session
 
 from prom_service.cli import door, files
-from prom_service.cli.output import json_option, show_json, show_table
+from prom_service.cli.output import as_text, json_option, show_json, show_table
 from prom_service.errors import NotFoundError
 from prom_service.models import Episode
 from prom_service.queries.directory import find_clinic_by_code, find_episode, find_timepoint, list_episodes
 from prom_service.queries.registry import as_id, find_episode_anywhere
 from prom_service.services.paper_writing import write_paper
+
+MOMENTS = ("opens_at", "target_at", "late_after", "closes_at", "completed_at")
+MESSAGES = ("message", "number", "planned for", "phase", "reason", "sent at")
+RESPONSES = ("answers", "mode", "answered at", "recorded at", "label")
+CHANGES = ("item", "from", "to")
+PATIENT_CHANGES = ("patient", "recorded at", "by", "note")
 
 
 @click.command()
@@ -21,16 +28,20 @@ from prom_service.services.paper_writing import write_paper
 @click.option("--clinic", "code", help="Clinic of the episode; needed with the clinic's own number.")
 @json_option
 def timeline(episode: str, code: str | None, as_json: bool) -> None:
-    """Show what was asked and sent for an EPISODE (id, or the clinic's own number), what will be, and why not."""
+    """Show what was asked, sent and answered in an EPISODE (id, or the clinic's own number), what will be, and why not.
+
+    An amendment is shown with the answers it changes.
+    """
     from prom_service.queries.timeline import timeline as read_timeline
 
     with door.runtime() as prom, prom.reading() as session:
-        shown = read_timeline(session, _find(session, episode, code).id)
+        shown = read_timeline(session, _find(session, episode, code).id, now=prom.now())
     if as_json:
         show_json(shown)
         return
     for administration in shown["administrations"]:
         _show(administration)
+    _show_any(PATIENT_CHANGES, map(_change_row, shown["patient_changes"]))
 
 
 @click.command()
@@ -80,19 +91,38 @@ def _find(session: Session, episode: str, code: str | None) -> Episode:
 
 def _show(administration: dict[str, Any]) -> None:
     late = ", late" if administration["late"] else ""
-    reason = f" ({administration['reason']})" if administration.get("reason") else ""
-    click.echo(f"{administration['timepoint']}: {administration['state']}{late}{reason}")
-    moments = ("opens_at", "target_at", "late_after", "closes_at", "completed_at")
-    show_table(moments, [[_instant(administration[name]) for name in moments]])
-    if administration["messages"]:
-        header = ("message", "number", "planned for", "phase", "reason", "sent at")
-        show_table(header, (_message_row(message) for message in administration["messages"]))
+    why = administration["reason"] or administration["cause"]
+    click.echo(f"{administration['timepoint']}: {administration['state']}{late}{f' ({why})' if why else ''}")
+    show_table(MOMENTS, [[_instant(administration[name]) for name in MOMENTS]])
+    _show_any(MESSAGES, map(_message_row, administration["messages"]))
+    _show_any(RESPONSES, map(_response_row, administration["responses"]))
+    for response in administration["responses"]:
+        _show_any((f"changed in {response['number']}", *CHANGES), (one.values() for one in response["changes"]))
+    if administration["identity_locked_until"]:
+        click.echo(f"identity check locked until {as_text(_instant(administration['identity_locked_until']))}")
     click.echo()
+
+
+def _show_any(header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print a table, or nothing where it would have no row."""
+    listed = [tuple(row) for row in rows]
+    if listed:
+        show_table(header, listed)
 
 
 def _message_row(message: dict[str, Any]) -> tuple[object, ...]:
     planned, sent = _instant(message["planned_for"]), _instant(message["sent_at"])
     return message["kind"], message["ordinal"], planned, message["phase"], message["reason"], sent
+
+
+def _response_row(response: dict[str, Any]) -> tuple[object, ...]:
+    answered, recorded = _instant(response["answered_at"]), _instant(response["recorded_at"])
+    labels = ", ".join(name for name in ("partial", "late", "amendment") if response[name])
+    return response["number"], response["mode"], answered, recorded, labels
+
+
+def _change_row(change: dict[str, Any]) -> tuple[object, ...]:
+    return change["kind"], _instant(change["recorded_at"]), change["actor"], change["note"]
 
 
 def _instant(instant: str | None) -> dt.datetime | None:

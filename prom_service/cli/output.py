@@ -24,7 +24,7 @@ def show_json(value: Any) -> None:
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, err: bool = False) -> None:
     """Print the rows under their header in columns; a missing value is empty, an instant is in UTC to the minute."""
-    cells = [list(header), *([_as_text(cell) for cell in row] for row in rows)]
+    cells = [list(header), *([as_text(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), err=err)
@@ -54,7 +54,8 @@ def _bar(label: str, length: int) -> Any:
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
-def _as_text(cell: object) -> str:
+def as_text(cell: object) -> str:
+    """Return a value as a table shows it."""
     if isinstance(cell, dt.datetime):
         return f"{cell.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
     return "" if cell is None else str(cell)

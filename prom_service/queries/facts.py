@@ -130,15 +130,15 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
     rows = session.execute(EPISODES, {"episodes": ids}, execution_options=AFRESH).all()
     administrations = session.scalars(ADMINISTRATIONS, {"episodes": ids}, execution_options=AFRESH).all()
     asked = [administration.id for administration in administrations]
-    by_episode = _grouped(administrations, "episode_id")
-    messages = _grouped(
+    by_episode = grouped(administrations, "episode_id")
+    messages = grouped(
         session.scalars(MESSAGES, {"administrations": asked}, execution_options=AFRESH), "administration_id"
     )
     baselines = {administration.id for administration in administrations if administration.sequence == 0}
     responses = _responses(session, ids, baselines)
     safety = _safety(session, [patient for _, patient, _ in rows])
     visits = _visits(session, ids)
-    flags = _grouped(session.scalars(FLAGS, {"episodes": ids}, execution_options=AFRESH), "episode_id")
+    flags = grouped(session.scalars(FLAGS, {"episodes": ids}, execution_options=AFRESH), "episode_id")
     return [
         LoadedEpisode(
             episode,
@@ -321,7 +321,8 @@ def _visits(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.
     return visits
 
 
-def _grouped(rows: Iterable[Row], column: str) -> defaultdict[uuid.UUID, list[Row]]:
+def grouped(rows: Iterable[Row], column: str) -> defaultdict[uuid.UUID, list[Row]]:
+    """Return the rows by the id in ``column``, each list in the order they came in; empty where there is none."""
     groups: defaultdict[uuid.UUID, list[Row]] = defaultdict(list)
     for row in rows:
         groups[getattr(row, column)].append(row)

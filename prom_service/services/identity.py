@@ -3,20 +3,18 @@
 import datetime as dt
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
 from prom_service.errors import PromError
-from prom_service.models import Administration, SavedAnswer, Throttle
+from prom_service.models import Administration, Episode, Patient, SavedAnswer, Throttle
+from prom_service.queries.locks import bucket_of, locked_until
 from prom_service.services import history, submission
 from prom_service.services.access import LinkTarget
 
 FREE_FOR = dt.timedelta(hours=24)
 """How long after the last save the answers so far are shown without a check."""
-TRIES = 5
-"""Wrong tries of one administration before it is locked."""
-TRIES_COUNT_FOR = dt.timedelta(hours=24)
 
 Item = tuple[str, str]
 """Instrument reference and item code."""
@@ -61,10 +59,7 @@ def _sitting_began(moments: Collection[dt.datetime], now: dt.datetime) -> dt.dat
 
 def is_locked(session: Session, administration: Administration, *, now: dt.datetime) -> bool:
     """Say whether five wrong tries were made within the last 24 hours."""
-    counted = select(func.sum(Throttle.tries)).where(
-        Throttle.bucket == _bucket(administration), Throttle.window_start > now - TRIES_COUNT_FOR
-    )
-    return (session.scalar(counted) or 0) >= TRIES
+    return administration.id in locked_until(session, [administration.id], now=now)
 
 
 def confirm(session: Session, target: LinkTarget, numbers: Iterable[int], *, now: dt.datetime) -> bool:
@@ -80,7 +75,7 @@ def confirm(session: Session, target: LinkTarget, numbers: Iterable[int], *, now
         target.link.confirmed_at = now
         session.flush()
         return True
-    key = {"bucket": _bucket(target.administration), "window_start": now}
+    key = {"bucket": bucket_of(target.administration.id), "window_start": now}
     if not insert_if_absent(session, Throttle, {**key, "tries": 1}, unique=list(key)):
         session.get_one(Throttle, key, populate_existing=True).tries += 1
         session.flush()
@@ -90,10 +85,20 @@ def confirm(session: Session, target: LinkTarget, numbers: Iterable[int], *, now
     return False
 
 
+def unlock(session: Session, administration: Administration, *, actor: str, now: dt.datetime) -> None:
+    """Let the check be taken again at once: the wrong tries are forgotten, and who said so is on record.
+
+    Where nothing is locked nothing changes.
+    """
+    administration = submission.hold(session, administration)
+    if is_locked(session, administration, now=now):
+        session.execute(delete(Throttle).where(Throttle.bucket == bucket_of(administration.id)))
+        episode = session.get_one(Episode, administration.episode_id)
+        patient = session.get_one(Patient, episode.patient_id)
+        unlocked = administration.timepoint
+        history.note_patient(session, patient, "identity_unlocked", note=unlocked, actor=actor, now=now)
+
+
 def _expected(target: LinkTarget) -> tuple[int, ...]:
     born = target.patient.date_of_birth
     return (born.year, born.month, born.day) if target.clinic.identity_check == "date" else (born.year,)
-
-
-def _bucket(administration: Administration) -> str:
-    return f"identity:{administration.id}"

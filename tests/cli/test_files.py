@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select
 
-from prom_service.models import Score
+from prom_service.models import Episode, Score, Throttle
+from prom_service.queries.locks import bucket_of
 from prom_service.runtime import build
-from prom_service.services import submission
+from prom_service.services import amendment, submission
 from prom_service.settings import Settings
 from tests import builders
 from tests.cli.conftest import CLINIC, Prom
@@ -103,6 +104,33 @@ def test_a_clinic_that_is_not_there_is_named(prom: Prom, send: Send) -> None:
     told = prom("import", "patients", send(ANN), "--clinic", "south")
 
     assert (told.exit_code, told.stderr) == (1, "Error: There is no clinic 'south'.\n")
+
+
+def test_a_timeline_shows_what_was_changed_after_sending_and_what_is_locked(
+    prom: Prom, clinic: str, send: Send, sqlite_url: str
+) -> None:
+    prom("import", "patients", send(ANN), "--clinic", clinic)
+    now = dt.datetime.now(dt.UTC)
+    built = build(Settings(env="test", database_url=sqlite_url))
+    with built.transaction() as session:
+        episode = session.scalars(select(Episode)).one()
+        baseline = builders.the_administration(session, episode, "baseline")
+        answers = builders.complete_answers(baseline, episode, nprs=5)
+        submission.submit(session, baseline, answers=answers, now=now)
+        amendment.amend(session, baseline, {"nprs-1.0": {"Q1": 9}}, language="en", now=now)
+        session.add(Throttle(bucket=bucket_of(baseline.id), window_start=now, tries=5))
+    built.engine.dispose()
+
+    lines = [line.split() for line in prom("timeline", "E1", "--clinic", clinic).stdout.splitlines()]
+
+    at = f"{now:%Y-%m-%d %H:%M UTC}".split()
+    lapses = f"{now + dt.timedelta(days=1):%Y-%m-%d %H:%M UTC}".split()
+    assert ["1", "web", *at, *at] in lines
+    assert ["2", "web", *at, *at, "amendment"] in lines
+    assert ["changed", "in", "2", "item", "from", "to"] in lines
+    assert ["nprs-1.0", "Q1", "5", "9"] in lines
+    assert ["identity", "check", "locked", "until", *lapses] in lines
+    assert any(line[:1] == ["registered"] for line in lines)
 
 
 def test_a_timeline_is_found_by_id_and_by_the_clinics_number(prom: Prom, clinic: str, send: Send) -> None:

@@ -100,9 +100,9 @@ def close_episode(session: Session, body: Mapping[str, Any], episode_id: uuid.UU
 
 @episodes.get("/episodes/<uuid:episode_id>/timeline", scope=READ, answer=TimelineSchema())
 def show_timeline(session: Session, episode_id: uuid.UUID) -> Response:
-    """Show what was asked and sent, what will be, and why something was not."""
+    """Show what was asked, sent and answered, what will be sent, and why something was not."""
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
-    return json_response(timeline(session, episode.id))
+    return json_response(timeline(session, episode.id, now=prom.now()))
 
 
 @episodes.get("/episodes/<uuid:episode_id>/trajectory", scope=READ, answer=TrajectorySchema())

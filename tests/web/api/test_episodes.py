@@ -146,6 +146,24 @@ def test_the_timeline_shows_past_and_future_with_their_messages(ours: Caller, wo
     assert [message["kind"] for message in administrations[1]["messages"]][:2] == ["invitation", "reminder"]
 
 
+def test_the_timeline_shows_what_came_in_and_what_was_changed_afterwards(ours: Caller, world: World) -> None:
+    baseline = ours.get(f"/episodes/{world.episode.id}/timeline").json["administrations"][0]
+    ours.post(
+        f"/administrations/{baseline['id']}/responses",
+        {"answers": {"nprs-1.0": {"Q1": 9}}, "mode": "phone", "answered_by": "self"},
+    )
+
+    told = ours.get(f"/episodes/{world.episode.id}/timeline").json
+
+    first, amendment = told["administrations"][0]["responses"]
+    assert (first["number"], first["mode"], first["amendment"], first["changes"]) == (1, "web", False, [])
+    assert (amendment["number"], amendment["mode"], amendment["amendment"]) == (2, "phone", True)
+    assert {"instrument": "nprs-1.0", "item": "Q1", "from": 5, "to": 9} in amendment["changes"]
+    assert {"instrument": "ihot-12-1.0", "item": "Q1", "from": 40, "to": None} in amendment["changes"]
+    assert told["administrations"][1]["responses"] == []
+    assert [change["kind"] for change in told["patient_changes"]] == ["registered"]
+
+
 def test_the_trajectory_shows_scores_changes_and_judgements(ours: Caller, world: World) -> None:
     answers = {"ihot-12-1.0": dict.fromkeys([f"Q{number}" for number in range(1, 13)], 60), "pass-1.0": {"Q1": 1}}
     ours.post(f"/administrations/{world.administration.id}/responses", {"answers": answers, "mode": "phone"})

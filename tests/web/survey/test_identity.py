@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from prom_service.models import Clinic, PatientChange, SavedAnswer
+from prom_service.queries.locks import locked_until
 from prom_service.runtime import Runtime
-from prom_service.services import retention
+from prom_service.services import identity, retention
 from tests.fakes import Clock
 from tests.web.survey.visitor import Visitor, ask, behind, count, heading, link_to
 
@@ -112,6 +113,63 @@ def test_five_wrong_years_lock_for_a_day_and_the_clinic_sees_it(begun: Visitor, 
     assert give_year(begun, "1980").status_code == 403
     clock.advance(microseconds=1)
     assert give_year(begun, "1980").status_code == 303
+
+
+def unlock(runtime: Runtime, visitor: Visitor) -> None:
+    with runtime.transaction() as session:
+        administration = behind(session, runtime, visitor.token)[0]
+        identity.unlock(session, administration, actor="user:1", now=runtime.now())
+
+
+def locks_noted(runtime: Runtime) -> list[tuple[str, str, str]]:
+    with runtime.reading() as session:
+        changes = session.scalars(select(PatientChange).order_by(PatientChange.id))
+        return [(one.kind, one.note, one.actor) for one in changes if one.kind.startswith("identity")]
+
+
+def test_the_clinic_unlocks_and_it_is_on_record(begun: Visitor, runtime: Runtime, clock: Clock):
+    clock.advance(days=3)
+    for _ in range(5):
+        give_year(begun, "1981")
+
+    unlock(runtime, begun)
+    wrong = [give_year(begun, "1981").status_code for _ in range(4)]
+    right = give_year(begun, "1980")
+
+    assert (wrong, right.status_code) == ([422] * 4, 303)
+    assert locks_noted(runtime) == [
+        ("identity_locked", "baseline", "patient"),
+        ("identity_unlocked", "baseline", "user:1"),
+    ]
+
+
+def test_where_nothing_is_locked_unlocking_changes_nothing(begun: Visitor, runtime: Runtime, clock: Clock):
+    clock.advance(days=3)
+    for _ in range(4):
+        give_year(begun, "1981")
+
+    unlock(runtime, begun)
+
+    assert locks_noted(runtime) == []
+    assert [give_year(begun, "1981").status_code, give_year(begun, "1980").status_code] == [422, 403]
+
+
+def test_a_lock_lapses_when_the_first_of_the_five_tries_is_a_day_old(begun: Visitor, runtime: Runtime, clock: Clock):
+    clock.advance(days=3)
+    give_year(begun, "1979")
+    for _ in range(5):
+        clock.advance(hours=5)
+        give_year(begun, "1981")
+    with runtime.reading() as session:
+        administration = behind(session, runtime, begun.token)[0]
+        lapses = locked_until(session, [administration.id], now=clock.now())
+        over = [
+            locked_until(session, [administration.id], now=lapses[administration.id] - back)
+            for back in (INSTANT, dt.timedelta(0))
+        ]
+
+    assert lapses == {administration.id: clock.now() - dt.timedelta(hours=20) + DAY}
+    assert over == [lapses, {}]
 
 
 def test_a_lock_outlives_the_clearing_of_passing_rows(begun: Visitor, runtime: Runtime, clock: Clock):

@@ -8,8 +8,10 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from prom_service.models.administration import ADMINISTRATION_STATES
 from prom_service.models.episode import SIDES
 from prom_service.models.message import MESSAGE_KINDS, MESSAGE_PHASES
+from prom_service.models.response import ANSWERED_BY, MODES
 from prom_service.web.api.fields import Day, Strict, Text, YesNo
 from prom_service.web.api.paging import PageQuery
+from prom_service.web.api.schemas.administration import ANSWER
 
 YEAR = 366
 
@@ -152,11 +154,48 @@ class MessageSchema(Schema):
     kind = fields.String(required=True, validate=validate.OneOf(MESSAGE_KINDS))
     ordinal = fields.Integer(required=True)
     planned_for = fields.AwareDateTime(required=True)
+    due_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When it is tried next, while it is still to go: later than planned when put off."},
+    )
     phase = fields.String(required=True, validate=validate.OneOf(MESSAGE_PHASES))
     reason = fields.String(required=True, allow_none=True)
     sent_at = fields.AwareDateTime(required=True, allow_none=True)
     bounced_at = fields.AwareDateTime(required=True, allow_none=True)
     events = fields.List(fields.Nested(MessageEventSchema), required=True)
+
+
+class AnswerChangeSchema(Schema):
+    """One answer that an amendment changes; null is an open answer."""
+
+    instrument = fields.String(required=True)
+    item = fields.String(required=True, metadata={"description": "An item code, or `<item>.text` for an activity."})
+    before = fields.Raw(data_key="from", required=True, allow_none=True, metadata=ANSWER)
+    after = fields.Raw(data_key="to", required=True, allow_none=True, metadata=ANSWER)
+
+
+class AnsweredSchema(Schema):
+    """One set of answers that came in. The newest that is no amendment stands; amendments are kept beside it."""
+
+    id = fields.UUID(required=True)
+    number = fields.Integer(required=True)
+    mode = fields.String(required=True, validate=validate.OneOf(MODES))
+    answered_by = fields.String(required=True, validate=validate.OneOf(ANSWERED_BY))
+    answered_at = fields.AwareDateTime(required=True)
+    recorded_at = fields.AwareDateTime(required=True)
+    late = fields.Boolean(required=True)
+    is_partial = fields.Boolean(  # ``partial`` alone is marshmallow's own word.
+        data_key="partial",
+        required=True,
+        metadata={"description": "Scored from what was saved when the time was over; never sent in."},
+    )
+    amendment = fields.Boolean(required=True)
+    changes = fields.List(
+        fields.Nested(AnswerChangeSchema),
+        required=True,
+        metadata={"description": "What an amendment changes beside the set that stands; empty for any other."},
+    )
 
 
 class AdministrationSchema(Schema):
@@ -173,13 +212,35 @@ class AdministrationSchema(Schema):
     started_at = fields.AwareDateTime(required=True, allow_none=True)
     completed_at = fields.AwareDateTime(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)
+    cause = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why nothing came, or not enough, once the time was over; `not_sent:` has a reason."},
+    )
+    identity_locked_until = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Too many wrong years of birth: until then earlier answers are not shown again."},
+    )
     messages = fields.List(fields.Nested(MessageSchema), required=True)
+    responses = fields.List(fields.Nested(AnsweredSchema), required=True)
+
+
+class StandingChangeSchema(Schema):
+    """One thing that was recorded of the patient, such as a pause, a refused address or a locked identity check."""
+
+    kind = fields.String(required=True)
+    effective_on = fields.Date(required=True)
+    note = fields.String(required=True)
+    actor = fields.String(required=True)
+    recorded_at = fields.AwareDateTime(required=True)
 
 
 class TimelineSchema(Schema):
     """An episode's past and future."""
 
     administrations = fields.List(fields.Nested(AdministrationSchema), required=True)
+    patient_changes = fields.List(fields.Nested(StandingChangeSchema), required=True)
 
 
 class PointSchema(Schema):
