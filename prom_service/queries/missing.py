@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient
+from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient, PatientChange
 from prom_service.pathway import definition as pathways
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.plan import phone_from
 from prom_service.queries.facts import missed_cause, planned_as
+from prom_service.queries.locks import locked_until
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,21 @@ NEXT_STEPS = {
         "May I ask you these few now?",
     ),
     "declined": NextStep("Do not ask again about this one. Ask how the patient is at the next visit."),
+    "not_me": NextStep(
+        "Ask for the address and correct it: the emails go out again, and no link sent so far works any more. Or take "
+        "the answers by phone.",
+        "We emailed a short questionnaire about how you are doing, and whoever opened it told us that it was not for "
+        "them. Which address should we use? If you have a few minutes, we can also go through the questions now.",
+    ),
+    "identity_locked": NextStep(
+        "Call, and make sure that it is the patient. Then unlock it on the page of the course of care, or let the "
+        "patient try again once it has unlocked by itself. Or take the remaining answers by phone.",
+        "You went on with our questionnaire, and the year or date of birth did not match ours several times. What you "
+        "answered is safe. I can open it for you again, or we can go through the rest together.",
+    ),
 }
+AT_ONCE = ("not_me", "identity_locked")
+"""Causes that do not wait for the phone day: without the clinic nothing goes on."""
 OF_REASON = {
     "no_address": ASK_ADDRESS,
     "not_me": ASK_ADDRESS,
@@ -86,29 +101,38 @@ class MissingAnswers:
     closes_at: dt.datetime
     """Until then answers are taken."""
     cause: str
-    """As ``missed_cause`` says it, without the reason of ``not_sent``."""
+    """As ``missed_cause`` says it, without the reason of ``not_sent``; or ``not_me``, or ``identity_locked``."""
     reason: str | None
     """Why nothing was sent; a code."""
     next_step: NextStep
+    locked_until: dt.datetime | None
+    """Until then the patient's earlier answers are not shown again, unless the clinic unlocks them."""
     patient_name: str
     patient_external_id: str
     clinician: str
     side: str
 
 
-def missing_answers(session: Session, clinic_id: uuid.UUID, *, now: dt.datetime) -> list[MissingAnswers]:
-    """Return what a clinic should follow up: past the phone day or missed, and still open to answers.
+def missing_answers(
+    session: Session, clinic_id: uuid.UUID, *, episode_id: uuid.UUID | None = None, now: dt.datetime
+) -> list[MissingAnswers]:
+    """Return what a clinic should follow up: past the phone day, missed or stuck, and still open to answers.
 
-    The one that closes first comes first. Left out are closed courses of care, patients who have withdrawn or died,
-    what is answered well enough for a score, and what staff have dealt with: its flag is resolved.
+    Stuck is what somebody said was not for them, and what is locked after too many wrong tries. The one that closes
+    first comes first. Left out are closed courses of care, patients who have withdrawn or died, what is answered well
+    enough for a score, and what staff have dealt with: its flag is resolved.
     """
-    rows = session.execute(_candidates(clinic_id, now)).all()
+    candidates = _candidates(clinic_id, now)
+    if episode_id is not None:
+        candidates = candidates.where(Administration.episode_id == episode_id)
+    rows = session.execute(candidates).all()
     messages: dict[uuid.UUID, list[Message]] = defaultdict(list)
     ids = [administration.id for administration, *_ in rows]
     for message in session.scalars(select(Message).where(Message.administration_id.in_(ids))):
         messages[message.administration_id].append(message)
-    found = (_missing(*row, messages[row[0].id]) for row in rows)
-    return [one for one in found if one.state in ("missed", "partial") or one.phone_from <= now]
+    locks = locked_until(session, ids, now=now)
+    found = (_missing(*row, messages[row[0].id], locks.get(row[0].id)) for row in rows)
+    return [one for one in found if one.state in ("missed", "partial") or one.cause in AT_ONCE or one.phone_from <= now]
 
 
 def next_step(cause: str, reason: str | None) -> NextStep:
@@ -116,7 +140,7 @@ def next_step(cause: str, reason: str | None) -> NextStep:
     return OF_REASON.get(reason or "", NEXT_STEPS[cause]) if cause == "not_sent" else NEXT_STEPS[cause]
 
 
-def _candidates(clinic_id: uuid.UUID, now: dt.datetime) -> Select[Administration, Episode, Patient, Clinic]:
+def _candidates(clinic_id: uuid.UUID, now: dt.datetime) -> Select[Administration, Episode, Patient, Clinic, bool]:
     flagged = select(Flag.id).where(
         Flag.clinic_id == clinic_id,
         Flag.episode_id == Episode.id,
@@ -128,8 +152,14 @@ def _candidates(clinic_id: uuid.UUID, now: dt.datetime) -> Select[Administration
         and_(Administration.state == "missed", ~flagged.where(Flag.status == "resolved").exists()),
         and_(Administration.state == "partial", flagged.where(Flag.status.in_(LIVE_STATUSES)).exists()),
     )
+    not_me = select(PatientChange.id).where(
+        PatientChange.clinic_id == Patient.clinic_id,
+        PatientChange.patient_id == Patient.id,
+        PatientChange.kind == "not_me",
+        PatientChange.recorded_at == Patient.bounced_at,  # None once the address was corrected.
+    )
     return (
-        select(Administration, Episode, Patient, Clinic)
+        select(Administration, Episode, Patient, Clinic, not_me.exists())
         .join(Episode, Episode.id == Administration.episode_id)
         .join(Patient, Patient.id == Episode.patient_id)
         .join(Clinic, Clinic.id == Administration.clinic_id)
@@ -146,10 +176,16 @@ def _candidates(clinic_id: uuid.UUID, now: dt.datetime) -> Select[Administration
 
 
 def _missing(
-    administration: Administration, episode: Episode, patient: Patient, clinic: Clinic, messages: list[Message]
+    administration: Administration,
+    episode: Episode,
+    patient: Patient,
+    clinic: Clinic,
+    not_me: bool,
+    messages: list[Message],
+    locked: dt.datetime | None,
 ) -> MissingAnswers:
     zone = ZoneInfo(patient.time_zone or clinic.time_zone)
-    cause, _, reason = missed_cause(administration, messages).partition(":")
+    cause, reason = _cause(administration, messages, not_me=not_me, locked=locked is not None)
     return MissingAnswers(
         administration_id=administration.id,
         episode_id=episode.id,
@@ -161,10 +197,21 @@ def _missing(
         late_after=administration.late_after,
         closes_at=administration.closes_at,
         cause=cause,
-        reason=reason or None,
+        reason=reason,
         next_step=next_step(cause, reason),
+        locked_until=locked,
         patient_name=patient.name,
         patient_external_id=patient.external_id,
         clinician=episode.clinician,
         side=episode.side,
     )
+
+
+def _cause(
+    administration: Administration, messages: list[Message], *, not_me: bool, locked: bool
+) -> tuple[str, str | None]:
+    """Return why nothing came, and for emails that were not sent the reason; what stops everything comes first."""
+    cause, _, reason = missed_cause(administration, messages).partition(":")
+    if cause == "declined" or not (not_me or locked):
+        return cause, reason or None
+    return ("not_me" if not_me else "identity_locked"), None

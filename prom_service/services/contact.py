@@ -5,7 +5,7 @@ import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, bindparam, select
@@ -134,6 +134,14 @@ def may_contact(facts: ContactFacts, *, now: dt.datetime) -> Permission:
         return Permission(True)
     reason = waits[0][0] if waits else _closed_now(facts, now)
     return Permission(False, reason, again_at if again_at < facts.late_after else None)
+
+
+def foresee(facts: ContactFacts, *, at: dt.datetime) -> Permission:
+    """Say what will be decided about an email that is due ``at`` a later moment, if nothing changes until then.
+
+    The emails before it are left out of account: they are planned so that they do not stand in its way.
+    """
+    return may_contact(replace(facts, last_mailed_at=None, covered=False), now=at)
 
 
 def _waits(facts: ContactFacts, now: dt.datetime) -> Iterable[tuple[str, dt.datetime | None]]:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient
 from prom_service.queries.missing import NEXT_STEPS, OF_REASON, MissingAnswers, missing_answers, next_step
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, standing, submission
+from prom_service.services import access, administrations, enrolment, identity, misdelivery, standing, submission
 from prom_service.services.contact import EXPLANATIONS
 from tests import builders
+from tests.builders import SECRET
 from tests.fakes import Clock
 
 THEN = dt.datetime(2026, 4, 13, tzinfo=dt.UTC)
@@ -131,6 +132,109 @@ def test_what_is_answered_ended_or_dealt_with_is_left_out(ward: Ward, clock: Clo
         done(session, ward)
 
     assert (before, ward.missing()) == (1, [])
+
+
+def _lock(ward: Ward) -> dt.datetime:
+    """The patient begins, and the year of birth is typed wrongly five times; return when the lock lapses."""
+    with ward.runtime.transaction() as session:
+        six_weeks = builders.the_administration(session, ward.episode, "6-weeks")
+        submission.start(session, six_weeks, now=ward.clock.now())
+        token = access.issue_link(session, six_weeks, secret=SECRET, now=ward.clock.now())
+        target = access.find_link(session, token, secret=SECRET)
+        assert target
+        for _ in range(5):
+            identity.confirm(session, target, [1900], now=ward.clock.now())
+    return ward.clock.now() + dt.timedelta(hours=24)
+
+
+def test_a_locked_identity_check_is_listed_at_once_until_it_lapses_or_is_unlocked(ward: Ward, clock: Clock) -> None:
+    lapses = _lock(ward)
+
+    [locked] = ward.missing()
+    clock.move_to(lapses)
+    lapsed = ward.missing()
+    _lock(ward)
+    again = len(ward.missing())
+    with ward.runtime.transaction() as session:
+        identity.unlock(session, ward.six_weeks, actor="user:1", now=clock.now())
+
+    assert (locked.cause, locked.reason, locked.locked_until) == ("identity_locked", None, lapses)
+    assert locked.next_step == NEXT_STEPS["identity_locked"]
+    assert (lapsed, again, ward.missing()) == ([], 1, [])
+
+
+def test_from_the_phone_day_on_a_lapsed_lock_is_a_questionnaire_that_was_started(ward: Ward, clock: Clock) -> None:
+    clock.move_to(ward.six_weeks.target_at + dt.timedelta(days=14))
+    lapses = _lock(ward)
+    causes = [one.cause for one in ward.missing()]
+    clock.move_to(lapses)
+
+    assert (causes, [one.cause for one in ward.missing()]) == (["identity_locked"], ["started"])
+
+
+def _report_wrong_person(ward: Ward) -> None:
+    with ward.runtime.transaction() as session:
+        patient = session.get_one(Patient, ward.episode.patient_id)
+        misdelivery.report_wrong_person(session, patient, now=ward.clock.now())
+
+
+def test_a_report_of_the_wrong_person_is_listed_at_once_until_the_address_is_corrected(
+    ward: Ward, clock: Clock
+) -> None:
+    ward.message(phase="sent")
+    _report_wrong_person(ward)
+
+    [stuck] = ward.missing()
+    with ward.runtime.transaction() as session:
+        patient = session.get_one(Patient, ward.episode.patient_id)
+        enrolment.change_patient(session, patient, {"email": "right@example.org"}, actor="user:1", now=clock.now())
+
+    assert (stuck.cause, stuck.reason, stuck.next_step) == ("not_me", None, NEXT_STEPS["not_me"])
+    assert ward.missing() == []
+
+
+@pytest.mark.parametrize(
+    ("administration", "cause"),
+    [
+        ({"declined_at": THEN}, "declined"),
+        ({"state": "started", "started_at": THEN}, "not_me"),
+        ({"state": "partial", "started_at": THEN}, "not_me"),
+    ],
+)
+def test_the_wrong_person_comes_before_any_cause_but_a_patient_who_declined(
+    ward: Ward, clock: Clock, administration: dict[str, Any], cause: str
+) -> None:
+    clock.move_to(ward.six_weeks.late_after)
+    ward.settle()
+    ward.set(**administration)
+
+    _report_wrong_person(ward)
+
+    assert [one.cause for one in ward.missing()] == [cause]
+
+
+def test_an_address_that_was_refused_is_not_a_report_of_the_wrong_person(ward: Ward, clock: Clock) -> None:
+    ward.message(phase="sent", bounced_at=THEN)
+    with ward.runtime.transaction() as session:
+        session.execute(update(Patient).values(bounced_at=clock.now()))
+    clock.move_to(ward.six_weeks.late_after)
+    ward.settle()
+
+    assert [one.cause for one in ward.missing()] == ["bounced"]
+
+
+def test_only_one_episode_s_are_asked_for(ward: Ward, clock: Clock) -> None:
+    with ward.runtime.transaction() as session:
+        other = builders.an_episode(session, ward.clinic, now=clock.now())
+    clock.move_to(ward.six_weeks.late_after)
+    ward.settle()
+
+    with ward.runtime.reading() as session:
+        found = missing_answers(session, ward.clinic.id, episode_id=ward.episode.id, now=clock.now())
+        everybody_s = missing_answers(session, ward.clinic.id, now=clock.now())
+
+    assert {one.episode_id for one in found} == {ward.episode.id}
+    assert {one.episode_id for one in everybody_s} == {ward.episode.id, other.id}
 
 
 def test_another_clinic_s_patients_are_not_listed(ward: Ward, clock: Clock) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prom_service.services.contact import EXPLANATIONS, NEVER, ContactFacts, Permission, may_contact
+from prom_service.services.contact import EXPLANATIONS, NEVER, ContactFacts, Permission, foresee, may_contact
 
 NOON = dt.datetime(2026, 3, 3, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -43,6 +43,27 @@ def local(zone: str, text: str) -> dt.datetime:
 
 def test_a_patient_with_nothing_against_it_may_be_mailed() -> None:
     assert may_contact(CONTACTABLE, now=NOON) == Permission(True)
+
+
+@pytest.mark.parametrize(
+    ("change", "foreseen"),
+    [
+        ({}, Permission(True)),
+        ({"last_mailed_at": NOON, "covered": True}, Permission(True)),
+        ({"opens_at": NOON + DAY}, Permission(True)),
+        ({"email_allowed": False}, Permission(False, "email_not_allowed")),
+        ({"mails": 4}, Permission(False, "limit_reached")),
+        ({"status": "paused", "paused_until": NOON.date()}, Permission(True)),
+        (
+            {"status": "paused", "paused_until": NOON.date() + DAY},
+            Permission(False, "paused", local("Europe/London", "2026-03-05T09:00")),
+        ),
+    ],
+)
+def test_what_will_be_decided_tomorrow_rests_on_what_lasts_until_then(
+    change: dict[str, Any], foreseen: Permission
+) -> None:
+    assert foresee(replace(CONTACTABLE, **change), at=NOON + DAY) == foreseen
 
 
 @pytest.mark.parametrize(

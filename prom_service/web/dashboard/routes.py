@@ -1,5 +1,6 @@
 """The routes of the staff. Every form carries a token against forgery and answers with 303."""
 
+import datetime as dt
 import uuid
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,23 +15,41 @@ from prom_service.errors import ConflictError, InvalidInputError, NotFoundError
 from prom_service.models import Clinic, Flag
 from prom_service.models.flag import QUEUES, RESOLUTIONS
 from prom_service.queries import directory
+from prom_service.queries.amendments import amended_since, amendments_of
 from prom_service.queries.flags import find_flag
 from prom_service.queries.missing import missing_answers
-from prom_service.queries.trajectory import trajectory
 from prom_service.queries.waiting import waiting_in_episode
 from prom_service.queries.worklist import count_live, worklist
-from prom_service.services import flags, staff
-from prom_service.services.contact import EXPLANATIONS
+from prom_service.services import flags, identity, staff
 from prom_service.services.paper_writing import write_paper
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards, paper
 from prom_service.web.context import prom
+from prom_service.web.dashboard.episode_view import course_view, episode_view
 from prom_service.web.dashboard.staff_session import begin, chosen_clinic, clinics_to_read, end, person, require_log_in
-from prom_service.web.dashboard.words import CAUSES, KINDS, OUTCOMES, PAPERS, SEVERITY_WORDS, read_in, words
+from prom_service.web.dashboard.words import (
+    ACTORS,
+    CAUSES,
+    KINDS,
+    MODES,
+    OUTCOMES,
+    PAPERS,
+    PATIENT_CHANGES,
+    PHASES,
+    SEVERITY_WORDS,
+    STATES,
+    answered,
+    asked,
+    explained,
+    read_in,
+    words,
+)
 from prom_service.web.problems import Problem
 
 PAGE = 50
 NOTE_LENGTH = 1000
+AMENDMENTS_LISTED = dt.timedelta(days=28)
+"""How long an amendment is listed beside the missing answers; on the page of its course of care it stays for good."""
 
 blueprint = Blueprint("dashboard", __name__)
 csrf = CSRFProtect()
@@ -47,7 +66,7 @@ def install(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     csrf.init_app(app)
-    app.jinja_env.filters["words"] = words
+    app.jinja_env.filters.update(words=words, explained=explained, asked=asked, answered=answered)
 
 
 def prom_base_url(app: Flask) -> str:
@@ -139,6 +158,7 @@ def show_missing() -> str:
     page = max(request.args.get("page", 1, type=int), 1)
     with prom.reading() as session:
         rows = missing_answers(session, clinic_id, now=prom.now())
+        amended = amended_since(session, clinic_id, prom.now() - AMENDMENTS_LISTED)
         clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
         read_in(session.get_one(Clinic, clinic_id).time_zone)
     return render_template(
@@ -146,8 +166,8 @@ def show_missing() -> str:
         rows=rows[(page - 1) * PAGE : page * PAGE],
         total=len(rows),
         more=page + 1 if len(rows) > page * PAGE else None,
+        amended=amended,
         causes=CAUSES,
-        explanations=EXPLANATIONS,
         clinics=clinics,
         clinic_id=clinic_id,
         **_common(),
@@ -167,6 +187,28 @@ def print_paper(administration_id: uuid.UUID) -> Response:
             now=prom.now(),
         )
     return paper.answer(pdf)
+
+
+@blueprint.get("/episodes/<uuid:episode_id>")
+def show_episode(episode_id: uuid.UUID) -> str:
+    """Show a course of care: what was asked, sent and answered, what will be sent, and why something was not."""
+    with prom.reading() as session:
+        view = episode_view(
+            session, chosen_clinic(), episode_id, production=prom.settings.in_production, now=prom.now()
+        )
+    read_in(view["clinic"].time_zone)
+    words_used = {"states": STATES, "phases": PHASES, "modes": MODES, "changes": PATIENT_CHANGES, "actors": ACTORS}
+    return render_template("dashboard/episode.html", **view, **words_used, **_common())
+
+
+@blueprint.post("/administrations/<uuid:administration_id>/unlock")
+def unlock(administration_id: uuid.UUID) -> Response:
+    """Let a patient who was locked out take the identity check again."""
+    with prom.transaction() as session:
+        administration = directory.find_administration(session, chosen_clinic(), administration_id)
+        identity.unlock(session, administration, actor=person.actor, now=prom.now())
+    page = url_for(".show_episode", episode_id=administration.episode_id, _anchor=administration.timepoint)
+    return redirect(page, code=303)
 
 
 @blueprint.get("/flags/<uuid:flag_id>")
@@ -224,20 +266,18 @@ def _flag_page(flag_id: uuid.UUID, errors: dict[str, str]) -> str:
     with prom.reading() as session:
         view = find_flag(session, chosen_clinic(), flag_id)
         episode = directory.find_episode(session, chosen_clinic(), uuid.UUID(view["episode_id"]))
-        patient = directory.find_patient(session, chosen_clinic(), episode.patient_id)
-        course = trajectory(session, episode.id)
+        course = course_view(session, episode)
+        amendments = amendments_of(session, episode.id)
         waiting = waiting_in_episode(session, episode.id, now=prom.now())
         read_in(session.get_one(Clinic, episode.clinic_id).time_zone)
     return render_template(
         "dashboard/flag.html",
         flag=view,
-        episode=episode,
-        patient=patient,
-        course=course,
+        amendments=amendments,
         waiting=waiting,
-        timepoints=list(dict.fromkeys(point["timepoint"] for scale in course["scales"] for point in scale["points"])),
         errors=errors,
         reasons=RESOLUTIONS,
+        **course,
         **_common(),
     )
 

@@ -5,6 +5,10 @@ from zoneinfo import ZoneInfo
 
 from flask import g
 
+import instruments
+from instruments.answer import NotApplicable
+from prom_service.services.contact import EXPLANATIONS
+
 KINDS = {
     "red_flag_symptom": "Red-flag symptom",
     "deterioration": "Deterioration",
@@ -24,6 +28,50 @@ CAUSES = {
     "started": "Started, not sent in",
     "partial": "Answered in part",
     "declined": "Declined",
+    "not_me": "Not meant for whoever opened the link",
+    "identity_locked": "Identity check locked",
+}
+STATES = {
+    "planned": "Not open yet",
+    "open": "Open, not started",
+    "started": "Started, not sent in",
+    "completed": "Answered",
+    "partial": "Answered in part",
+    "missed": "Not answered in time",
+    "not_asked": "Not asked",
+    "cancelled": "Cancelled",
+}
+PHASES = {
+    "planned": "Will be sent",
+    "deferred": "Put off",
+    "claimed": "Being sent",
+    "committing": "Being sent",
+    "sent": "Sent",
+    "assumed_sent": "Probably sent, and not sent again",
+    "failed": "Refused by the mail server",
+    "cancelled": "Not sent",
+}
+MODES = {"web": "By the link", "desk": "At the desk", "paper": "On paper", "phone": "By phone"}
+PATIENT_CHANGES = {
+    "registered": "Registered",
+    "address_changed": "Email address changed",
+    "bounced": "Email address refused for good",
+    "not_me": "Whoever opened a link said that it was not for them",
+    "unsubscribed": "Pressed the stop link",
+    "resubscribed": "May be emailed again",
+    "paused": "Follow-up paused",
+    "resumed": "Follow-up resumed",
+    "withdrawn": "Withdrew",
+    "deceased": "Died",
+    "identity_locked": "Identity check locked after five wrong tries",
+    "identity_unlocked": "Identity check unlocked",
+}
+ACTORS = {
+    "patient": "by the link of an email",
+    "sweep": "by this service",
+    "command": "by whoever runs this service",
+    "key": "by a program of the clinic",
+    "user": "by staff",
 }
 PAPERS = {"a4": "PDF for A4", "letter": "PDF for US letter"}
 SEVERITY_WORDS = {"urgent": "Urgent", "high": "High", "medium": "Medium", "low": "Low"}
@@ -36,6 +84,31 @@ OUTCOMES = {
     "worse": "Worse",
     "not_assessable": "Not assessable",
 }
+
+
+def explained(code: str) -> str:
+    """Return in words what a reason or a cause means; a mail server's code stays as it is."""
+    kind, _, reason = code.partition(":")
+    if code in EXPLANATIONS or kind not in CAUSES:
+        return EXPLANATIONS.get(code, words(code))
+    return f"{CAUSES[kind]}: {explained(reason)}" if reason else f"{CAUSES[kind]}."
+
+
+def asked(item: str, ref: str) -> str:
+    """Return the question behind an item code of instrument ``ref``."""
+    code, _, names = item.partition(".")
+    question = instruments.find(ref).item(code).text
+    return f"The activity itself: {question}" if names else question
+
+
+def answered(value: object, ref: str, item: str) -> str:
+    """Return an answer as the patient saw it: an option by its text, and a word for what is open."""
+    if value is None:
+        return "no answer"
+    if value == NotApplicable.NA:
+        return "does not apply"
+    choices = () if "." in item else instruments.find(ref).item(item).choices
+    return next((text for code, text in choices if code == value), str(value))
 
 
 def read_in(zone: str) -> None:
