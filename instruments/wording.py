@@ -22,6 +22,7 @@ A pack is a TOML text:
 """
 
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from typing import Any, Final
 from instruments.definition import Instrument, Item, Scale
 from instruments.errors import WordingError
 
+LARGEST: Final = 300_000
+"""Bytes of a pack; the longest questionnaire needs a tenth of it."""
 _TEXTS: Final = ("instrument", "language", "wording", "source", "intro", "na_text", "title")
 _TABLES: Final = ("sections", "scales", "options", "items")
 _NEEDED: Final = ("instrument", "language", "wording", "source", "items")
@@ -68,8 +71,12 @@ class WordingPack:
 
 def read(path: Path) -> WordingPack:
     """The pack in a file; raises WordingError when it is not one. It may still be incomplete: see `problems`."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise WordingError([f"{path.name} is larger than {LARGEST // 1000} kB"])
     try:
-        return parse(path.read_text(encoding="utf-8-sig"))
+        return parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise WordingError([f"{path.name} is not UTF-8"]) from error
 
@@ -78,9 +85,11 @@ def parse(text: str) -> WordingPack:
     """The pack in a TOML text; raises WordingError, which lists everything of the wrong shape."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise WordingError(["not TOML of a pack: nested too deep"]) from error
+    except ValueError as error:  # A TOMLDecodeError, or a number longer than Python reads.
         raise WordingError([f"not TOML: {error}"]) from error
-    faults = list(_faults(table))
+    faults = list(_faults(table)) or list(_unwritable("", table))
     if faults:
         raise WordingError(faults)
     options = table.get("options", {})
@@ -131,6 +140,18 @@ def _item_faults(code: str, row: object, option_sets: Mapping[str, Any]) -> Iter
             yield f"items.{code}.options names an option set that is not there"
 
 
+def _unwritable(place: str, value: Any) -> Iterator[str]:
+    """The texts with characters that no page shows and no database keeps. The shape has been checked before."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _unwritable(f"{place}.{key}" if place else key, inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value, start=1):
+            yield from _unwritable(f"{place}.{number}", inner)
+    elif any(unicodedata.category(letter) == "Cc" and letter not in "\t\n" for letter in value):
+        yield f"{place} holds control characters"
+
+
 def _item_wording(row: Mapping[str, str], option_sets: Mapping[str, list[str]]) -> ItemWording:
     texts = {key: row[key] for key in _ITEM_TEXTS if key in row}
     return ItemWording(options=tuple(option_sets[row["options"]]) if "options" in row else (), **texts)
@@ -147,19 +168,29 @@ def _problems(instrument: Instrument, pack: WordingPack) -> Iterator[str]:
     for code in pack.items:
         if code not in instrument.item_codes:
             yield f"items.{code}: {instrument.ref} has no such item"
-    if instrument.intro and not pack.intro:
+    if instrument.intro and not pack.intro.strip():
         yield "intro is missing"
-    if instrument.na_text and not pack.na_text:
+    if instrument.na_text and not pack.na_text.strip():
         yield "na_text is missing"
-    if pack.language != instrument.language:
-        for section in dict.fromkeys(item.section for item in instrument.items):
-            if not pack.sections.get(section):
-                yield f"sections.{section} is missing"
-        yield from (f"scales.{scale.key} is missing" for scale in instrument.scales if not _scale_title(scale, pack))
-    known = {scale.key for scale in instrument.scales}
-    yield from (f"scales.{key}: {instrument.ref} has no such scale" for key in pack.scales if key not in known)
+    yield from _title_problems(instrument, pack)
     for item in instrument.items:
         yield from _item_problems(item, pack.items.get(item.code))
+
+
+def _title_problems(instrument: Instrument, pack: WordingPack) -> Iterator[str]:
+    """Sections and scales have titles where they need them: all in another language, and none that is not there."""
+    sections = dict.fromkeys(item.section for item in instrument.items)
+    called = {*sections, *(scale.title for scale in instrument.scales)}
+    if pack.language != instrument.language:
+        yield from (f"sections.{title} is missing" for title in sections if title not in pack.sections)
+        yield from (f"scales.{scale.key} is missing" for scale in instrument.scales if not _scale_title(scale, pack))
+    for title, words in pack.sections.items():
+        if title not in called:
+            yield f"sections.{title}: {instrument.ref} has no such section"
+        if not words.strip():
+            yield f"sections.{title} is empty"
+    known = {scale.key for scale in instrument.scales}
+    yield from (f"scales.{key}: {instrument.ref} has no such scale" for key in pack.scales if key not in known)
 
 
 def _item_problems(item: Item, wording: ItemWording | None) -> Iterator[str]:

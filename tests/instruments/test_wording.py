@@ -92,6 +92,8 @@ def test_every_instrument_can_be_reworded_completely(instrument: instruments.Ins
         ("Q1 =", "Q2 =", "items.Q2: pass-1.0 has no such item"),
         ("Q1 =", "Q2 =", "items.Q1 is missing"),
         ('"How you are" = "Cómo está"', "", "sections.How you are is missing"),
+        ('"Cómo está"', '" "', "sections.How you are is empty"),
+        ('"How you are"', '"How are you"', "sections.How are you: pass-1.0 has no such section"),
         ('total = "Estado aceptable"', "", "scales.total is missing"),
         ('total = "Estado', 'sum = "Estado', "scales.sum: pass-1.0 has no such scale"),
     ],
@@ -131,6 +133,10 @@ def test_the_text_for_what_does_not_apply_is_needed_where_an_item_may_not() -> N
         ('text = "¿Está bien así?"', "text = 7", "items.Q1.text must be a text"),
         ('[items]\nQ1 = { text = "¿Está bien así?", options = "yes_no" }', "", "items is missing"),
         ('source = "Form of 2020"', 'source = "Form of 2020"\nitems = 7', "not TOML"),
+        ('source = "Form of 2020"', "source = 1" + 5000 * "0", "not TOML"),
+        ('source = "Form of 2020"', "source = " + 5000 * "[", "not TOML of a pack: nested too deep"),
+        ('"Cómo está"', '"C\\u0000mo"', "sections.How you are holds control characters"),
+        ('["No", "Sí"]', '["No", "\\u001b[31m"]', "options.yes_no.2 holds control characters"),
     ],
 )
 def test_what_is_not_a_pack_is_refused(old: str, new: str, problem: str) -> None:
@@ -153,6 +159,17 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(WordingError, match=r"pack\.toml is not UTF-8"):
         wording.read(file)
+
+
+def test_a_file_larger_than_a_pack_can_be_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "pack.toml"
+    file.write_text(PASS + "#" * (wording.LARGEST - len(PASS.encode())), encoding="utf-8")
+    largest = wording.read(file)
+    file.write_text(file.read_text(encoding="utf-8") + "#", encoding="utf-8")
+
+    with pytest.raises(WordingError, match=r"pack\.toml is larger than 300 kB"):
+        wording.read(file)
+    assert largest == wording.parse(PASS)
 
 
 @pytest.mark.parametrize("instrument", instruments.all_instruments(), ids=lambda instrument: instrument.ref)
