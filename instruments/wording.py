@@ -71,12 +71,17 @@ class WordingPack:
 
 def read(path: Path) -> WordingPack:
     """The pack in a file; raises WordingError when it is not one. It may still be incomplete: see `problems`."""
+    return parse(read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that may be a pack; raises WordingError when it is too large or not UTF-8."""
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise WordingError([f"{path.name} is larger than {LARGEST // 1000} kB"])
     try:
-        return parse(content.decode("utf-8-sig"))
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise WordingError([f"{path.name} is not UTF-8"]) from error
 

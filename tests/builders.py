@@ -2,14 +2,17 @@
 
 import datetime as dt
 import itertools
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Clinic, Episode, Organisation, Patient, User
-from prom_service.services import access, clinics, enrolment, staff, submission
+import instruments
+from instruments import Item
+from prom_service.models import Administration, Clinic, Episode, Organisation, Patient, User, WordingPack
+from prom_service.services import access, clinics, enrolment, staff, submission, wording_packs
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 
 ACTOR = "command"
@@ -123,3 +126,38 @@ def changed(answers: Mapping[str, Mapping[str, Any]], ref: str, **items: Any) ->
     copy[ref] |= items
     copy[ref] = {item: value for item, value in copy[ref].items() if value is not None}
     return copy
+
+
+def pack_text(ref: str, *, language: str = "en", wording: str = "official", mark: str = "Official") -> str:
+    """A complete wording pack: our own words of the language, each behind the mark."""
+    instrument = instruments.find_in(language, ref)
+    original = instruments.find(ref)
+    head = {"instrument": ref, "language": language, "wording": wording, "source": "A form", "title": mark}
+    head |= {"intro": f"{mark} {instrument.intro}", "na_text": f"{mark} {instrument.na_text}"}
+    sections = {old.section: f"{mark} {new.section}" for old, new in zip(original.items, instrument.items, strict=True)}
+    scales = {scale.key: f"{mark} {scale.title}" for scale in instrument.scales}
+    options = {item.code: json.dumps([f"{mark} {text}" for text in item.options]) for item in instrument.items}
+    return "\n".join(
+        (
+            *_toml(head),
+            *("[sections]", *_toml(sections), "[scales]", *_toml(scales)),
+            *("[options]", *(f"{code} = {texts}" for code, texts in options.items())),
+            *("[items]", *(_item_row(item, mark) for item in instrument.items)),
+        )
+    )
+
+
+def a_pack(session: Session, clinic: Clinic, ref: str, *, now: dt.datetime, **changes: str) -> WordingPack:
+    """A wording pack in force at ``clinic``."""
+    return wording_packs.load_pack(session, clinic, pack_text(ref, **changes), actor=ACTOR, now=now)[0]
+
+
+def _toml(texts: Mapping[str, str]) -> list[str]:
+    return [f"{json.dumps(key)} = {json.dumps(text)}" for key, text in texts.items()]
+
+
+def _item_row(item: Item, mark: str) -> str:
+    worded = ("text", "low_label", "high_label", "followup_text")
+    texts = {key: f"{mark} {getattr(item, key)}" for key in worded if getattr(item, key)}
+    options = {"options": item.code} if item.options else {}
+    return f"{item.code} = {{ {', '.join(_toml(texts | options))} }}"

@@ -12,6 +12,7 @@ from prom_service.models import Clinic
 from prom_service.models.clinic import IDENTITY_CHECKS
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_organisation, list_clinics
+from prom_service.queries.wording import list_own_wording
 from prom_service.services import clinics
 from prom_service.services.clinics import Activation
 
@@ -92,14 +93,21 @@ def _activation_options(command: click.decorators.FC) -> click.decorators.FC:
 @click.argument("code")
 @_activation_options
 def activate(code: str, **given: Any) -> None:
-    """Let a clinic mail real patients. Everything below is needed, and all that is missing is named at once."""
-    missing = [_option(field.name) for field in dataclasses.fields(Activation) if not given[field.name]]
-    if missing:
-        raise click.UsageError(f"Needed before the clinic can go live: {', '.join(missing)}.")
-    tested: dt.datetime = given.pop("escalation_tested_on")
+    """Let a clinic mail real patients. Everything below is needed, and all that is missing is named at once.
+
+    Nobody has to accept own wording where every questionnaire is asked in official words.
+    """
+    tested: dt.datetime | None = given.pop("escalation_tested_on")
+    values = {**given, "escalation_tested_on": tested and tested.date()}
     with door.runtime() as prom, prom.transaction() as session:
         found = find_clinic_by_code(session, code)
-        activation = Activation(**given, escalation_tested_on=tested.date())
+        optional = () if list_own_wording(session, found) else ("own_wording_accepted_by",)
+        needed = [field.name for field in dataclasses.fields(Activation) if field.name not in optional]
+        missing = [_option(name) for name in needed if not values[name]]
+        if missing:
+            raise click.UsageError(f"Needed before the clinic can go live: {', '.join(missing)}.")
+        accepted_by = values.pop("own_wording_accepted_by") or ""
+        activation = Activation(**values, own_wording_accepted_by=accepted_by)
         clinics.activate_clinic(session, found, activation, now=prom.now())
     click.echo(f"The clinic {found.code} is live.")
 

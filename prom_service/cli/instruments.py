@@ -9,10 +9,13 @@ import click
 import instruments as catalogue
 from instruments import definition_file, thresholds, wording
 from instruments.definition import Instrument, Item, Scale
-from prom_service.cli import files
+from prom_service.cli import door, files
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.cli.score import Reference
 from prom_service.language import DEFAULT, SPOKEN
+from prom_service.queries.directory import find_clinic_by_code
+from prom_service.queries.wording import list_packs
+from prom_service.services import wording_packs
 
 File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -79,12 +82,69 @@ def validate(file: Path) -> None:
 
 
 @instruments.command("wording")
-@click.argument("file", type=File)
-def check_wording(file: Path) -> None:
-    """Check a wording pack; exit 1 and name everything that is missing or out of place if it is incomplete."""
-    pack = wording.read(file)
+@click.argument("file", type=File, required=False)
+@click.option("--clinic", help="Code of the clinic the pack is loaded into.")
+@click.option("--list", "listing", is_flag=True, help="List the packs of the clinic instead.")
+@click.option("--withdraw", metavar="REF", type=Reference(), help="Take the clinic's pack for an instrument back.")
+@click.option("--language", help="Language of the pack that is withdrawn.")
+@json_option
+def word(
+    file: Path | None,
+    clinic: str | None,
+    listing: bool,
+    withdraw: Instrument | None,
+    language: str | None,
+    as_json: bool,
+) -> None:
+    """Check a wording pack, or load it into a clinic; exit 1 and name everything that is missing or out of place.
+
+    FILE alone is checked. With --clinic its words are in force for the clinic's patients who start from now on.
+    """
+    if (file is not None) + listing + (withdraw is not None) != 1:
+        raise click.UsageError("Give a FILE, or with --clinic either --list or --withdraw.")
+    if (withdraw is None) != (language is None):
+        raise click.UsageError("--withdraw and --language go together.")
+    if file is not None:
+        _take(wording.read_text(file), clinic)
+    elif clinic is None:
+        raise click.UsageError("Say which --clinic.")
+    elif withdraw is not None and language is not None:
+        _withdraw(clinic, withdraw.ref, language)
+    else:
+        _list_packs(clinic, as_json)
+
+
+def _take(text: str, clinic: str | None) -> None:
+    """Check a pack, and load it when a clinic is named."""
+    pack = wording.parse(text)
     reworded = wording.apply(catalogue.find(pack.instrument), pack)
     click.echo(f"The pack is complete: {reworded.ref}, {reworded.language}, {reworded.wording} wording.")
+    if clinic is None:
+        return
+    with door.runtime() as prom, prom.transaction() as session:
+        found = find_clinic_by_code(session, clinic)
+        _pack, is_new = wording_packs.load_pack(session, found, text, actor=door.ACTOR, now=prom.now())
+    if is_new:
+        click.echo(f"It is in force at {found.code} for everyone who starts from now on.")
+    else:
+        click.echo(f"It was in force at {found.code} already.")
+
+
+def _withdraw(clinic: str, ref: str, language: str) -> None:
+    with door.runtime() as prom, prom.transaction() as session:
+        found = find_clinic_by_code(session, clinic)
+        wording_packs.withdraw_pack(session, found, ref, language, actor=door.ACTOR, now=prom.now())
+    click.echo(f"Whoever starts {ref} at {found.code} in {language} from now on is asked in our own words.")
+
+
+def _list_packs(clinic: str, as_json: bool) -> None:
+    with door.runtime() as prom, prom.reading() as session:
+        rows = [asdict(pack) for pack in list_packs(session, find_clinic_by_code(session, clinic).id)]
+    if as_json:
+        show_json(rows)
+    else:
+        header = ("instrument", "language", "wording", "in_force", "loaded_at", "loaded_by", "withdrawn_at", "source")
+        show_table(header, ([row[column] for column in header] for row in rows))
 
 
 def described(instrument: Instrument) -> dict[str, Any]:

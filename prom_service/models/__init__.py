@@ -12,6 +12,7 @@ from prom_service.models.patient import Patient, PatientChange
 from prom_service.models.response import AnswerSet, Judgement, Response, Score
 from prom_service.models.user import Membership, StaffSession, Throttle, User
 from prom_service.models.visit import EpisodeVisit, Visit, VisitVersion
+from prom_service.models.wording import PinnedPack, WordingPack, WordingWithdrawal
 
 __all__ = [
     "Administration",
@@ -38,6 +39,7 @@ __all__ = [
     "Pace",
     "Patient",
     "PatientChange",
+    "PinnedPack",
     "Response",
     "SavedAnswer",
     "Score",
@@ -46,4 +48,6 @@ __all__ = [
     "User",
     "Visit",
     "VisitVersion",
+    "WordingPack",
+    "WordingWithdrawal",
 ]

@@ -59,6 +59,7 @@ class AnswerSet(TenantOwned, Base):
     __table_args__ = (
         tenant_key(),
         belongs_to("response"),
+        belongs_to("wording_pack", "pack_id"),
         sa.UniqueConstraint("response_id", "instrument"),
         one_of("wording", WORDINGS),
         sa.Index("ix_answer_set_instrument", "instrument"),
@@ -67,6 +68,8 @@ class AnswerSet(TenantOwned, Base):
     response_id: Mapped[uuid.UUID]
     instrument: Mapped[Code]
     wording: Mapped[Word]
+    pack_id: Mapped[uuid.UUID | None]
+    """The clinic's pack whose words were answered; None for our own, and for a form on paper that was never loaded."""
     answers: Mapped[dict[str, Any]]
     """Item code → whole number or ``NA``; a skipped item is absent. Activities under ``<item>.text``."""
     codes: Mapped[bytes]

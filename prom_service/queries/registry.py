@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
-from prom_service.models import ApiKey, Clinic, Episode, Organisation
+from prom_service.models import ApiKey, Clinic, Episode, Organisation, Patient
 
 
 def find_organisation(session: Session, name: str) -> Organisation:
@@ -25,6 +25,12 @@ def list_clinics(session: Session) -> Sequence[tuple[Clinic, str]]:
     """Return every clinic with the name of its organisation, by code."""
     query = select(Clinic, Organisation.name).join(Organisation, Organisation.id == Clinic.organisation_id)
     return [(clinic, name) for clinic, name in session.execute(query.order_by(Clinic.code))]
+
+
+def list_languages(session: Session, clinic: Clinic) -> list[str]:
+    """Return the languages in which the clinic asks: its own first, then those of its patients."""
+    spoken = select(Patient.language).where(Patient.clinic_id == clinic.id, Patient.status.in_(("active", "paused")))
+    return [clinic.language, *sorted(set(session.scalars(spoken.distinct())) - {clinic.language})]
 
 
 def list_keys(

@@ -1,4 +1,4 @@
-"""The scores of one response, as the API shows them."""
+"""One response as the API shows it: its scores, and in which words each instrument was answered."""
 
 import uuid
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Score
+from prom_service.models import AnswerSet, Score
 
 
 def scores_of(session: Session, response_id: uuid.UUID) -> dict[str, dict[str, Any]]:
@@ -21,3 +21,9 @@ def scores_of(session: Session, response_id: uuid.UUID) -> dict[str, dict[str, A
         score = {"value": value, "answered": answered, "items": items, "derived": derived}
         scores.setdefault(instrument, {})[scale] = score
     return scores
+
+
+def wordings_of(session: Session, response_id: uuid.UUID) -> dict[str, str]:
+    """Return for each instrument of a response whether its words were ``own`` or ``official``."""
+    kept = session.scalars(select(AnswerSet).where(AnswerSet.response_id == response_id).order_by(AnswerSet.id))
+    return {one.instrument: one.wording for one in kept}

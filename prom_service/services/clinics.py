@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
-from prom_service.errors import InvalidInputError
+from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Organisation, Patient
+from prom_service.queries.wording import list_own_wording
 from prom_service.services.languages import check_spoken
 from prom_service.services.rows import add_or_conflict
 
@@ -24,7 +25,7 @@ class Activation:
     approved_by: str
     """The clinician who approved pathway texts, symptom tiers and thresholds."""
     own_wording_accepted_by: str
-    """The clinician who accepted the service's own wording in place of the official one."""
+    """The clinician who accepted own wording in place of the official one; empty where all wording is official."""
     escalation_tested_on: dt.date
 
 
@@ -72,7 +73,9 @@ def activate_clinic(session: Session, clinic: Clinic, activation: Activation, *,
     """Let the clinic mail real patients; raise ``InvalidInputError`` naming what is still missing."""
     values = {name: str(value).strip() for name, value in asdict(activation).items()}
     values |= {"urgent_text": clinic.urgent_text.strip(), "reply_hours": clinic.reply_hours.strip()}
-    errors = {name: ["Needed before the clinic can go live."] for name, value in values.items() if not value}
+    own_wording = list_own_wording(session, clinic)
+    needed = values.keys() - (set() if own_wording else {"own_wording_accepted_by"})
+    errors = {name: ["Needed before the clinic can go live."] for name in values if name in needed and not values[name]}
     errors |= {
         name: ["Not an email address."]
         for name in ("owner_email", "deputy_email")
@@ -80,9 +83,18 @@ def activate_clinic(session: Session, clinic: Clinic, activation: Activation, *,
     }
     if errors:
         raise InvalidInputError(errors)
-    clinic.activation = values
+    clinic.activation = {**values, "own_wording": own_wording}
     clinic.activated_at = now
     session.flush()
+
+
+def check_official_wording_kept(clinic: Clinic) -> None:
+    """Raise ``ConflictError`` when nobody has accepted own wording for a clinic that went live on the official one."""
+    if clinic.activated_at is not None and not (clinic.activation or {}).get("own_wording_accepted_by"):
+        raise ConflictError(
+            f"{clinic.code} went live on official wording. A clinician has to accept own wording first:"
+            f" `prom clinic activate {clinic.code}` with --own-wording-accepted-by."
+        )
 
 
 def find_zone(name: str) -> ZoneInfo:

@@ -14,6 +14,7 @@ from instruments.activities import all_rated, ratings
 from instruments.definition import Instrument
 from instruments.scoring import Score as Scored
 from prom_service.models import AnswerSet, Response, Score
+from prom_service.queries.wording import Worded
 
 SCORING_ENGINE = "1"
 """Version of the scoring rules; kept with every score, so that a later change is never mixed up with an earlier."""
@@ -22,8 +23,13 @@ Checked = Mapping[Instrument, Mapping[str, Any]]
 """Instrument → item code → whole number or ``NA``, and the names of activities under ``<item>.text``."""
 
 
-def store(session: Session, response: Response, checked: Checked, *, now: dt.datetime) -> None:
-    """Write the response with its answers and every score they give, those of short forms within them included."""
+def store(
+    session: Session, response: Response, checked: Checked, worded: Mapping[str, Worded], *, now: dt.datetime
+) -> None:
+    """Write the response with its answers and every score they give, those of short forms within them included.
+
+    ``worded`` says of each instrument in which words it was answered.
+    """
     session.add(response)
     session.flush()
     for instrument, given in checked.items():
@@ -33,7 +39,8 @@ def store(session: Session, response: Response, checked: Checked, *, now: dt.dat
                 clinic_id=response.clinic_id,
                 response_id=response.id,
                 instrument=instrument.ref,
-                wording=instrument.wording,
+                wording=worded[instrument.ref].wording,
+                pack_id=worded[instrument.ref].pack_id,
                 answers=dict(given),
                 codes=instruments.encode(instrument, [codes]).tobytes(),
             )

@@ -24,9 +24,11 @@ from prom_service.models import (
     Response,
     SavedAnswer,
 )
+from prom_service.models.response import WORDINGS
 from prom_service.pathway import definition as pathways
 from prom_service.pathway.symptom_rules import SAFETY
-from prom_service.services import assessment, messages, scoring
+from prom_service.queries.wording import Worded, Words, words_in_force, words_of
+from prom_service.services import assessment, messages, scoring, wording_packs
 from prom_service.services.clinics import zone_of
 
 TEXT_LENGTH = 100
@@ -158,10 +160,13 @@ def hold(session: Session, administration: Administration) -> Administration:
 
 
 def start(session: Session, administration: Administration, *, now: dt.datetime) -> None:
-    """Record that the patient pressed Start. Pressing it again changes nothing."""
+    """Record that the patient pressed Start, and keep the words now in force. Pressing it again changes nothing."""
     administration = hold(session, administration)
-    check_open(administration, *_whose(session, administration), at=now)
+    episode, patient = _whose(session, administration)
+    check_open(administration, episode, patient, at=now)
     if administration.started_at is None:
+        asked = (instrument.ref for instrument in instruments_asked(administration, episode))
+        wording_packs.pin_packs(session, administration, asked, patient.language, now=now)
         administration.started_at = now
     if administration.state in ("planned", "open"):
         administration.state = "started"
@@ -199,6 +204,7 @@ def submit(
     entered_by: str = "patient",
     answers: Answers | None = None,
     answered_at: dt.datetime | None = None,
+    wording: Mapping[str, str] | None = None,
     now: dt.datetime,
 ) -> Submission:
     """Take in a finished set of answers: stored, scored, judged and flagged when this returns.
@@ -206,8 +212,9 @@ def submit(
     ``answers`` None takes the saved ones, ``language`` None means the patient's. ``answered_at`` is the true date of
     answers on paper or by phone; it decides whether they are late, and must lie in the window. They are taken also
     when the patient has withdrawn or died since, or the episode was closed, up to the day on which that took effect.
-    The same answers again have no effect; different ones after a complete set are kept as an amendment for the
-    clinic, and the first set stands.
+    ``wording`` says of an instrument whether its answers were given to ``own`` or ``official`` words; else they were
+    those the page showed, or off the web those in force when it was answered. The same answers again have no effect;
+    different ones after a complete set are kept as an amendment for the clinic, and the first set stands.
     """
     administration = hold(session, administration)
     episode, patient = _whose(session, administration)
@@ -216,6 +223,8 @@ def submit(
     if answers is None:
         answers = current_answers(session, administration)
     checked = _check(session, administration, episode, answers)
+    language = language or patient.language
+    worded = _worded(checked, _words_read(session, administration, language, mode, at), wording or {})
     if not any(checked.values()):
         raise InvalidInputError({"answers": ["Answer at least one question before sending."]})
     standing = _standing(session, administration)
@@ -234,14 +243,14 @@ def submit(
         late=at >= administration.late_after,
         mode=mode,
         answered_by=answered_by,
-        language=language or patient.language,
+        language=language,
         entered_by=entered_by,
         digest=digest,
         seconds=_seconds(administration, now) if mode == "web" else None,
         answered_at=at,
         recorded_at=now,
     )
-    scoring.store(session, response, checked, now=now)
+    scoring.store(session, response, checked, worded, now=now)
     if not response.amendment:
         _complete(session, administration, response, now)
     assessment.assess_episodes(session, _concerned(session, administration, episode), now=now)
@@ -268,7 +277,8 @@ def score_partial(session: Session, administration: Administration, *, now: dt.d
         answered_at=_last_saved(session, administration) or now,
         recorded_at=now,
     )
-    scoring.store(session, response, checked, now=now)
+    words = words_of(session, administration, patient.language)
+    scoring.store(session, response, checked, _worded(checked, words, {}), now=now)
     return response
 
 
@@ -351,6 +361,27 @@ def _check(
 
 def _plain(codes: Mapping[str, Any]) -> dict[str, Any]:
     return {item: str(code) if isinstance(code, NotApplicable) else code for item, code in codes.items()}
+
+
+def _words_read(session: Session, administration: Administration, language: str, mode: str, at: dt.datetime) -> Words:
+    """Return the words the patient had before them: of the pages, or of a form on paper or read out that day."""
+    if mode == "web":
+        return words_of(session, administration, language)
+    return words_in_force(session, administration.clinic_id, language, at=at)
+
+
+def _worded(checked: scoring.Checked, words: Words, said: Mapping[str, str]) -> dict[str, Worded]:
+    """Return in which words each instrument was answered: as ``said``, else as in ``words``."""
+    worded = {instrument.ref: words.worded(instrument.ref) for instrument in checked}
+    errors = {
+        f"wording.{ref}": [f"Not asked here. Asked are {', '.join(worded)}."] for ref in said if ref not in worded
+    }
+    errors |= {
+        f"wording.{ref}": [f"Allowed are {', '.join(WORDINGS)}."] for ref, word in said.items() if word not in WORDINGS
+    }
+    if errors:
+        raise InvalidInputError(errors)
+    return worded | {ref: Worded(word) for ref, word in said.items() if word != worded[ref].wording}
 
 
 def _activities(

@@ -5,10 +5,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import instruments
 from prom_service.db import make_engine
+from prom_service.models import Clinic
 from prom_service.services import access, staff
+from tests import builders
 from tests.cli.conftest import CLINIC, SECRET, Prom
 from tests.fakes import Clock
 
@@ -55,6 +59,23 @@ def test_activation_names_everything_that_is_missing_at_once(prom: Prom, clinic:
         "Needed before the clinic can go live: --owner-email, --deputy, --approved-by, --own-wording-accepted-by, "
         "--escalation-tested-on.\n"
     )
+
+
+def test_nobody_has_to_accept_own_wording_where_all_of_it_is_official(
+    prom: Prom, clinic: str, sqlite_url: str, clock: Clock
+) -> None:
+    engine = make_engine(sqlite_url)
+    with Session(engine) as session, session.begin():
+        found = session.scalars(select(Clinic)).one()
+        for instrument in instruments.all_instruments():
+            builders.a_pack(session, found, instrument.ref, now=clock.now())
+    engine.dispose()
+
+    told = prom("clinic", "activate", clinic, "--owner", "Olga")
+    done = prom("clinic", "activate", clinic, *ACTIVATION[:10], *ACTIVATION[12:])
+
+    assert (told.exit_code, "--own-wording-accepted-by" in told.stderr) == (2, False)
+    assert (done.exit_code, done.stdout) == (0, "The clinic north is live.\n")
 
 
 def test_a_clinic_with_everything_settled_goes_live(prom: Prom, clinic: str) -> None:

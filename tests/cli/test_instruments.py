@@ -7,7 +7,8 @@ import pytest
 
 import instruments
 from instruments.catalogue import FOLDER
-from tests.cli.conftest import Prom
+from tests import builders
+from tests.cli.conftest import CLINIC, Prom
 from tests.support.paper import Sheets
 
 PACK = """
@@ -103,6 +104,71 @@ def test_an_incomplete_wording_pack_is_named_item_by_item(prom: Prom, tmp_path: 
     assert {"items.Q1 is missing", "items.Q2: pass-1.0 has no such item"} <= set(
         told.stderr.removeprefix("Error: ").splitlines()
     )
+
+
+def test_a_pack_is_loaded_into_a_clinic_listed_and_withdrawn(prom_on_both: Prom, tmp_path: Path) -> None:
+    prom_on_both("organisation", "add", "Group")
+    prom_on_both(*CLINIC)
+    path = tmp_path / "pack.toml"
+    path.write_text(builders.pack_text("pass-1.0"), encoding="utf-8-sig")
+
+    wording = ("instruments", "wording", "--clinic", "north")
+    told = [prom_on_both(*wording, str(path)), prom_on_both(*wording, str(path))]
+    table, listed = prom_on_both(*wording, "--list"), prom_on_both(*wording, "--list", "--json")
+    withdrawn = prom_on_both(*wording, "--withdraw", "pass-1.0", "--language", "en")
+    after = json.loads(prom_on_both(*wording, "--list", "--json").stdout)
+
+    assert [one.stdout.splitlines()[-1] for one in (*told, withdrawn)] == [
+        "It is in force at north for everyone who starts from now on.",
+        "It was in force at north already.",
+        "Whoever starts pass-1.0 at north in en from now on is asked in our own words.",
+    ]
+    [row] = json.loads(listed.stdout)
+    assert (row["instrument"], row["language"], row["wording"], row["source"]) == (
+        "pass-1.0",
+        "en",
+        "official",
+        "A form",
+    )
+    assert (row["in_force"], row["withdrawn_at"], row["loaded_by"]) == (True, None, "command")
+    assert "A form" in table.stdout
+    assert [(one["in_force"], one["withdrawn_at"] is None) for one in after] == [(False, False)]
+
+
+def test_a_pack_that_is_not_whole_is_not_loaded(prom: Prom, clinic: str, tmp_path: Path) -> None:
+    bad = write_pack(tmp_path, items='Q2 = { text = "Gut genug?" }')
+
+    told = prom("instruments", "wording", bad, "--clinic", clinic)
+
+    assert (told.exit_code, "items.Q1 is missing" in told.stderr) == (1, True)
+    assert prom("instruments", "wording", "--clinic", clinic, "--list", "--json").stdout == "[]\n"
+
+
+def test_a_pack_in_a_language_that_is_not_spoken_can_be_checked_and_not_loaded(
+    prom: Prom, clinic: str, tmp_path: Path
+) -> None:
+    german = write_pack(tmp_path, items='Q1 = { text = "Gut genug?", options = "yes_no" }')
+
+    told = prom("instruments", "wording", german, "--clinic", clinic)
+
+    assert (told.exit_code, told.stderr) == (1, "Error: language: Allowed are en, es.\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--list",),
+        ("--clinic", "north"),
+        ("--clinic", "north", "--list", "--withdraw", "pass-1.0", "--language", "en"),
+        ("--clinic", "north", "--withdraw", "pass-1.0"),
+        ("--clinic", "north", "--list", "--language", "en"),
+        ("--withdraw", "pass-1.0", "--language", "en"),
+        ("--clinic", "north", "--withdraw", "pass-9.9", "--language", "en"),
+    ],
+)
+def test_it_must_be_clear_what_is_to_become_of_which_pack(prom: Prom, clinic: str, words: tuple[str, ...]) -> None:
+    assert prom("instruments", "wording", *words).exit_code == 2
 
 
 def test_a_file_that_is_not_text_is_refused(prom: Prom, tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ FACTS = (
     "episode_change",
     "message_event",
     "flag_event",
+    "wording_pack",
+    "wording_withdrawal",
+    "pinned_pack",
 )
 NOT_OF_A_CLINIC = {
     "brake",
@@ -45,18 +48,21 @@ NOT_OF_A_CLINIC = {
 
 @pytest.fixture
 def answered(runtime: Runtime, clock: Clock) -> Episode:
-    """An episode with an urgent symptom at baseline and no change at 6 weeks."""
-    from prom_service.services import visits
+    """An episode with an urgent symptom at baseline and no change at 6 weeks, in words that were withdrawn since."""
+    from prom_service.services import visits, wording_packs
     from prom_service.services.visits import VisitDetails
 
     with runtime.transaction() as session:
         clinic = builders.a_clinic(session, now=clock.now())
         episode = builders.an_episode(session, clinic, now=clock.now())
+        builders.a_pack(session, clinic, "nprs-1.0", now=clock.now())
         for timepoint in ("baseline", "6-weeks"):
             administration = builders.the_administration(session, episode, timepoint)
+            submission.start(session, administration, now=clock.now())
             answers = builders.complete_answers(administration, episode, ihot=40)
             submission.submit(session, administration, answers=answers, now=clock.now())
             clock.advance(days=42)
+        wording_packs.withdraw_pack(session, clinic, "nprs-1.0", "en", actor="test", now=clock.now())
         visits.record_visit(session, episode, "V1", VisitDetails(clock.now().date()), actor="test", now=clock.now())
     return episode
 

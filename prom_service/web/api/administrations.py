@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
 from prom_service.queries import directory
-from prom_service.queries.scores import scores_of
+from prom_service.queries.scores import scores_of, wordings_of
 from prom_service.services import access, messages, paper_writing, submission
 from prom_service.services.clinics import zone_of
 from prom_service.web import paper
@@ -54,12 +54,14 @@ def add_response(session: Session, body: Mapping[str, Any], administration_id: u
         entered_by=principal.actor,
         answers=body["answers"],
         answered_at=_answered_at(session, administration, body),
+        wording=body["wording"],
         now=prom.now(),
     )
     response = submitted.response
     names = ("id", "administration_id", "mode", "answered_by", "answered_at", "recorded_at", "late")
     shown = {name: getattr(response, name) for name in names}
-    shown |= {"kind": submitted.kind, "scores": scores_of(session, response.id)}
+    shown |= {"kind": submitted.kind, "wording": wordings_of(session, response.id)}
+    shown |= {"scores": scores_of(session, response.id)}
     return shown, HTTPStatus.OK if submitted.kind == "same" else HTTPStatus.CREATED
 
 

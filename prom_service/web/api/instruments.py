@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 
 from instruments import Instrument, Item, all_instruments, check_answers, find, score, thresholds
 from prom_service.errors import InvalidInputError
+from prom_service.language import DEFAULT
+from prom_service.models import Clinic
+from prom_service.queries.wording import Words, words_in_force
 from prom_service.services.paper_writing import write_blank
 from prom_service.web import paper
 from prom_service.web.api import paging
@@ -19,26 +22,35 @@ from prom_service.web.api.schemas.instrument import (
     InstrumentSchema,
     InstrumentShortSchema,
     ScoresSchema,
+    WordsQuery,
 )
+from prom_service.web.context import principal
 from prom_service.web.guards import ANY_KEY
 from prom_service.web.json_provider import json_response
 
 instruments = ApiBlueprint("instruments", "Questionnaires and their scores.")
 
 
-@instruments.get("/instruments", scope=ANY_KEY, answer=paging.page_of(InstrumentShortSchema))
-def list_instruments(_session: Session) -> dict[str, Any]:
-    """List the instruments; all of them, on one page."""
-    return {"items": all_instruments(), "next": None}
+@instruments.get("/instruments", scope=ANY_KEY, query=WordsQuery(), answer=paging.page_of(InstrumentShortSchema))
+def list_instruments(session: Session, query: Mapping[str, Any]) -> dict[str, Any]:
+    """List the instruments in the words in force at the clinic; all of them, on one page."""
+    words = _words(session, query)
+    return {"items": [words.instrument(one.ref) for one in all_instruments()], "next": None}
 
 
-@instruments.get("/instruments/<code:ref>", scope=ANY_KEY, answer=InstrumentSchema())
-def show_instrument(_session: Session, ref: str) -> dict[str, Any]:
-    """Show an instrument: items, scales, the rule for missing answers, direction, licence, wording, thresholds."""
-    instrument = find(ref)
+@instruments.get("/instruments/<code:ref>", scope=ANY_KEY, query=WordsQuery(), answer=InstrumentSchema())
+def show_instrument(session: Session, query: Mapping[str, Any], ref: str) -> dict[str, Any]:
+    """Show an instrument: items, scales, the rule for missing answers, direction, licence, wording, thresholds.
+
+    The words are those in which the clinic's patients are asked: its wording pack, or else our own.
+    """
+    find(ref)
+    words = _words(session, query)
+    instrument = words.instrument(ref)
     plain = ("ref", "title", "recall", "intro", "source", "licence", "wording", "language", "scales")
     return {
         **{name: getattr(instrument, name) for name in plain},
+        "wording_pack": words.packs.get(ref),
         "derives_from": instrument.derives_from or None,
         "na_text": instrument.na_text or None,
         "items": [_item(item) for item in instrument.items],
@@ -65,6 +77,14 @@ def score_answers(body: Mapping[str, Any], ref: str) -> Response:
     _check(instrument, body["answers"])
     scores = {key: asdict(one) for key, one in score(instrument, body["answers"]).items()}
     return json_response({"instrument": ref, "scores": scores})
+
+
+def _words(session: Session, query: Mapping[str, Any]) -> Words:
+    """Return the words in force at the clinic of the key; a key of no clinic is shown our own."""
+    if principal.clinic_id is None:
+        return Words(query.get("language", DEFAULT), {})
+    language = query.get("language") or session.get_one(Clinic, principal.clinic_id).language
+    return words_in_force(session, principal.clinic_id, language)
 
 
 def _check(instrument: Instrument, answers: Mapping[str, Any]) -> None:

@@ -75,7 +75,7 @@ def minutes_needed(pages: Sequence[Page], answers: Answers, seconds: float) -> i
 
 
 def _lack(instrument: Instrument, open_ones: tuple[Gap, ...], given: Mapping[str, Answer]) -> Lack:
-    scores = instruments.score(instrument, ratings(given))
+    scores = instruments.score(instruments.find(instrument.ref), ratings(given))  # Scores do not depend on words.
     left_out = any(_is_of_baseline(gap.question, given) for gap in open_ones)
     lost = (scale.title for scale in instrument.scales if left_out or scores[scale.key].value is None)
     return Lack(instrument, open_ones, tuple(lost))

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-import instruments
 from instruments.activities import TEXT
 from prom_service.errors import PromError
 from prom_service.language import Texts
 from prom_service.pathway import definition as pathways
 from prom_service.pathway.shape import Education
 from prom_service.queries.pace import seconds_per_item
+from prom_service.queries.wording import words_of
 from prom_service.services import access, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
@@ -67,9 +67,13 @@ class Survey:
         return self._day_before(self.target.administration.closes_at)
 
     @property
-    def own_wording(self) -> bool:
-        """Whether any question is in the service's own words."""
-        return any(page.instrument.wording == "own" for page in self.pages)
+    def own_wording(self) -> str:
+        """How many of the questionnaires that have scores are in own words: ``all``, ``some`` or none (empty).
+
+        Only these have official words; the safety questions are ours in any case.
+        """
+        wordings = {page.instrument.wording for page in self.pages if page.instrument.scales}
+        return ("some" if "official" in wordings else "all") if "own" in wordings else ""
 
     @property
     def education(self) -> tuple[Education, ...]:
@@ -130,10 +134,8 @@ def _survey(session: Session, target: LinkTarget) -> Survey:
 
 def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:
     language = texts.find(target.patient.language).code
-    asked = [
-        instruments.find_in(language, one.ref)
-        for one in submission.instruments_asked(target.administration, target.episode)
-    ]
+    words = words_of(session, target.administration, language)
+    asked = [words.instrument(one.ref) for one in submission.instruments_asked(target.administration, target.episode)]
     follow_up = target.administration.sequence > 0
     activities: dict[tuple[str, str], str] = {}
     for instrument in asked:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-import instruments
 from prom_service.pathway.trajectory import ScaleTrajectory, trajectories
 from prom_service.queries.facts import load_episodes
+from prom_service.queries.wording import Words, words_of
 from prom_service.web.survey.opening import Survey
 
 WIDTH, HEIGHT, MARGIN = 320, 120, 14
@@ -42,11 +42,12 @@ def find_courses(session: Session, survey: Survey, *, now: dt.datetime) -> tuple
         return ()
     facts = load_episodes(session, [survey.target.episode.id])[0].facts
     primary = {one.measure.key for one in facts.pathway.primary}
-    courses = (_course(survey, one) for one in trajectories(facts) if (one.instrument, one.scale) in primary)
+    words = words_of(session, survey.target.administration, survey.texts.code)
+    courses = (_course(survey, words, one) for one in trajectories(facts) if (one.instrument, one.scale) in primary)
     return tuple(course for course in courses if len(course.points) > 1)
 
 
-def _course(survey: Survey, scale: ScaleTrajectory) -> Course:
+def _course(survey: Survey, words: Words, scale: ScaleTrajectory) -> Course:
     scored = [(point.answered_at, point.value) for point in scale.points if point.value is not None]
     across = (WIDTH - 2 * MARGIN) / max(len(scored) - 1, 1)
     span = (HEIGHT - 2 * MARGIN) / (scale.best - scale.worst)
@@ -59,8 +60,8 @@ def _course(survey: Survey, scale: ScaleTrajectory) -> Course:
         )
         for place, (at, value) in enumerate(scored)
     )
-    worded = instruments.find_in(survey.texts.code, scale.instrument).scale(scale.scale)
-    return Course(worded.title, _shown(scale.best), _shown(scale.worst), points)
+    title = words.instrument(scale.instrument).scale(scale.scale).title
+    return Course(title, _shown(scale.best), _shown(scale.worst), points)
 
 
 def _shown(value: float) -> str:

@@ -11,6 +11,7 @@ from prom_service.models import IdempotentRequest
 from prom_service.runtime import Runtime
 from prom_service.services import access
 from prom_service.services.contact import EXPLANATIONS
+from tests import builders
 from tests.fakes import Clock
 from tests.support.paper import Sheets
 from tests.web.api.caller import Caller, World
@@ -41,6 +42,31 @@ def test_the_same_answers_again_have_no_effect_and_others_are_an_amendment(ours:
     assert [one.status_code for one in (first, same, other)] == [201, 200, 201]
     assert [one.json["kind"] for one in (first, same, other)] == ["first", "same", "amendment"]
     assert same.json["id"] == first.json["id"]
+
+
+def test_answers_on_paper_are_in_the_clinic_s_words_unless_said_otherwise(
+    ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        builders.a_pack(session, world.clinic, "nprs-1.0", now=clock.now())
+
+    unsaid = _enter(ours, world).json["wording"]
+    said = _enter(ours, world, answers={"nprs-1.0": {"Q1": 4}}, wording={"nprs-1.0": "own", "pass-1.0": "official"})
+
+    asked = dict.fromkeys(("ihot-12-1.0", "nprs-1.0", "safety-1.0", "groc-1.0", "pass-1.0"), "own")
+    assert unsaid == {**asked, "nprs-1.0": "official"}
+    assert said.json["wording"] == {**asked, "pass-1.0": "official"}
+
+
+@pytest.mark.parametrize(
+    ("wording", "field"),
+    [({"nprs-1.0": "offical"}, "wording.nprs-1.0"), ({"hoos-2.0": "own"}, "wording.hoos-2.0"), ("own", "wording")],
+)
+def test_a_wording_that_is_none_is_named(ours: Caller, world: World, wording: Any, field: str) -> None:
+    response = _enter(ours, world, wording=wording)
+
+    assert response.status_code == 422
+    assert [name for name in response.json["errors"] if name.startswith(field)], response.json["errors"]
 
 
 def test_every_bad_answer_is_named(ours: Caller, world: World) -> None:

@@ -6,8 +6,12 @@ import pytest
 
 import instruments
 from instruments import Instrument
+from prom_service.runtime import Runtime
+from prom_service.services import access
+from tests import builders
+from tests.fakes import Clock
 from tests.support.paper import Sheets
-from tests.web.api.caller import Caller
+from tests.web.api.caller import Caller, World
 
 ALL = instruments.all_instruments()
 
@@ -43,6 +47,53 @@ def test_an_instrument_says_how_it_is_scored_and_what_its_scores_are_compared_wi
     assert "at least" in scale["missing_rule"]
     assert {row["kind"] for row in shown["thresholds"]} >= {"MCII", "working"}
     assert [item["code"] for item in shown["items"] if item["na_allowed"]] == ["Q5", "Q6", "Q8", "Q9"]
+
+
+def test_an_instrument_is_shown_in_the_words_in_force_at_the_clinic_of_the_key(
+    ours: Caller, theirs: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        pack = builders.a_pack(session, world.clinic, "nprs-1.0", now=clock.now())
+
+    mine, other = (caller.get("/instruments/nprs-1.0").json for caller in (ours, theirs))
+    listed = {row["ref"]: row["wording"] for row in ours.get("/instruments").json["items"]}
+
+    assert (mine["wording"], mine["items"][0]["text"].split()[0]) == ("official", "Official")
+    assert mine["wording_pack"] == {
+        "id": str(pack.id),
+        "digest": pack.digest,
+        "source": "A form",
+        "recorded_at": clock.now().isoformat(),
+    }
+    assert (other["wording"], other["items"][0]["text"].split()[0], other["wording_pack"]) == ("own", "How", None)
+    assert {ref for ref, wording in listed.items() if wording == "official"} == {"nprs-1.0"}
+
+
+def test_an_instrument_is_shown_in_the_language_asked_for(ours: Caller) -> None:
+    spanish = ours.get("/instruments/nprs-1.0?language=es").json
+    refused = ours.get("/instruments/nprs-1.0?language=tlh")
+
+    assert (spanish["language"], spanish["items"][0]["text"].split()[0]) == ("es", "¿Qué")
+    assert [row["language"] for row in ours.get("/instruments?language=es").json["items"]] == ["es"] * len(ALL)
+    assert (refused.status_code, set(refused.json["errors"])) == (422, {"language"})
+
+
+def test_a_key_of_no_clinic_is_shown_our_own_words(ours: Caller, world: World, runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        builders.a_pack(session, world.clinic, "nprs-1.0", now=clock.now())
+        _key, text = access.create_api_key(
+            session,
+            organisation_id=world.clinic.organisation_id,
+            clinic_id=None,
+            name="quality",
+            scopes=["reports:read"],
+            secret=runtime.settings.secret,
+            now=clock.now(),
+        )
+
+    shown = Caller(ours.client, text).get("/instruments/nprs-1.0").json
+
+    assert (shown["wording"], shown["language"], shown["wording_pack"]) == ("own", "en", None)
 
 
 @pytest.mark.parametrize("instrument", ALL, ids=lambda instrument: instrument.ref)

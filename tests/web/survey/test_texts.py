@@ -15,7 +15,7 @@ from prom_service.web.survey.routes import DEAD_ENDS
 
 WEB = Path(prom_service.web.__file__).parent
 KEY = re.compile(r"""text\(["']([a-z_.]+)["']""")
-COMPOSED = ("side.", "check.", "side_asked.", "advice.", "review.", "end.", "fault.")
+COMPOSED = ("side.", "check.", "side_asked.", "landing.own_wording.", "advice.", "review.", "end.", "fault.")
 """Beginnings of keys whose end is chosen while a page is made."""
 SAME_IN_BOTH = ("title.page", "title.error", "side_asked.none")
 

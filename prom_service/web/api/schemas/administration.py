@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from prom_service.models.response import ANSWERED_BY
+from prom_service.models.response import ANSWERED_BY, WORDINGS
 from prom_service.services.paper_writing import PAPERS
 from prom_service.web.api.fields import Day, Instant, Strict
 
@@ -54,6 +54,15 @@ class StaffEntrySchema(Strict):
     )
     mode = fields.String(validate=validate.OneOf(STAFF_MODES), load_default="paper")
     answered_by = fields.String(validate=validate.OneOf(ANSWERED_BY), load_default="unknown")
+    wording = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(WORDINGS)),
+        load_default=dict,
+        metadata={
+            "description": "Instrument reference → own or official: in whose words it was asked. One left out was asked"
+            " in the clinic's words in force when it was answered."
+        },
+    )
     answered_on = Day(metadata={"description": "The day on which the patient answered; today when left out."})
     answered_at = Instant(metadata={"description": "The instant, when it is known; not beside answered_on."})
 
@@ -88,6 +97,12 @@ class ResponseSchema(Schema):
     answered_at = fields.AwareDateTime(required=True)
     recorded_at = fields.AwareDateTime(required=True)
     late = fields.Boolean(required=True)
+    wording = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(WORDINGS)),
+        required=True,
+        metadata={"description": "Instrument reference → own or official."},
+    )
     scores = fields.Dict(
         keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.Nested(ScoreSchema)), required=True
     )

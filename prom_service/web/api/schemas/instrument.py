@@ -9,6 +9,14 @@ from prom_service.web.api.fields import Strict
 from prom_service.web.api.schemas.administration import ONE_INSTRUMENT, Answers
 
 
+class WordsQuery(Strict):
+    """In which language to show the words."""
+
+    language = fields.String(
+        validate=validate.OneOf(SPOKEN), metadata={"description": "The clinic's own when left out."}
+    )
+
+
 class OptionSchema(Schema):
     """One option of an item."""
 
@@ -68,6 +76,15 @@ class ThresholdSchema(Schema):
     note = fields.String(required=True)
 
 
+class WordingPackSchema(Schema):
+    """The clinic's wording pack whose words are shown."""
+
+    id = fields.UUID(required=True)
+    digest = fields.String(required=True, metadata={"description": "SHA-256 of the pack as it was loaded."})
+    source = fields.String(required=True)
+    recorded_at = fields.AwareDateTime(required=True)
+
+
 class InstrumentShortSchema(Schema):
     """An instrument in the list."""
 
@@ -86,7 +103,7 @@ class InstrumentShortSchema(Schema):
 
 
 class InstrumentSchema(Schema):
-    """An instrument: what is asked and how it is scored."""
+    """An instrument: what is asked, in the words in force at the clinic, and how it is scored."""
 
     ref = fields.String(required=True)
     title = fields.String(required=True)
@@ -95,6 +112,9 @@ class InstrumentSchema(Schema):
     source = fields.String(required=True)
     licence = fields.String(required=True)
     wording = fields.String(required=True)
+    wording_pack = fields.Nested(
+        WordingPackSchema, required=True, allow_none=True, metadata={"description": "null: the words are ours."}
+    )
     language = fields.String(required=True)
     derives_from = fields.String(required=True, allow_none=True)
     na_text = fields.String(required=True, allow_none=True)
