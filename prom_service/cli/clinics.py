@@ -11,9 +11,10 @@ from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.models import Clinic
 from prom_service.models.clinic import IDENTITY_CHECKS
 from prom_service.queries.directory import find_clinic_by_code
-from prom_service.queries.registry import find_organisation, list_clinics
+from prom_service.queries.registry import find_organisation, list_clinics, list_texts
 from prom_service.queries.wording import list_own_wording
 from prom_service.services import clinics
+from prom_service.services.clinic_texts import write_texts
 from prom_service.services.clinics import Activation
 
 ACTIVATION = {
@@ -47,7 +48,7 @@ def add_organisation(name: str, as_json: bool) -> None:
 
 @click.group()
 def clinic() -> None:
-    """Add, activate and list clinics."""
+    """Add, activate and list clinics, and write their texts."""
 
 
 @clinic.command()
@@ -110,6 +111,31 @@ def activate(code: str, **given: Any) -> None:
         activation = Activation(**values, own_wording_accepted_by=accepted_by)
         clinics.activate_clinic(session, found, activation, now=prom.now())
     click.echo(f"The clinic {found.code} is live.")
+
+
+@clinic.command()
+@click.argument("code")
+@click.option("--language", help="Language the texts are in.")
+@click.option("--reply-hours", help="When answers are read, in words for patients.")
+@click.option("--urgent-text", help="What a patient should do at once when a symptom is urgent.")
+@json_option
+def texts(code: str, language: str | None, reply_hours: str | None, urgent_text: str | None, as_json: bool) -> None:
+    """Write what a clinic says to patients in a --language, or list it.
+
+    Patients who read a language without texts see them in the clinic's own.
+    """
+    if (language is None) != (reply_hours is None and urgent_text is None):
+        raise click.UsageError("--language goes with --reply-hours, --urgent-text or both.")
+    with door.runtime() as prom, prom.transaction() as session:
+        found = find_clinic_by_code(session, code)
+        if language is not None:
+            write_texts(session, found, language, reply_hours=reply_hours, urgent_text=urgent_text)
+        header = ("language", "reply_hours", "urgent_text")
+        rows = [(said, *(getattr(row, name, None) for name in header[1:])) for said, row in list_texts(session, found)]
+    if as_json:
+        show_json([dict(zip(header, row, strict=True)) for row in rows])
+    else:
+        show_table(header, rows)
 
 
 @clinic.command("list")

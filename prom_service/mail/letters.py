@@ -75,6 +75,8 @@ class Contents:
 
     language: str = DEFAULT
     """The patient's; a language in which no letters are written is answered in English."""
+    reply_hours_language: str = DEFAULT
+    """The clinic's own where it has not written its reply hours in the patient's."""
 
     @property
     def texts(self) -> Texts:

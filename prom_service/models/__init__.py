@@ -3,7 +3,7 @@
 from prom_service.db import Base
 from prom_service.models.administration import Administration, Link, SavedAnswer
 from prom_service.models.api_key import ApiKey, IdempotentRequest
-from prom_service.models.clinic import Clinic, Organisation
+from prom_service.models.clinic import Clinic, ClinicText, Organisation
 from prom_service.models.episode import Episode, EpisodeChange
 from prom_service.models.flag import Flag, FlagEvent
 from prom_service.models.message import Message, MessageEvent
@@ -21,6 +21,7 @@ __all__ = [
     "Base",
     "Brake",
     "Clinic",
+    "ClinicText",
     "Episode",
     "EpisodeChange",
     "EpisodeVisit",

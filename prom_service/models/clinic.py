@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
-from prom_service.models.columns import Code, Key, Name, Word, one_of
+from prom_service.models.columns import Code, Key, Name, TenantOwned, Word, one_of, tenant_key
 
 IDENTITY_CHECKS = ("none", "year", "date")
+URGENT_TEXT_LENGTH = 1000
 
 
 class Organisation(Base):
@@ -44,7 +45,7 @@ class Clinic(Base):
     phone: Mapped[Word]
     reply_hours: Mapped[Name]
     """When answers are read, in words for patients, such as ``Monday to Friday, 9:00 to 17:00``."""
-    urgent_text: Mapped[str] = mapped_column(sa.String(1000))
+    urgent_text: Mapped[str] = mapped_column(sa.String(URGENT_TEXT_LENGTH))
     """What a patient should do at once when a symptom is urgent, in the clinic's own words."""
     weekend_mail: Mapped[bool] = mapped_column(default=True)
     identity_check: Mapped[Word] = mapped_column(default="year")
@@ -58,3 +59,14 @@ class Clinic(Base):
     flag_event_count: Mapped[int] = mapped_column(default=0)
     """Number of the newest flag event. Raised in the writing transaction, so numbers become visible in order."""
     created_at: Mapped[dt.datetime]
+
+
+class ClinicText(TenantOwned, Base):
+    """What a clinic says itself to patients who read another language than its own."""
+
+    __tablename__ = "clinic_text"
+    __table_args__ = (tenant_key(), sa.UniqueConstraint("clinic_id", "language"))
+
+    language: Mapped[Word]
+    reply_hours: Mapped[Name]
+    urgent_text: Mapped[str] = mapped_column(sa.String(URGENT_TEXT_LENGTH))

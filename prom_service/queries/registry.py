@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
-from prom_service.models import ApiKey, Clinic, Episode, Organisation, Patient
+from prom_service.models import ApiKey, Clinic, ClinicText, Episode, Organisation, Patient
 
 
 def find_organisation(session: Session, name: str) -> Organisation:
@@ -31,6 +31,16 @@ def list_languages(session: Session, clinic: Clinic) -> list[str]:
     """Return the languages in which the clinic asks: its own first, then those of its patients."""
     spoken = select(Patient.language).where(Patient.clinic_id == clinic.id, Patient.status.in_(("active", "paused")))
     return [clinic.language, *sorted(set(session.scalars(spoken.distinct())) - {clinic.language})]
+
+
+def list_texts(session: Session, clinic: Clinic) -> list[tuple[str, Clinic | ClinicText | None]]:
+    """Return what the clinic says itself, its own language first; None in a language of its patients without texts."""
+    written: dict[str, Clinic | ClinicText] = {
+        texts.language: texts for texts in session.scalars(select(ClinicText).where(ClinicText.clinic_id == clinic.id))
+    }
+    written[clinic.language] = clinic
+    languages = dict.fromkeys([*list_languages(session, clinic), *sorted(written)])
+    return [(language, written.get(language)) for language in languages]
 
 
 def list_keys(

@@ -10,19 +10,21 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.errors import InvalidInputError
-from prom_service.models import Administration, ApiKey, Clinic, Episode, Link, Patient
+from prom_service.models import Administration, ApiKey, Clinic, ClinicText, Episode, Link, Patient
 from prom_service.models.api_key import QUALITY_SCOPES, SCOPES
+from prom_service.services.clinic_texts import ClinicTexts, texts_for_patient
 from prom_service.services.tokens import digest, new_token
 
 KEY_MARK = "prom"
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
 TARGET = (
-    select(Link, Administration, Episode, Patient, Clinic)
+    select(Link, Administration, Episode, Patient, Clinic, ClinicText)
     .join(Administration, Administration.id == Link.administration_id)
     .join(Episode, Episode.id == Administration.episode_id)
     .join(Patient, Patient.id == Episode.patient_id)
     .join(Clinic, Clinic.id == Link.clinic_id)
+    .outerjoin(ClinicText, (ClinicText.clinic_id == Clinic.id) & (ClinicText.language == Patient.language))
     .where(Link.digest == bindparam("sought"), Link.revoked_at.is_(None))
 )
 
@@ -46,6 +48,7 @@ class LinkTarget:
     episode: Episode
     patient: Patient
     clinic: Clinic
+    clinic_texts: ClinicTexts
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,10 @@ def issue_link(
 def find_link(session: Session, token: str, *, purpose: str = "survey", secret: bytes) -> LinkTarget | None:
     """Return what ``token`` leads to, or None when no such link was ever issued or it was revoked."""
     row = session.execute(TARGET, {"sought": digest(token, purpose=purpose, secret=secret)}).first()
-    return LinkTarget(*row) if row else None
+    if row is None:
+        return None
+    link, administration, episode, patient, clinic, texts = row
+    return LinkTarget(link, administration, episode, patient, clinic, texts_for_patient(clinic, texts))
 
 
 def create_api_key(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Organisation, Patient
+from prom_service.queries.registry import list_texts
 from prom_service.queries.wording import list_own_wording
 from prom_service.services.languages import check_spoken
 from prom_service.services.rows import add_or_conflict
@@ -81,11 +82,21 @@ def activate_clinic(session: Session, clinic: Clinic, activation: Activation, *,
         for name in ("owner_email", "deputy_email")
         if values[name] and "@" not in values[name]
     }
+    unwritten = [language for language, texts in list_texts(session, clinic) if texts is None]
+    if unwritten:
+        errors["urgent_text"] = [*errors.get("urgent_text", []), _unwritten(clinic, unwritten)]
     if errors:
         raise InvalidInputError(errors)
     clinic.activation = {**values, "own_wording": own_wording}
     clinic.activated_at = now
     session.flush()
+
+
+def _unwritten(clinic: Clinic, languages: list[str]) -> str:
+    return (
+        f"Needed in {', '.join(languages)} as well, for patients of the clinic: `prom clinic texts {clinic.code}"
+        f" --language {languages[0]} --reply-hours … --urgent-text …`."
+    )
 
 
 def check_official_wording_kept(clinic: Clinic) -> None:

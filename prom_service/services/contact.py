@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Clinic, Episode, Message, Patient
+from prom_service.models import Administration, Clinic, ClinicText, Episode, Message, Patient
 from prom_service.models.message import DELIVERED_PHASES
 from prom_service.pathway.dates import at_hour, start_of_day
 from prom_service.pathway.plan import FIRST_HOUR, LAST_HOUR
+from prom_service.services.clinic_texts import ClinicTexts, texts_for_patient
 from prom_service.services.clinics import zone_of
 
 MOST_MAILS = 4
@@ -182,15 +183,17 @@ class Addressee:
     episode: Episode
     patient: Patient
     clinic: Clinic
+    clinic_texts: ClinicTexts
     facts: ContactFacts
 
 
 # Written once and kept: building a statement costs more than running it on one patient.
 ADDRESSEES = (
-    select(Administration, Episode, Patient, Clinic)
+    select(Administration, Episode, Patient, Clinic, ClinicText)
     .join(Episode, Episode.id == Administration.episode_id)
     .join(Patient, Patient.id == Episode.patient_id)
     .join(Clinic, Clinic.id == Administration.clinic_id)
+    .outerjoin(ClinicText, (ClinicText.clinic_id == Clinic.id) & (ClinicText.language == Patient.language))
     .where(Administration.id.in_(bindparam("administrations", expanding=True)))
     .execution_options(populate_existing=True)
 )
@@ -232,8 +235,10 @@ def addressees(
     """
     statement = HELD_ADDRESSEES if lock else ADDRESSEES
     rows = session.execute(statement, {"administrations": list(administration_ids)}).all()
-    mails = _mails(session, [patient for *_, patient, _ in rows], but_for)
-    return {row[0].id: _addressee(row, mails[row[2].id], production=production, now=now) for row in rows}
+    mails = _mails(session, [row.Patient for row in rows], but_for)
+    return {
+        row.Administration.id: _addressee(row, mails[row.Patient.id], production=production, now=now) for row in rows
+    }
 
 
 @dataclass(frozen=True)
@@ -264,9 +269,13 @@ def _mails(
 
 
 def _addressee(
-    row: Row[Administration, Episode, Patient, Clinic], mails: list[Mail], *, production: bool, now: dt.datetime
+    row: Row[Administration, Episode, Patient, Clinic, ClinicText | None],
+    mails: list[Mail],
+    *,
+    production: bool,
+    now: dt.datetime,
 ) -> Addressee:
-    administration, episode, patient, clinic = row
+    administration, episode, patient, clinic, texts = row
     facts = ContactFacts(
         status=patient.status,
         paused_until=patient.paused_until,
@@ -286,7 +295,7 @@ def _addressee(
         mails=sum(mail.administration_id == administration.id for mail in mails),
         covered=any(_covers(mail, administration, now) for mail in mails),
     )
-    return Addressee(administration, episode, patient, clinic, facts)
+    return Addressee(administration, episode, patient, clinic, texts_for_patient(clinic, texts), facts)
 
 
 def _covers(mail: Mail, administration: Administration, now: dt.datetime) -> bool:

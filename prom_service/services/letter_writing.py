@@ -28,7 +28,8 @@ def write_letter(
     contents = letters.Contents(
         clinic_name=clinic.name,
         phone=clinic.phone,
-        reply_hours=clinic.reply_hours,
+        reply_hours=addressee.clinic_texts.reply_hours,
+        reply_hours_language=addressee.clinic_texts.language,
         minutes=minutes_needed(addressee.episode.pathway, administration.timepoint, paces),
         last_day=(administration.late_after - dt.timedelta(seconds=1)).astimezone(addressee.facts.zone).date(),
         survey_url=f"{settings.base_url.rstrip('/')}/s/{survey}",

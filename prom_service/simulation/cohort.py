@@ -53,6 +53,8 @@ PATHWAYS = {
     "buttock-nerve-pain-1": ("piriformis syndrome", "deep gluteal syndrome", "sciatica"),
 }
 PATHWAY_SHARES = (0.5, 0.3, 0.2)
+SPANISH_EVERY = 9
+"""Of so many people one reads Spanish."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Person:
     """Whether the staff look at this person's flags in the course of their days."""
     noise: int = 0
     """Seed of everything this person answers."""
+    language: str = "en"
 
 
 def people(count: int, *, seed: int, today: dt.date) -> list[Person]:
@@ -148,6 +151,7 @@ def _person(draw: random.Random, number: int, today: dt.date, **changes: object)
         symptoms=_symptoms(draw),
         acts=_acts(draw),
         noise=draw.randrange(2**32),
+        language="es" if number % SPANISH_EVERY == 0 else "en",
     )
     return replace(person, **changes)  # type: ignore[arg-type]
 
@@ -204,6 +208,7 @@ def _cast(draw: random.Random, today: dt.date) -> Iterator[Person]:
         "acts": {},
         "reviewed": False,
         "enrolled_days_before": 2,
+        "language": "en",
     }
     parts: list[tuple[int, dict[str, object]]] = [
         (60, {"course": "improver", "symptoms": {"6-weeks": ("R3",)}}),

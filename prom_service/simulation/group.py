@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import Clinic
 from prom_service.models.api_key import SCOPES
-from prom_service.services import access, clinics, staff
+from prom_service.services import access, clinics, staff, wording_packs
+from prom_service.services.clinic_texts import write_texts
 from prom_service.services.clinics import Activation
 
 NAME = "Hip and Pelvis Group (synthetic)"
@@ -20,6 +21,20 @@ CLINICS = (
     ("harbour", "Harbour Clinic", "America/New_York", "+1 617 555 0103", "911"),
 )
 URGENT = "Call {} or go to the nearest emergency department."
+URGENT_SPANISH = "Llame al {} o vaya al servicio de urgencias más cercano."
+PACK = """
+instrument = "nprs-1.0"
+language = "en"
+wording = "own"
+source = "Northside Clinic (synthetic)"
+title = "Pain in numbers"
+intro = "This is about the pain you came to us for."
+[items.Q1]
+text = "Looking back over the past week: how strong was your pain when it was at its worst?"
+low_label = "No pain at all"
+high_label = "The worst pain imaginable"
+"""
+"""What the first clinic made of one question."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,15 @@ def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
         )
         for code, name, zone, phone, emergency in CLINICS
     )
-    for clinic in made:
+    wording_packs.load_pack(session, made[0], PACK, actor="command", now=now)
+    for clinic, (*_, emergency) in zip(made, CLINICS, strict=True):
+        write_texts(
+            session,
+            clinic,
+            "es",
+            reply_hours="De lunes a viernes, de 9:00 a 17:00",
+            urgent_text=URGENT_SPANISH.format(emergency),
+        )
         clinics.activate_clinic(session, clinic, _activation(now), now=now)
     password = secrets.token_urlsafe(12)
     user = staff.add_user(

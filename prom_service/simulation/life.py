@@ -167,6 +167,7 @@ class Life:
                     date_of_birth=person.born_on,
                     email=person.email,
                     sex=person.sex,
+                    language=person.language,
                 ),
                 actor=ACTOR,
                 now=now,

@@ -61,6 +61,39 @@ def test_activation_names_everything_that_is_missing_at_once(prom: Prom, clinic:
     )
 
 
+def test_texts_of_a_clinic_are_written_and_listed_by_language(prom_on_both: Prom) -> None:
+    prom_on_both("organisation", "add", "Group")
+    prom_on_both(*CLINIC)
+    texts = ("clinic", "texts", "north")
+
+    said = ("--language", "es", "--reply-hours", "De lunes a viernes", "--urgent-text", "Llame al 999.")
+    told = prom_on_both(*texts, *said)
+    own = prom_on_both(*texts, "--language", "en", "--urgent-text", "Call 112.")
+    listed = prom_on_both(*texts, "--json")
+
+    assert (told.exit_code, own.exit_code) == (0, 0)
+    assert "Llame al 999." in told.stdout
+    assert json.loads(listed.stdout) == [
+        {"language": "en", "reply_hours": "Weekdays", "urgent_text": "Call 112."},
+        {"language": "es", "reply_hours": "De lunes a viernes", "urgent_text": "Llame al 999."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--language", "es"), 2),
+        (("--urgent-text", "Llame."), 2),
+        (("--language", "es", "--urgent-text", "Llame."), 1),
+        (("--language", "tlh", "--urgent-text", "x", "--reply-hours", "x"), 1),
+    ],
+)
+def test_texts_without_a_language_and_the_other_way_round_are_refused(
+    prom: Prom, clinic: str, words: tuple[str, ...], code: int
+) -> None:
+    assert prom("clinic", "texts", clinic, *words).exit_code == code
+
+
 def test_nobody_has_to_accept_own_wording_where_all_of_it_is_official(
     prom: Prom, clinic: str, sqlite_url: str, clock: Clock
 ) -> None:

@@ -13,6 +13,7 @@ from prom_service.models import Clinic
 from prom_service.pathway import definition as pathways
 from prom_service.runtime import Runtime
 from prom_service.services import clinics, wording_packs
+from prom_service.services.clinic_texts import write_texts
 from prom_service.services.clinics import Activation
 from tests import builders
 from tests.fakes import Clock
@@ -66,11 +67,42 @@ def test_one_questionnaire_in_own_words_or_one_patient_asked_in_them_is_enough_t
     with runtime.transaction() as session:
         clinic = a_clinic_worded(session, clock, but_for=but_for)
         builders.a_patient(session, clinic, now=clock.now(), language="en" if but_for else "es")
+        write_texts(session, clinic, "es", reply_hours="De lunes a viernes", urgent_text="Llame al 999.")
 
         with pytest.raises(InvalidInputError) as refused:
             clinics.activate_clinic(session, clinic, UNACCEPTED, now=clock.now())
 
     assert refused.value.errors == {"own_wording_accepted_by": ["Needed before the clinic can go live."]}
+
+
+def test_a_clinic_goes_live_when_it_says_what_to_do_in_the_language_of_every_patient(
+    runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now(), code="north")
+        builders.a_patient(session, clinic, now=clock.now(), language="es")
+
+        with pytest.raises(InvalidInputError) as refused:
+            clinics.activate_clinic(session, clinic, SETTLED, now=clock.now())
+        write_texts(session, clinic, "es", reply_hours="De lunes a viernes", urgent_text="Llame al 999.")
+        clinics.activate_clinic(session, clinic, SETTLED, now=clock.now())
+
+    assert refused.value.errors == {
+        "urgent_text": [
+            "Needed in es as well, for patients of the clinic: `prom clinic texts north"
+            " --language es --reply-hours … --urgent-text …`."
+        ]
+    }
+
+
+def test_a_clinic_without_words_for_what_is_urgent_does_not_go_live(runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now(), urgent_text=" ", reply_hours="")
+
+        with pytest.raises(InvalidInputError) as refused:
+            clinics.activate_clinic(session, clinic, SETTLED, now=clock.now())
+
+    assert refused.value.errors.keys() == {"urgent_text", "reply_hours"}
 
 
 @pytest.mark.parametrize("act", ["withdraw", "load own words"])

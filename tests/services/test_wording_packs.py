@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import select
 
 from instruments.errors import WordingError
+from prom_service.db import new_id
 from prom_service.errors import InvalidInputError, NotFoundError
 from prom_service.models import AnswerSet, Clinic, Episode, Patient, PinnedPack, WordingPack
 from prom_service.queries.flags import FlagFilter, list_flags
@@ -280,6 +281,17 @@ def test_a_text_is_read_once_whatever_the_number_of_pages(world: World) -> None:
     assert len([statement for statement in fetched if "wording_pack.text" in statement]) == 1
     assert seen[0] is seen[1] is seen[2]
     assert seen[0].items[0].text.startswith(text)
+
+
+def test_of_two_packs_loaded_at_one_moment_one_is_in_force(world: World) -> None:
+    first, table = world.load(), WordingPack.__table__
+    with world.runtime.reading() as session:
+        row = session.execute(select(table)).mappings().one()
+
+    with pytest.raises(sa.exc.IntegrityError), world.runtime.transaction() as session:
+        session.execute(sa.insert(table), {**row, "id": new_id(), "digest": "of another text"})
+
+    assert world.words().packs[NPRS].id == first.id
 
 
 def test_a_pack_of_another_clinic_cannot_be_pinned(world: World) -> None:

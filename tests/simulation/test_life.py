@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session, aliased
 
 from prom_service.models import (
     Administration,
+    AnswerSet,
+    ClinicText,
     Episode,
     Flag,
     FlagEvent,
@@ -150,6 +152,19 @@ def test_answers_came_on_paper_late_partial_and_complete(lived: Lived) -> None:
         kinds = {tuple(row) for row in session.execute(select(Response.mode, Response.late, Response.partial))}
 
     assert kinds >= {("web", False, False), ("web", True, False), ("web", False, True), ("paper", False, False)}
+
+
+def test_the_first_clinic_asks_in_words_of_its_own_and_every_clinic_speaks_spanish(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        worded = set(session.scalars(select(AnswerSet.clinic_id).where(AnswerSet.pack_id.is_not(None))))
+        spoken = set(session.scalars(select(ClinicText.clinic_id).where(ClinicText.language == "es")))
+        asked = select(Message.id).join(Administration).join(Episode).join(Patient).where(Patient.language == "es")
+        letters = [lived.mailbox / "new" / str(one) for one in session.scalars(asked.where(Message.phase == "sent"))]
+
+    assert worded == {lived.group.clinics[0].id}
+    assert spoken == {clinic.id for clinic in lived.group.clinics}
+    assert letters
+    assert all("De lunes a viernes" in letter.read_text() for letter in letters)
 
 
 def test_patients_left_in_every_way(lived: Lived) -> None:

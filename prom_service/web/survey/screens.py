@@ -44,10 +44,14 @@ def advice_at_once(survey: Survey, given: Advice | None) -> str:
     """Return the same in one breath, as plain text, for the page on which it was given; empty without advice."""
     if given is None:
         return ""
-    text, clinic = survey.texts, survey.target.clinic
-    said = [text(f"advice.{given.tier}.title") + ".", clinic.urgent_text]
+    text, clinic, clinic_texts = survey.texts, survey.target.clinic, survey.target.clinic_texts
+    said: list[str] = [text(f"advice.{given.tier}.title") + "."]
     if given.tier != "emergency":
-        said[1:] = [text("advice.same_day.call", clinic=clinic.name, reply_hours=clinic.reply_hours), clinic.phone]
+        said += [text("advice.same_day.call", clinic=clinic.name, reply_hours=clinic_texts.reply_hours), clinic.phone]
+    elif clinic_texts.language == text.code:
+        said += [clinic_texts.urgent_text]
+    else:
+        said += [text("urgent.help"), clinic_texts.urgent_text]
     return " ".join(Markup.escape(part).striptags() for part in said)
 
 
@@ -98,8 +102,16 @@ def dead_end(kind: str, survey: Survey | None = None, token: str | None = None) 
 
 
 def _render(name: str, survey: Survey, **values: Any) -> str:
-    clinic, side = survey.target.clinic, survey.target.episode.side
-    return render_template(f"survey/{name}.html", text=survey.texts, survey=survey, clinic=clinic, side=side, **values)
+    target = survey.target
+    return render_template(
+        f"survey/{name}.html",
+        text=survey.texts,
+        survey=survey,
+        clinic=target.clinic,
+        clinic_texts=target.clinic_texts,
+        side=target.episode.side,
+        **values,
+    )
 
 
 def _received(survey: Survey) -> str:

@@ -9,16 +9,18 @@ from sqlalchemy import select
 
 import instruments
 from prom_service.language import SPOKEN
-from prom_service.models import AnswerSet, Response, Score
+from prom_service.models import AnswerSet, Clinic, Response, Score
 from prom_service.pathway import definition as pathways
 from prom_service.runtime import Runtime
 from prom_service.services import submission
+from prom_service.services.clinic_texts import write_texts
 from prom_service.web.survey import texts
 from tests.builders import a_clinic, a_patient, an_episode, the_administration
 from tests.fakes import Clock
 from tests.web.survey.visitor import Visitor, administration_of, ask, heading, link_to
 
 PATHWAYS = [pathway.ref for pathway in pathways.all_pathways()]
+HELP = "Busque atención médica: llame al número de emergencias de su localidad."
 SHORTEST = 8
 """Letters of a text that is looked for; shorter ones may stand in another language's words by chance."""
 
@@ -195,6 +197,38 @@ def test_what_the_clinic_wrote_in_another_language_is_marked_as_such(client: Any
     assert '<span lang="en" dir="auto">Call 999 now' in foreign
     assert 'atención: <span lang="en" dir="auto">Monday to Friday' in foreign
     assert "<span lang" not in own
+
+
+def test_what_the_clinic_wrote_in_the_patients_language_is_read_on_every_page_that_says_it(
+    visitor: Visitor, runtime: Runtime
+):
+    with runtime.transaction() as session:
+        clinic = session.scalars(select(Clinic)).one()
+        write_texts(session, clinic, "es", reply_hours="De lunes a viernes", urgent_text="Llame al 999 ahora.")
+    visitor.start()
+    place = next(f"/{number}" for number in range(1, 40) if '"safety-1.0-R1"' in visitor.open(f"/{number}").text)
+    at_once = visitor.press(f"{place}/save", "save", **{"safety-1.0-R1": "1", "safety-1.0-R1.was": ""}).json["advice"]
+    pages = [visitor.open(), visitor.open(f"{place}/advice")]
+    visitor.send()
+    pages += [visitor.open("/thanks"), visitor.open()]
+
+    assert at_once == "Busque atención médica ahora. Llame al 999 ahora."
+    assert all("Llame al 999 ahora." in page.text for page in pages)
+    assert "horario de atención: De lunes a viernes" in pages[0].text
+    assert not any("Call 999" in page.text or "Monday to Friday" in page.text for page in pages)
+    assert not any("<span lang" in page.text or HELP in page.text for page in pages)
+
+
+def test_where_the_clinic_says_it_in_another_language_only_the_page_says_what_is_needed_most_itself(visitor: Visitor):
+    visitor.start()
+    place = next(f"/{number}" for number in range(1, 40) if '"safety-1.0-R1"' in visitor.open(f"/{number}").text)
+    at_once = visitor.press(f"{place}/save", "save", **{"safety-1.0-R1": "1", "safety-1.0-R1.was": ""}).json["advice"]
+    pages = [visitor.open(), visitor.open(f"{place}/advice")]
+    visitor.send()
+    pages += [visitor.open("/thanks"), visitor.open()]
+
+    assert at_once == f"Busque atención médica ahora. {HELP} Call 999 now, or go to the nearest emergency department."
+    assert all(f'{HELP} <span lang="en" dir="auto">Call 999 now' in page.text for page in pages)
 
 
 def test_a_patient_without_a_language_is_spoken_to_in_that_of_the_clinic(runtime: Runtime):

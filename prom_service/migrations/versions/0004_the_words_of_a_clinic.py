@@ -1,4 +1,4 @@
-"""Wording packs of a clinic"""
+"""The words of a clinic: wording packs, and its own texts in each language"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -67,6 +67,17 @@ def upgrade() -> None:
     sa.UniqueConstraint('administration_id', 'instrument', name=op.f('uq_pinned_pack_administration_id_instrument')),
     sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_pinned_pack_clinic_id_id'))
     )
+    op.create_table('clinic_text',
+    sa.Column('language', sa.String(length=40), nullable=False),
+    sa.Column('reply_hours', sa.String(length=200), nullable=False),
+    sa.Column('urgent_text', sa.String(length=1000), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('clinic_id', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_clinic_text_clinic_id_clinic')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_clinic_text')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_clinic_text_clinic_id_id')),
+    sa.UniqueConstraint('clinic_id', 'language', name=op.f('uq_clinic_text_clinic_id_language'))
+    )
     for table in FACTS:
         refuse_edits(table)
     with op.batch_alter_table('answer_set', schema=None) as batch_op:
@@ -80,6 +91,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f('fk_answer_set_clinic_id_pack_id_wording_pack'), type_='foreignkey')
         batch_op.drop_column('pack_id')
     restore_refusal()
+    op.drop_table('clinic_text')
     for table in reversed(FACTS):
         op.drop_table(table)
 
