@@ -14,8 +14,9 @@ from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.cli.score import Reference
 from prom_service.language import DEFAULT, SPOKEN
 from prom_service.queries.directory import find_clinic_by_code
-from prom_service.queries.wording import list_packs
+from prom_service.queries.wording import Words, list_packs
 from prom_service.services import wording_packs
+from prom_service.services.paper_writing import write_blank
 
 File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -68,9 +69,7 @@ def show(instrument: Instrument, as_json: bool) -> None:
 @files.output_option
 def paper(instrument: Instrument, language: str, paper: str, output: Path) -> None:
     """Write one instrument as a PDF that anybody may fill in; it names no clinic and no patient."""
-    from prom_service.services.paper_writing import write_blank  # The tables, which nothing else here needs, are slow.
-
-    files.write(output, write_blank(instrument.ref, language=language, paper=paper))
+    files.write(output, write_blank(Words(language, {}), instrument.ref, paper=paper))
 
 
 @instruments.command()

@@ -22,7 +22,8 @@ def contents(questionnaire: Questionnaire) -> Contents:
     noted = ("codes", "line") if "line" in questionnaire.kinds else ("codes",)
     return {
         "language": _language(text),
-        "own_language": _language(staff),
+        "own_language": _language(questionnaire.clinic_texts),
+        "staff_language": _language(staff),
         "how": [text.plain(f"how.{kind}") for kind in (*questionnaire.kinds, "mend")],
         "words": {key: text.plain(f"form.{key}") for key in FORM},
         "page": text.entries["form.page"],

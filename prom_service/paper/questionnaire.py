@@ -82,8 +82,10 @@ class Clinic:
     phone: str
     reply_hours: str
     urgent_text: str
+    texts_language: str
+    """In which the clinic wrote the hours and the urgent text: the patient's, or its own."""
     language: str
-    """In which the clinic wrote the above."""
+    """The clinic's own."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,13 @@ class Questionnaire:
         return find_texts(self.language)
 
     @property
+    def clinic_texts(self) -> Texts:
+        """How the language is written in which the clinic's own words are."""
+        return find_texts(self.occasion.clinic.texts_language if self.occasion else self.language)
+
+    @property
     def staff_texts(self) -> Texts:
-        """The words for whoever enters the answers, in the language of the clinic."""
+        """The words for whoever enters the answers, in the clinic's own language."""
         return find_texts(self.occasion.clinic.language if self.occasion else self.language)
 
     @property

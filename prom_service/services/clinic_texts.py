@@ -31,6 +31,11 @@ def texts_for_patient(clinic: Clinic, texts: ClinicText | None) -> ClinicTexts:
     return ClinicTexts(said.language, said.reply_hours, said.urgent_text)
 
 
+def find_texts(session: Session, clinic: Clinic, language: str) -> ClinicTexts:
+    """Return what the clinic says to patients of a language."""
+    return texts_for_patient(clinic, _find(session, clinic, language))
+
+
 def write_texts(
     session: Session, clinic: Clinic, language: str, *, reply_hours: str | None = None, urgent_text: str | None = None
 ) -> None:
@@ -53,6 +58,10 @@ def write_texts(
     add_or_conflict(session, row, "These texts were written at this very moment.")
 
 
+def _find(session: Session, clinic: Clinic, language: str) -> ClinicText | None:
+    return session.scalar(select(ClinicText).where(ClinicText.clinic_id == clinic.id, ClinicText.language == language))
+
+
 def _find_or_begin(session: Session, clinic: Clinic, language: str) -> ClinicText:
-    found = session.scalar(select(ClinicText).where(ClinicText.clinic_id == clinic.id, ClinicText.language == language))
+    found = _find(session, clinic, language)
     return found or ClinicText(clinic_id=clinic.id, language=language, reply_hours="", urgent_text="")

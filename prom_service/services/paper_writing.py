@@ -4,13 +4,14 @@ import datetime as dt
 
 from sqlalchemy.orm import Session
 
-import instruments
 from instruments.definition import Instrument
 from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, Clinic, Episode, Patient
 from prom_service.paper import drawing, questionnaire
 from prom_service.paper.questionnaire import Occasion, Part, Question, Questionnaire
+from prom_service.queries.wording import Words, words_in_force
 from prom_service.services import access, submission
+from prom_service.services.clinic_texts import find_texts
 from prom_service.services.clinics import zone_of
 from prom_service.services.languages import check_spoken
 from prom_service.settings import Settings
@@ -27,9 +28,10 @@ def write_paper(
     issued_by: str,
     now: dt.datetime,
 ) -> bytes:
-    """Return what an administration asks as a PDF in the patient's language, with a QR code of a link made for it.
+    """Return what an administration asks as a PDF, with a QR code of a link made for it.
 
-    The link's token exists in clear there and nowhere else. Raise ``AnswersClosedError`` when no answers are taken.
+    It is in the patient's language, in the words now in force at the clinic. The link's token exists in clear there
+    and nowhere else. Raise ``AnswersClosedError`` when no answers are taken.
     """
     _check_paper(paper)
     episode = session.get_one(Episode, administration.episode_id)
@@ -39,19 +41,19 @@ def write_paper(
     link = f"{settings.base_url.rstrip('/')}/s/{token}"
     language = questionnaire.find_texts(patient.language).code
     asked = Questionnaire(
-        parts=_parts(session, administration, episode, language),
+        parts=_parts(session, administration, episode, words_in_force(session, episode.clinic_id, language)),
         language=language,
         occasion=_occasion(session, administration, episode, patient, link=link, now=now),
     )
     return drawing.draw(asked, paper=paper)
 
 
-def write_blank(ref: str, *, language: str, paper: str = "a4") -> bytes:
+def write_blank(words: Words, ref: str, *, paper: str = "a4") -> bytes:
     """Return an instrument as a PDF that anybody may fill in; nothing on it says who is asked."""
     _check_paper(paper)
-    check_spoken(language)
-    part = _part(instruments.find_in(language, ref), follow_up=False, activities={})
-    return drawing.draw(Questionnaire((part,), language), paper=paper)
+    check_spoken(words.language)
+    part = _part(words.instrument(ref), follow_up=False, activities={})
+    return drawing.draw(Questionnaire((part,), words.language), paper=paper)
 
 
 def _check_paper(paper: str) -> None:
@@ -59,14 +61,13 @@ def _check_paper(paper: str) -> None:
         raise InvalidInputError({"paper": [f"Allowed are {', '.join(PAPERS)}."]})
 
 
-def _parts(session: Session, administration: Administration, episode: Episode, language: str) -> tuple[Part, ...]:
+def _parts(session: Session, administration: Administration, episode: Episode, words: Words) -> tuple[Part, ...]:
     """Return what is asked. At a follow-up the activities named at the baseline are rated, and none is named."""
     follow_up = administration.sequence > 0
     parts = []
     for instrument in submission.instruments_asked(administration, episode):
         activities = submission.baseline_activities(session, episode, instrument) if follow_up else {}
-        worded = instruments.find_in(language, instrument.ref)
-        parts.append(_part(worded, follow_up=follow_up, activities=activities))
+        parts.append(_part(words.instrument(instrument.ref), follow_up=follow_up, activities=activities))
     return tuple(part for part in parts if part.questions)
 
 
@@ -89,14 +90,16 @@ def _occasion(
     now: dt.datetime,
 ) -> Occasion:
     clinic = session.get_one(Clinic, administration.clinic_id)
+    texts = find_texts(session, clinic, patient.language)
     late = now >= administration.late_after
     end = administration.closes_at if late else administration.late_after
     return Occasion(
         clinic=questionnaire.Clinic(
             name=clinic.name,
             phone=clinic.phone,
-            reply_hours=clinic.reply_hours,
-            urgent_text=clinic.urgent_text,
+            reply_hours=texts.reply_hours,
+            urgent_text=texts.urgent_text,
+            texts_language=texts.language,
             language=clinic.language,
         ),
         side=episode.side,

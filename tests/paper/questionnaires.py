@@ -14,6 +14,7 @@ NORTHSIDE = Clinic(
     phone="+44 20 7946 0000",
     reply_hours="Monday to Friday, 9:00 to 17:00",
     urgent_text="Call 999 now, or go to the nearest emergency department.",
+    texts_language="en",
     language="en",
 )
 OCCASION = Occasion(

@@ -11,8 +11,9 @@ from instruments.errors import UnknownInstrumentError
 from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, Clinic, Episode, Link
 from prom_service.paper.questionnaire import TEXTS
+from prom_service.queries.wording import Words, words_in_force
 from prom_service.runtime import Runtime
-from prom_service.services import access, paper_writing, submission
+from prom_service.services import access, clinic_texts, paper_writing, submission
 from prom_service.services.submission import AnswersClosedError
 from tests import builders
 from tests.fakes import Clock
@@ -189,14 +190,30 @@ def test_a_paper_that_nobody_makes_is_refused_with_those_there_are(desk: Desk) -
     assert desk.links() == []
 
 
+def test_it_is_in_the_clinics_own_words_where_there_are_any(desk: Desk) -> None:
+    with desk.runtime.transaction() as session:
+        builders.a_pack(session, desk.clinic, "nprs-1.0", now=desk.clock.now(), language="es")
+        urgent = {"reply_hours": "De lunes a jueves", "urgent_text": "Llame al 112."}
+        clinic_texts.write_texts(session, session.get_one(Clinic, desk.clinic.id), "es", **urgent)
+        [question] = words_in_force(session, desk.clinic.id, "es").instrument("nprs-1.0").items
+
+    text = desk.print(desk.enrol(patient={"language": "es"})).text
+
+    assert question.text != instruments.find_in("es", "nprs-1.0").items[0].text
+    for words in (question.text, "De lunes a jueves", "Llame al 112."):
+        assert words in text
+
+
 @pytest.mark.parametrize(
-    ("ref", "options", "error"),
+    ("ref", "language", "paper", "error"),
     [
-        ("hoos-9.9", {"language": "en"}, UnknownInstrumentError),
-        ("nprs-1.0", {"language": "xx"}, InvalidInputError),
-        ("nprs-1.0", {"language": "en", "paper": "a3"}, InvalidInputError),
+        ("hoos-9.9", "en", "a4", UnknownInstrumentError),
+        ("nprs-1.0", "xx", "a4", InvalidInputError),
+        ("nprs-1.0", "en", "a3", InvalidInputError),
     ],
 )
-def test_a_blank_one_of_what_is_not_there_is_refused(ref: str, options: dict[str, str], error: type[Exception]) -> None:
+def test_a_blank_one_of_what_is_not_there_is_refused(
+    ref: str, language: str, paper: str, error: type[Exception]
+) -> None:
     with pytest.raises(error):
-        paper_writing.write_blank(ref, **options)  # type: ignore[arg-type]
+        paper_writing.write_blank(Words(language, {}), ref, paper=paper)

@@ -65,9 +65,12 @@ def show_instrument(session: Session, query: Mapping[str, Any], ref: str) -> dic
     answer=paper.DESCRIPTION,
     media_type=paper.MEDIA_TYPE,
 )
-def show_paper(_session: Session, query: Mapping[str, Any], ref: str) -> Response:
-    """Draw a blank questionnaire for paper. It says nothing of a clinic or patient, and holds no link."""
-    return paper.answer(write_blank(ref, language=query["language"], paper=query["paper"]))
+def show_paper(session: Session, query: Mapping[str, Any], ref: str) -> Response:
+    """Draw a blank questionnaire for paper, in the words in force at the clinic.
+
+    It says nothing of a clinic or patient, and holds no link.
+    """
+    return paper.answer(write_blank(_words(session, query), ref, paper=query["paper"]))
 
 
 @instruments.compute("/instruments/<code:ref>/score", scope=ANY_KEY, body=AnswersSchema(), answer=ScoresSchema())

@@ -2,7 +2,6 @@
 
 from marshmallow import Schema, fields, validate
 
-from prom_service.language import DEFAULT
 from prom_service.services.languages import SPOKEN
 from prom_service.services.paper_writing import PAPERS
 from prom_service.web.api.fields import Strict
@@ -123,10 +122,9 @@ class InstrumentSchema(Schema):
     thresholds = fields.List(fields.Nested(ThresholdSchema), required=True)
 
 
-class BlankPaperQuery(Strict):
+class BlankPaperQuery(WordsQuery):
     """In which language a questionnaire will be printed, and on what."""
 
-    language = fields.String(validate=validate.OneOf(SPOKEN), load_default=DEFAULT)
     paper = fields.String(validate=validate.OneOf(PAPERS), load_default="a4")
 
 
