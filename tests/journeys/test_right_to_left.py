@@ -81,7 +81,9 @@ def gallery(page: Any, app: Any, client: Any, runtime: Runtime, clock: Clock) ->
     with runtime.reading() as session:
         found = find_survey(session, token, secret=runtime.settings.secret)
         session.expunge_all()
-    return Gallery(page, app, MirroredSurvey(found.target, tuple(map(turned, found.pages)), found.answers), clock.now())
+    pages = tuple(map(turned, found.pages))
+    survey = MirroredSurvey(found.target, pages, found.answers, found.seconds_per_item)
+    return Gallery(page, app, survey, clock.now())
 
 
 def turned(page: Page) -> Page:

@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient
 from prom_service.queries.missing import NEXT_STEPS, OF_REASON, MissingAnswers, missing_answers, next_step
 from prom_service.runtime import Runtime
-from prom_service.services import access, administrations, enrolment, identity, misdelivery, standing, submission
+from prom_service.services import (
+    access,
+    administrations,
+    enrolment,
+    identity,
+    messages,
+    misdelivery,
+    standing,
+    submission,
+)
 from prom_service.services.contact import EXPLANATIONS
 from tests import builders
 from tests.builders import SECRET
@@ -216,7 +225,7 @@ def test_the_wrong_person_comes_before_any_cause_but_a_patient_who_declined(
 def test_an_address_that_was_refused_is_not_a_report_of_the_wrong_person(ward: Ward, clock: Clock) -> None:
     ward.message(phase="sent", bounced_at=THEN)
     with ward.runtime.transaction() as session:
-        session.execute(update(Patient).values(bounced_at=clock.now()))
+        messages.note_refused_address(session, session.get_one(Patient, ward.episode.patient_id), now=clock.now())
     clock.move_to(ward.six_weeks.late_after)
     ward.settle()
 
