@@ -1,20 +1,16 @@
 """A patient's way from the email to the thanks page, in a real browser on a phone."""
 
-import threading
-import time
-import urllib.parse
-import urllib.request
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from prom_service.models import Administration, Clinic, Flag, Response, SavedAnswer, Score
 from prom_service.runtime import Runtime
 from prom_service.services import submission
-from scheduler import jobs
 from tests.builders import a_clinic, an_episode, complete_answers, the_administration
 from tests.fakes import Clock
+from tests.journeys.way import mail_what_is_due, open_from_mailbox, send, walk_to_the_review
 from tests.support.browser import accessibility_faults
 from tests.web.survey.visitor import Visitor, ask, behind, link_to
 
@@ -26,43 +22,6 @@ SAFETY = 14
 def database_url(sqlite_url: str) -> str:
     """The pages are the same on both databases; a journey is walked on one."""
     return sqlite_url
-
-
-def mail_what_is_due(runtime: Runtime) -> None:
-    jobs.open_due_administrations(runtime)
-    jobs.send_due_messages(runtime)
-
-
-def open_from_mailbox(page: Any) -> None:
-    """Open the newest letter and follow its link."""
-    page.goto("/dev/mailbox")
-    page.locator(".letters a").first.click()
-    page.locator("a[href*='/s/']").first.click()
-
-
-def answer_page(page: Any, line: int) -> None:
-    """Answer the page that is open, and press Continue."""
-    for question in page.locator("fieldset.question:not(.line)").all():
-        question.locator("label").first.click()
-    for number in page.locator("[data-number]").all():
-        number.fill(str(line))
-    page.locator("button.forward").click()
-
-
-def walk_to_the_review(page: Any, line: int) -> int:
-    """Press Start and answer everything; return how many pages that took."""
-    page.locator("button.forward").click()
-    for walked in range(100):
-        if page.url.endswith("/review"):
-            return walked
-        answer_page(page, line)
-    raise AssertionError("the survey has no end")
-
-
-def send(page: Any) -> None:
-    page.get_by_label("I answered myself").check()
-    page.get_by_role("button", name="Send my answers").click()
-    page.wait_for_url("**/thanks")
 
 
 def scores(runtime: Runtime) -> dict[tuple[str, str], float | None]:
@@ -218,28 +177,6 @@ def test_advice_appears_with_the_yes(page: Any, runtime: Runtime):
     assert flags(runtime) == {"red_flag_symptom"}
 
 
-def test_tabs_of_two_patients_in_one_browser_never_cross(page: Any, runtime: Runtime, full: bool):
-    tokens = [ask(runtime) for _ in range(2)]
-    tabs = [page, page.context.new_page()]
-    turns = 12 if full else 4
-    for tab, token in zip(tabs, tokens, strict=True):
-        tab.goto(f"/s/{token}")
-        tab.locator("button.forward").click()
-
-    for turn in range(1, turns + 1):
-        for tab, value in zip(tabs, ("10", "90"), strict=True):
-            tab.locator("[data-number]").fill(value)
-        for tab in tabs:
-            tab.locator("button.forward").click()
-            tab.wait_for_url(f"**/{turn + 1}")
-
-    with runtime.reading() as session:
-        for token, value in zip(tokens, ("10", "90"), strict=True):
-            mine = behind(session, runtime, token)[0].id
-            given = session.scalars(select(SavedAnswer.value).where(SavedAnswer.administration_id == mine)).all()
-            assert given == [value] * turns
-
-
 def test_a_change_in_a_second_tab_after_sending_is_kept_for_the_clinic(page: Any, runtime: Runtime):
     token = ask(runtime)
     other_tab = page.context.new_page()
@@ -326,66 +263,6 @@ def test_an_emergency_yes_fills_the_screen_with_advice_and_the_survey_goes_on(pa
     assert flags(runtime) == {"red_flag_symptom"}
     page.locator("button.forward").click()
     page.wait_for_url(f"**/{SAFETY + 1}")
-
-
-def test_the_link_goes_on_where_it_was_left_on_another_device(page: Any, page_without_scripts: Any, runtime: Runtime):
-    token = ask(runtime)
-    page.goto(f"/s/{token}")
-    page.locator("button.forward").click()
-    answer_page(page, line=20)
-    page.wait_for_url("**/2")
-
-    page_without_scripts.goto(f"/s/{token}")
-    page_without_scripts.locator("button.forward").click()
-
-    page_without_scripts.wait_for_url("**/2")
-
-
-def test_a_scanner_that_opens_scripts_and_posts_everything_leaves_the_link_to_the_patient(page: Any, runtime: Runtime):
-    token = ask(runtime)
-    for place in ("", "/1", "/14", "/review", "/not-me", "/thanks"):
-        page.goto(f"/s/{token}{place}")
-        page.evaluate("Promise.all([...document.forms].map(form => fetch(form.action, {method: 'POST'})))")
-
-    with runtime.reading() as session:
-        administration, _, patient = behind(session, runtime, token)
-        assert (administration.started_at, patient.bounced_at) == (None, None)
-    page.goto(f"/s/{token}")
-    walk_to_the_review(page, line=50)
-    send(page)
-
-
-def test_double_submits_have_one_effect(base_url: str, client: Any, runtime: Runtime, full: bool):
-    patients = 200 if full else 5
-    tokens = [ask(runtime) for _ in range(patients)]
-    for token in tokens:
-        visitor = Visitor(client, token)
-        visitor.start()
-        visitor.press("/1", "next", **{"ihot-12-1.0-Q1": "50"})
-
-    for token in tokens:
-        _press_send_twice(f"{base_url}/s/{token}/review")
-
-    with runtime.reading() as session:
-        assert session.scalar(select(func.count()).select_from(Response)) == patients
-
-
-def _press_send_twice(address: str) -> None:
-    """Send the same form twice, 50 ms apart; both presses end at the thanks page."""
-    ends: list[str] = []
-
-    def press() -> None:
-        form = urllib.parse.urlencode({"go": "send"}).encode()
-        with urllib.request.urlopen(address, form, timeout=30) as answer:
-            ends.append(answer.url)
-
-    presses = [threading.Thread(target=press) for _ in range(2)]
-    for one in presses:
-        one.start()
-        time.sleep(0.05)
-    for one in presses:
-        one.join()
-    assert [end.rpartition("/")[2] for end in ends] == ["thanks", "thanks"]
 
 
 def test_scores_over_time_are_accessible_and_fit_the_phone(page: Any, client: Any, runtime: Runtime, clock: Clock):
