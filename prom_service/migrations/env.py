@@ -14,8 +14,7 @@ def run(engine: Engine) -> None:
     with engine.connect() as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:  # A table is rebuilt by batch mode, and must not take its children's rows with it.
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-            connection.commit()
+            connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")  # Within a transaction it says nothing.
         context.configure(
             connection=connection,
             target_metadata=models.Base.metadata,

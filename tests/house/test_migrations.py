@@ -1,5 +1,7 @@
 """The migrations: one line of them, in step with the models, and reversible, on both databases."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,25 @@ def test_the_migrated_tables_are_those_of_the_models(database_url: str) -> None:
     db.check(database_url)
 
     assert tables(database_url) == {*db.Base.metadata.tables, "alembic_version"}
+
+
+def test_what_is_on_record_outlives_the_making_anew_of_its_table_and_stays_written_once(tmp_path: Path) -> None:
+    file = tmp_path / "old.sqlite"
+    db.upgrade(f"sqlite:///{file}", "0002")
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:  # Without foreign keys: one row will do.
+        connection.execute(
+            "INSERT INTO answer_set (id, clinic_id, response_id, instrument, wording, answers, codes)"
+            " VALUES ('a', 'b', 'c', 'nprs-1.0', 'own', '{}', x'04')"
+        )
+        before = connection.execute("SELECT id, instrument, wording, codes FROM answer_set").fetchall()
+
+    for move in (lambda: db.upgrade(f"sqlite:///{file}"), lambda: db.downgrade(f"sqlite:///{file}", "0002")):
+        move()
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            kept = connection.execute("SELECT id, instrument, wording, codes FROM answer_set").fetchall()
+            with pytest.raises(sqlite3.IntegrityError, match="a fact is written once: answer_set"):
+                connection.execute("UPDATE answer_set SET wording = 'official'")
+        assert kept == before
 
 
 def test_a_database_can_be_taken_back_to_nothing_and_up_again(empty_url: str) -> None:
