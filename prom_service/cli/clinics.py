@@ -102,11 +102,14 @@ def activate(code: str, **given: Any) -> None:
     values = {**given, "escalation_tested_on": tested and tested.date()}
     with door.runtime() as prom, prom.transaction() as session:
         found = find_clinic_by_code(session, code)
-        optional = () if list_own_wording(session, found) else ("own_wording_accepted_by",)
+        own_wording = list_own_wording(session, found)
+        optional = () if own_wording else ("own_wording_accepted_by",)
         needed = [field.name for field in dataclasses.fields(Activation) if field.name not in optional]
         missing = [_option(name) for name in needed if not values[name]]
         if missing:
-            raise click.UsageError(f"Needed before the clinic can go live: {', '.join(missing)}.")
+            unaccepted = own_wording and not values["own_wording_accepted_by"]
+            asked = f"Asked in own words: {', '.join(own_wording)}. " if unaccepted else ""
+            raise click.UsageError(f"{asked}Needed before the clinic can go live: {', '.join(missing)}.")
         accepted_by = values.pop("own_wording_accepted_by") or ""
         activation = Activation(**values, own_wording_accepted_by=accepted_by)
         clinics.activate_clinic(session, found, activation, now=prom.now())

@@ -55,6 +55,7 @@ def test_activation_names_everything_that_is_missing_at_once(prom: Prom, clinic:
     told = prom("clinic", "activate", clinic, "--owner", "Olga", "--deputy-email", "dan@example.org")
 
     assert told.exit_code == 2
+    assert "Asked in own words: groc-1.0 in en, hoos-2.0 in en, " in told.stderr
     assert told.stderr.endswith(
         "Needed before the clinic can go live: --owner-email, --deputy, --approved-by, --own-wording-accepted-by, "
         "--escalation-tested-on.\n"

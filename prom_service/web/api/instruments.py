@@ -31,10 +31,10 @@ from prom_service.web.json_provider import json_response
 instruments = ApiBlueprint("instruments", "Questionnaires and their scores.")
 
 
-@instruments.get("/instruments", scope=ANY_KEY, query=WordsQuery(), answer=paging.page_of(InstrumentShortSchema))
-def list_instruments(session: Session, query: Mapping[str, Any]) -> dict[str, Any]:
+@instruments.get("/instruments", scope=ANY_KEY, answer=paging.page_of(InstrumentShortSchema))
+def list_instruments(session: Session) -> dict[str, Any]:
     """List the instruments in the words in force at the clinic; all of them, on one page."""
-    words = _words(session, query)
+    words = _words(session)
     return {"items": [words.instrument(one.ref) for one in all_instruments()], "next": None}
 
 
@@ -45,7 +45,7 @@ def show_instrument(session: Session, query: Mapping[str, Any], ref: str) -> dic
     The words are those in which the clinic's patients are asked: its wording pack, or else our own.
     """
     find(ref)
-    words = _words(session, query)
+    words = _words(session, query.get("language"))
     instrument = words.instrument(ref)
     plain = ("ref", "title", "recall", "intro", "source", "licence", "wording", "language", "scales")
     return {
@@ -82,11 +82,11 @@ def score_answers(body: Mapping[str, Any], ref: str) -> Response:
     return json_response({"instrument": ref, "scores": scores})
 
 
-def _words(session: Session, query: Mapping[str, Any]) -> Words:
+def _words(session: Session, language: str | None = None) -> Words:
     """Return the words in force at the clinic of the key; a key of no clinic is shown our own."""
     if principal.clinic_id is None:
-        return Words(query.get("language", DEFAULT), {})
-    language = query.get("language") or session.get_one(Clinic, principal.clinic_id).language
+        return Words(language or DEFAULT, {})
+    language = language or session.get_one(Clinic, principal.clinic_id).language
     return words_in_force(session, principal.clinic_id, language)
 
 

@@ -20,7 +20,7 @@ from tests.fakes import Clock
 from tests.web.survey.visitor import Visitor, administration_of, ask, heading, link_to
 
 PATHWAYS = [pathway.ref for pathway in pathways.all_pathways()]
-HELP = "Busque atención médica: llame al número de emergencias de su localidad."
+HELP = "Llame al número de emergencias de su localidad."
 SHORTEST = 8
 """Letters of a text that is looked for; shorter ones may stand in another language's words by chance."""
 
