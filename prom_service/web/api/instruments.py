@@ -70,7 +70,7 @@ def show_paper(session: Session, query: Mapping[str, Any], ref: str) -> Response
 
     It says nothing of a clinic or patient, and holds no link.
     """
-    return paper.answer(write_blank(_words(session, query), ref, paper=query["paper"]))
+    return paper.answer(write_blank(_words(session, query.get("language")), ref, paper=query["paper"]))
 
 
 @instruments.compute("/instruments/<code:ref>/score", scope=ANY_KEY, body=AnswersSchema(), answer=ScoresSchema())
