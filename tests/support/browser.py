@@ -58,10 +58,15 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@contextlib.contextmanager
-def phone(browser: Any, base_url: str, **options: Any) -> Iterator[Any]:
+def phone(browser: Any, base_url: str, **options: Any) -> contextlib.AbstractContextManager[Any]:
     """Yield a page of a fresh visitor on a phone; relative addresses are those of ``base_url``."""
-    context = browser.new_context(base_url=base_url, viewport=PHONE, has_touch=True, is_mobile=True, **options)
+    return window(browser, base_url, viewport=PHONE, has_touch=True, is_mobile=True, **options)
+
+
+@contextlib.contextmanager
+def window(browser: Any, base_url: str, **options: Any) -> Iterator[Any]:
+    """Yield a page of a fresh visitor; ``options`` are those of playwright's ``new_context``."""
+    context = browser.new_context(base_url=base_url, **options)
     try:
         yield context.new_page()
     finally:
