@@ -1,23 +1,39 @@
-"""A real scheduler process whose hours pass in seconds: ``python -m tests.scheduler.fast_process BEGAN SPEED [naive]``.
-
-``BEGAN`` is the moment (seconds since 1970) at which it was nine o'clock for all such processes, ``SPEED`` how many
-seconds pass for them in one: the nine hours in which patients are mailed must do for the whole run. With ``naive`` it
-sends first and marks afterwards, as most senders do: the mistake that the oracle must be able to see.
-"""
+"""A scheduler process whose hours pass in seconds, and a quick way to start it: to be killed at random."""
 
 import datetime as dt
-import sys
+import multiprocessing
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 
-from prom_service import runtime, settings
+from prom_service import runtime
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import BeforeFinalDot, Outcome, Transport
-from scheduler import runner
+from prom_service.settings import Settings
+from scheduler import jobs, runner
 from tests.mailroom import NOON
 
 NINE = NOON.replace(hour=9)
+NURSERY = multiprocessing.get_context("forkserver")
+NURSERY.set_forkserver_preload([__name__])
+"""A process that has read all our modules and does nothing but fork: a second of reading is saved with each start."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How scheduler processes live while they are killed.
+
+    The nine mailing hours of a day must last longer than the whole run; what a killed process had claimed must become
+    free again while there is a run.
+    """
+
+    speed: float
+    """How many seconds pass for them in one."""
+    batch: int
+    """How many patients one of them claims at once."""
+    naive: bool = False
+    """It sends first and marks afterwards, as most senders do: the mistake that the oracle must be able to see."""
 
 
 def fast_clock(began: float, speed: float) -> Callable[[], dt.datetime]:
@@ -40,6 +56,15 @@ class SendThenMark:
         self._transport.close()
 
 
-if __name__ == "__main__":
-    prom = runtime.build(settings.from_process(), clock=fast_clock(float(sys.argv[1]), float(sys.argv[2])))
-    runner.run(replace(prom, mail=SendThenMark(prom.mail)) if "naive" in sys.argv else prom)
+def start(settings: Settings, began: float, pace: Pace) -> BaseProcess:
+    """Start a scheduler process for which it was nine o'clock at ``began`` (seconds since 1970), and return it."""
+    process = NURSERY.Process(target=run, args=(settings, began, pace))
+    process.start()
+    return process
+
+
+def run(settings: Settings, began: float, pace: Pace) -> None:
+    """Run the jobs until told to stop."""
+    jobs.PATIENTS_AT_ONCE = pace.batch
+    prom = runtime.build(settings, clock=fast_clock(began, pace.speed))
+    runner.run(replace(prom, mail=SendThenMark(prom.mail)) if pace.naive else prom)

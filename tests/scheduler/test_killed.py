@@ -1,25 +1,27 @@
 """Real scheduler processes, killed at random while they mail through a real server: none lost, none twice."""
 
 import contextlib
-import os
 import random
-import subprocess
-import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from sqlalchemy import select
+
+from prom_service.models import Message
 from prom_service.runtime import Runtime
+from prom_service.services.contact import IN_FLIGHT
 from tests import mailroom
 from tests.fakes import Clock
-from tests.scheduler.fast_process import NINE
+from tests.scheduler import fast_process
+from tests.scheduler.fast_process import NINE, Pace
 from tests.support.smtp import Fault, SmtpServer
 
-ROOT = Path(__file__).parents[2]
-UNSETTLED = {"planned", "claimed", "committing", "deferred"}
+UNSETTLED = ("planned", "claimed", "committing", "deferred")
 
 
 @dataclass(frozen=True)
@@ -40,78 +42,100 @@ class Ledger:
         return sum(not self.taken[one] and phase != "assumed_sent" for one, phase in self.phases.items())
 
     @property
+    def assumed(self) -> int:
+        """How many are shown as assumed sent: a process was killed between their mark and the word of its outcome."""
+        return sum(phase == "assumed_sent" for phase in self.phases.values())
+
+    @property
     def assumed_in_vain(self) -> int:
-        """How many are shown as assumed sent that the server never took: killed between the mark and the dot."""
+        """How many of them the server never took: killed between the mark and the dot."""
         return sum(not self.taken[one] and phase == "assumed_sent" for one, phase in self.phases.items())
+
+
+FEW = Pace(speed=150, batch=5)
+MANY = Pace(speed=15, batch=10)
 
 
 class Processes:
     """Scheduler processes on one database; a killed one is replaced at once."""
 
-    def __init__(self, prom: Runtime, count: int, *, speed: int, naive: bool) -> None:
-        self._environment = os.environ | {
-            "PROM_ENV": "test",
-            "PROM_DATABASE_URL": prom.engine.url.render_as_string(hide_password=False),
-            "PROM_SMTP_URL": prom.settings.smtp_url,
-            "PROM_MAIL_FROM": prom.settings.mail_from,
-            "PROM_MAIL_ALLOW": ",".join(prom.settings.mail_allow),
-            "PROM_SECRET_KEY": prom.settings.secret_key,
-            "PROM_TICK_SECONDS": "1",
-        }
-        self._arguments = [str(time.time()), str(speed), *(["naive"] if naive else [])]
+    def __init__(self, prom: Runtime, count: int, pace: Pace) -> None:
+        self._prom = prom
+        self._began = time.time()
+        self._pace = pace
         self._running = [self._start() for _ in range(count)]
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.scheduler.fast_process", *self._arguments]
-        return subprocess.Popen(command, env=self._environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+    def _start(self) -> BaseProcess:
+        return fast_process.start(self._prom.settings, self._began, self._pace)
 
-    def kill_one(self, draw: random.Random) -> None:
-        victim = draw.randrange(len(self._running))
-        self._running[victim].kill()
-        self._running[victim].wait()
-        self._running[victim] = self._start()
+    def at_work(self) -> list[int]:
+        """Return the places of those that have letters in hand; one that is still starting has nothing to lose."""
+        pids = pids_with_letters(self._prom)
+        return [place for place, process in enumerate(self._running) if process.pid in pids]
 
-    def stop(self) -> list[int]:
+    def kill(self, place: int) -> None:
+        self._running[place].kill()
+        self._running[place].join()
+        self._running[place] = self._start()
+
+    def stop(self) -> list[int | None]:
         """End them gently and return how they went."""
         for process in self._running:
             process.terminate()
-        return [process.wait(timeout=15) for process in self._running]
+        for process in self._running:
+            process.join(timeout=15)
+        return [process.exitcode for process in self._running]
+
+    def end(self) -> None:
+        """Leave none behind."""
+        for process in self._running:
+            process.kill()
+            process.join()
 
 
 @contextlib.contextmanager
-def running(prom: Runtime, count: int, *, speed: int, naive: bool) -> Iterator[Processes]:
-    processes = Processes(prom, count, speed=speed, naive=naive)
+def running(prom: Runtime, count: int, pace: Pace) -> Iterator[Processes]:
+    processes = Processes(prom, count, pace)
     try:
         yield processes
     finally:
-        for process in processes._running:
-            process.kill()
-            process.wait()
+        processes.end()
 
 
-def mail_under_fire(url: str, folder: Path, *, mails: int, kills: int, processes: int, naive: bool = False) -> Ledger:
-    """Mail ``mails`` patients while processes are killed; return what came of it once all is settled."""
+def mail_under_fire(url: str, folder: Path, *, mails: int, kills: int, processes: int, pace: Pace) -> Ledger:
+    """Mail ``mails`` patients while processes are killed; return what came of it once all is settled.
+
+    The kills are spread over the whole mailing, by the letters that arrived. Each hits one of the processes that have
+    letters in hand: at once when a letter arrived, or, half of them, up to a fifth of a second later.
+    """
     draw = random.Random(20260302)
     with (
         SmtpServer() as server,
-        mailroom.mail_runtime(url, folder, Clock(mailroom.NOON), smtp_url=server.url) as prom,
+        mailroom.mail_runtime(url, folder, Clock(mailroom.NOON), smtp_url=server.url, tick_seconds=1) as prom,
     ):
         server.always = Fault("dot", seconds=0.05)
         ids = mailroom.due_messages(prom, mails, due=NINE)
-        with running(prom, processes, speed=40 if mails > 100 else 150, naive=naive) as started:
+        with running(prom, processes, pace) as started:
             for number in range(kills):
-                arrived = len(server.letters)
-                wait_until(lambda arrived=arrived: len(server.letters) > arrived or settled(prom, ids), 60)
-                time.sleep(0 if naive or number % 2 else draw.uniform(0, 0.2))
-                started.kill_one(draw)
-            wait_until(lambda: settled(prom, ids), 60 + mails)
+                arrived = max(len(server.letters), number * mails // kills)
+                wait_until(lambda arrived=arrived: len(server.letters) > arrived and started.at_work(), 120)
+                time.sleep(0 if pace.naive or number % 2 else draw.uniform(0, 0.2))
+                started.kill(draw.choice(started.at_work() or [0]))
+            wait_until(lambda: settled(prom), 60 + mails)
             assert started.stop() == [0] * processes
         taken = Counter(uuid.UUID(str(one.message["Message-ID"])[1:37]) for one in server.letters)
         return Ledger({one: taken[one] for one in ids}, dict(zip(ids, mailroom.phases(prom, ids), strict=True)))
 
 
-def settled(prom: Runtime, ids: list[uuid.UUID]) -> bool:
-    return UNSETTLED.isdisjoint(mailroom.phases(prom, ids))
+def settled(prom: Runtime) -> bool:
+    with prom.reading() as session:
+        return session.scalar(select(Message.id).where(Message.phase.in_(UNSETTLED)).limit(1)) is None
+
+
+def pids_with_letters(prom: Runtime) -> set[int]:
+    with prom.reading() as session:
+        claims = session.scalars(select(Message.claimed_by).where(Message.phase.in_(IN_FLIGHT)).distinct())
+        return {int(claim.partition("#")[0].rpartition(":")[2]) for claim in claims if claim}
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> None:
@@ -121,27 +145,33 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.01)
 
 
-def test_two_processes_on_postgresql_lose_none_and_send_none_twice(
+def test_several_processes_on_postgresql_lose_none_and_send_none_twice(
     postgres_url: str, tmp_path: Path, full: bool
 ) -> None:
-    mails, kills = (500, 50) if full else (40, 5)
+    processes, mails, kills, pace = (3, 5000, 500, MANY) if full else (2, 40, 5, FEW)
 
-    ledger = mail_under_fire(postgres_url, tmp_path, mails=mails, kills=kills, processes=2)
+    ledger = mail_under_fire(postgres_url, tmp_path, mails=mails, kills=kills, processes=processes, pace=pace)
 
     assert (ledger.twice, ledger.lost) == (0, 0)
+    assert ledger.assumed <= kills
     assert ledger.assumed_in_vain <= 1 + kills // 20
 
 
 def test_one_process_on_sqlite_loses_none_and_sends_none_twice(sqlite_url: str, tmp_path: Path, full: bool) -> None:
-    mails, kills = (500, 50) if full else (25, 4)
+    mails, kills, pace = (500, 50, MANY) if full else (25, 4, FEW)
 
-    ledger = mail_under_fire(sqlite_url, tmp_path, mails=mails, kills=kills, processes=1)
+    ledger = mail_under_fire(sqlite_url, tmp_path, mails=mails, kills=kills, processes=1, pace=pace)
 
     assert (ledger.twice, ledger.lost) == (0, 0)
+    assert ledger.assumed <= kills
     assert ledger.assumed_in_vain <= 1 + kills // 20
 
 
-def test_a_sender_that_marks_after_sending_is_caught(sqlite_url: str, tmp_path: Path) -> None:
-    ledger = mail_under_fire(sqlite_url, tmp_path, mails=6, kills=2, processes=1, naive=True)
+def test_a_sender_that_marks_after_sending_is_caught(sqlite_url: str, tmp_path: Path, full: bool) -> None:
+    mails, kills, pace = (250, 25, MANY) if full else (6, 2, FEW)
+
+    ledger = mail_under_fire(
+        sqlite_url, tmp_path, mails=mails, kills=kills, processes=1, pace=replace(pace, naive=True)
+    )
 
     assert ledger.twice > 0
