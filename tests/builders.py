@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 import instruments
 from instruments import Item
 from prom_service.models import Administration, Clinic, Episode, Organisation, Patient, User, WordingPack
-from prom_service.services import access, clinics, enrolment, staff, submission, wording_packs
+from prom_service.services import access, clinics, enrolment, questions, staff, wording_packs
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 
 ACTOR = "command"
@@ -112,8 +112,8 @@ def complete_answers(
     """Answers to everything asked; no to every safety item. Every iHOT item has the same value: so has the total."""
     level = {"ihot-12-1.0": ihot, "nprs-1.0": nprs, "groc-1.0": groc, "pass-1.0": acceptable, "safety-1.0": 0}
     answers: dict[str, dict[str, Any]] = {}
-    for instrument in submission.instruments_asked(administration, episode):
-        items = submission.items_asked(instrument, follow_up=administration.sequence > 0)
+    for instrument in questions.instruments_asked(administration, episode):
+        items = questions.items_asked(instrument, follow_up=administration.sequence > 0)
         answers[instrument.ref] = {item.code: level.get(instrument.ref, 1) for item in items}
         if any(item.activity for item in items):
             answers[instrument.ref] = {"Q1": 4} | ({} if administration.sequence else {"Q1.text": "Climb the stairs"})

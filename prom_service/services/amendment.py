@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration
-from prom_service.services import submission
-from prom_service.services.submission import Answers, Submission
+from prom_service.services import saved_answers, submission
+from prom_service.services.questions import Answers
+from prom_service.services.submission import Submission
 
 
 def amend(
@@ -18,7 +19,7 @@ def amend(
     The administration must be completed. A change to None clears an answer. Symptoms are assessed as in any set.
     """
     submission.hold(session, administration)
-    whole = _changed(submission.current_answers(session, administration), changes)
+    whole = _changed(saved_answers.current_answers(session, administration), changes)
     return submission.submit(session, administration, answers=whole, language=language, now=now)
 
 

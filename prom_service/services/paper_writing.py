@@ -10,7 +10,7 @@ from prom_service.models import Administration, Clinic, Episode, Patient
 from prom_service.paper import drawing, questionnaire
 from prom_service.paper.questionnaire import Occasion, Part, Question, Questionnaire
 from prom_service.queries.wording import Words, words_in_force
-from prom_service.services import access, submission
+from prom_service.services import access, answer_window, questions
 from prom_service.services.clinic_texts import find_texts
 from prom_service.services.clinics import zone_of
 from prom_service.services.languages import check_spoken
@@ -36,7 +36,7 @@ def write_paper(
     _check_paper(paper)
     episode = session.get_one(Episode, administration.episode_id)
     patient = session.get_one(Patient, episode.patient_id)
-    submission.check_open(administration, episode, patient, at=now)
+    answer_window.check_open(administration, episode, patient, at=now)
     token = access.issue_link(session, administration, issued_by=issued_by, secret=settings.secret, now=now)
     link = f"{settings.base_url.rstrip('/')}/s/{token}"
     language = questionnaire.find_texts(patient.language).code
@@ -65,19 +65,19 @@ def _parts(session: Session, administration: Administration, episode: Episode, w
     """Return what is asked. At a follow-up the activities named at the baseline are rated, and none is named."""
     follow_up = administration.sequence > 0
     parts = []
-    for instrument in submission.instruments_asked(administration, episode):
-        activities = submission.baseline_activities(session, episode, instrument) if follow_up else {}
+    for instrument in questions.instruments_asked(administration, episode):
+        activities = questions.baseline_activities(session, episode, instrument) if follow_up else {}
         parts.append(_part(words.instrument(instrument.ref), follow_up=follow_up, activities=activities))
     return tuple(part for part in parts if part.questions)
 
 
 def _part(instrument: Instrument, *, follow_up: bool, activities: dict[str, str]) -> Part:
-    questions = (
+    drawn = (
         Question(item, (follow_up and item.followup_text) or item.text, activities.get(item.code, ""))
-        for item in submission.items_asked(instrument, follow_up=follow_up)
+        for item in questions.items_asked(instrument, follow_up=follow_up)
         if not (follow_up and item.activity) or item.code in activities
     )
-    return Part(instrument, tuple(questions))
+    return Part(instrument, tuple(drawn))
 
 
 def _occasion(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from instruments.definition import Instrument, Item
 from prom_service.models import Administration, Episode
-from prom_service.services import submission
+from prom_service.services import questions
 from prom_service.simulation.cohort import COURSES, TIMEPOINTS, Person
 
 WORST_PAIN = 10
@@ -22,10 +22,10 @@ def answers_of(
     draw = random.Random(f"{person.noise}:{administration.timepoint}")  # noqa: S311
     level = level_at(person, administration.timepoint)
     answers = {}
-    for instrument in submission.instruments_asked(administration, episode):
-        items = submission.items_asked(instrument, follow_up=administration.sequence > 0)
+    for instrument in questions.instruments_asked(administration, episode):
+        items = questions.items_asked(instrument, follow_up=administration.sequence > 0)
         given = _answers(person, instrument, items, level, administration.timepoint, draw)
-        if any(item.activity for item in items) and not submission.baseline_activities(session, episode, instrument):
+        if any(item.activity for item in items) and not questions.baseline_activities(session, episode, instrument):
             given |= {f"{item}.text": text for item, text in zip(given, ACTIVITIES, strict=True)}
         kept = list(given)[: max(1, round(len(given) * keep))]
         answers[instrument.ref] = {item: given[item] for item in kept}

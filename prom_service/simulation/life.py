@@ -23,9 +23,9 @@ from prom_service.models import Administration, Episode, Flag, Message, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.queries.flags import FlagFilter, list_flags
 from prom_service.runtime import Runtime
-from prom_service.services import access, enrolment, flags, standing, submission, visits
+from prom_service.services import access, enrolment, flags, questions, standing, submission, visits
+from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
-from prom_service.services.submission import AnswersClosedError
 from prom_service.services.visits import VisitDetails
 from prom_service.simulation import invariants
 from prom_service.simulation.answering import answers_of
@@ -251,7 +251,7 @@ class Life:
 
         def save(session: Session, administration: Administration, episode: Episode) -> None:
             answers = answers_of(session, person, administration, episode, keep=KEPT.get(manner, 1.0))
-            first = submission.instruments_asked(administration, episode)[0].ref
+            first = questions.instruments_asked(administration, episode)[0].ref
             submission.save_answers(session, administration, {first: answers[first]}, now=self.clock.now())
 
         self._with_link(token, save)

@@ -10,7 +10,7 @@ from prom_service.models import Administration, Judgement, Message, Patient, Res
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import administrations, assessment, flags, standing, submission, visits
-from prom_service.services.submission import AnswersClosedError
+from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock

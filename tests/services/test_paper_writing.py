@@ -14,7 +14,7 @@ from prom_service.paper.questionnaire import TEXTS
 from prom_service.queries.wording import Words, words_in_force
 from prom_service.runtime import Runtime
 from prom_service.services import access, clinic_texts, paper_writing, submission
-from prom_service.services.submission import AnswersClosedError
+from prom_service.services.answer_window import AnswersClosedError
 from tests import builders
 from tests.fakes import Clock
 from tests.support.paper import Sheets

@@ -12,7 +12,7 @@ from prom_service.errors import ConflictError
 from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, standing, submission
-from prom_service.services.submission import AnswersClosedError
+from prom_service.services.answer_window import AnswersClosedError
 from tests import builders
 from tests.fakes import Clock
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from instruments.activities import TEXT
-from prom_service.services.submission import TEXT_LENGTH
+from prom_service.services.questions import TEXT_LENGTH
 from prom_service.web.survey.paging import Page, Question
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,4}", re.ASCII)

@@ -16,7 +16,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.pathway.shape import Education
 from prom_service.queries.pace import seconds_per_item
 from prom_service.queries.wording import words_of
-from prom_service.services import access, submission
+from prom_service.services import access, answer_window, questions, saved_answers, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
 from prom_service.web.survey import texts
@@ -96,8 +96,8 @@ def check_open(session: Session, survey: Survey, *, now: dt.datetime) -> None:
     """Raise DeadEndError unless the survey takes answers now."""
     target = survey.target
     try:
-        submission.check_open(target.administration, target.episode, target.patient, at=now)
-    except submission.AnswersClosedError as closed:
+        answer_window.check_open(target.administration, target.episode, target.patient, at=now)
+    except answer_window.AnswersClosedError as closed:
         raise dead_end(session, closed.reason, survey) from None
 
 
@@ -127,7 +127,7 @@ def _find_target(session: Session, token: str, secret: bytes) -> LinkTarget:
 
 
 def _survey(session: Session, target: LinkTarget) -> Survey:
-    answers = submission.current_answers(session, target.administration)
+    answers = saved_answers.current_answers(session, target.administration)
     pace = seconds_per_item(session, target.episode.pathway, target.administration.timepoint)
     return Survey(target, _pages(session, target, answers), answers, pace)
 
@@ -135,12 +135,12 @@ def _survey(session: Session, target: LinkTarget) -> Survey:
 def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:
     language = texts.find(target.patient.language).code
     words = words_of(session, target.administration, language)
-    asked = [words.instrument(one.ref) for one in submission.instruments_asked(target.administration, target.episode)]
+    asked = [words.instrument(one.ref) for one in questions.instruments_asked(target.administration, target.episode)]
     follow_up = target.administration.sequence > 0
     activities: dict[tuple[str, str], str] = {}
     for instrument in asked:
         if follow_up:
-            named = submission.baseline_activities(session, target.episode, instrument)
+            named = questions.baseline_activities(session, target.episode, instrument)
         else:
             given = answers.get(instrument.ref, {})
             named = {item.code: given.get(item.code + TEXT, "") for item in instrument.items if item.activity}

@@ -11,7 +11,7 @@ from math import ceil
 
 from instruments.activities import TEXT
 from instruments.definition import Instrument, Item
-from prom_service.services.submission import items_asked
+from prom_service.services.questions import items_asked
 
 SHARED = 5
 """Most questions on one page."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration
 from prom_service.models.response import ANSWERED_BY
 from prom_service.queries.waiting import find_waiting
-from prom_service.services import access, amendment, fresh_link, identity, misdelivery, submission
+from prom_service.services import access, amendment, answer_window, fresh_link, identity, misdelivery, submission
 from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens, trend
@@ -279,8 +279,8 @@ def show_dead_end(end: DeadEndError) -> Any:
     return screens.dead_end(end.kind, end.survey, token), DEAD_ENDS.get(end.kind, 200)
 
 
-@blueprint.errorhandler(submission.AnswersClosedError)
-def show_closed(_closed: submission.AnswersClosedError) -> Any:
+@blueprint.errorhandler(answer_window.AnswersClosedError)
+def show_closed(_closed: answer_window.AnswersClosedError) -> Any:
     """Somebody was faster, between our looking and our saving: the landing page says what is the case now."""
     return _go_to_landing(str((request.view_args or {})["token"]))
 

@@ -1,0 +1,80 @@
+"""When answers are taken: in the window of the administration, while the patient takes part."""
+
+import datetime as dt
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from prom_service.errors import InvalidInputError, PromError
+from prom_service.models import Administration, Clinic, Episode, Patient, PatientChange
+from prom_service.services.clinics import zone_of
+
+ENDED = ("withdrawn", "deceased")
+"""Statuses, and kinds of changes, of a patient who no longer takes part."""
+ENDED_ON = (
+    select(PatientChange.effective_on)
+    .where(PatientChange.patient_id == bindparam("patient"), PatientChange.kind.in_(ENDED))
+    .order_by(PatientChange.recorded_at.desc(), PatientChange.id.desc())
+    .limit(1)
+)
+
+
+class AnswersClosedError(PromError):
+    """The administration takes no answers; ``reason`` is one word for why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"No answers are taken: {reason.replace('_', ' ')}.")
+
+
+def check_open(administration: Administration, episode: Episode, patient: Patient, *, at: dt.datetime) -> None:
+    """Raise ``AnswersClosedError`` unless answers given ``at`` that moment are taken."""
+    if patient.status in ENDED:
+        raise AnswersClosedError("withdrawn")
+    if administration.state == "completed":
+        raise AnswersClosedError("completed")
+    if administration.state == "cancelled":
+        raise AnswersClosedError("cancelled")
+    _check_window(administration, at)
+    if episode.closed_on is not None:
+        raise AnswersClosedError("closed")
+
+
+def _check_window(administration: Administration, at: dt.datetime) -> None:
+    if at < administration.opens_at:
+        raise AnswersClosedError("not_open_yet")
+    if at >= administration.closes_at:
+        raise AnswersClosedError("closed")
+
+
+def check_moment(
+    session: Session,
+    administration: Administration,
+    episode: Episode,
+    patient: Patient,
+    at: dt.datetime,
+    now: dt.datetime,
+) -> None:
+    """Raise unless answers given ``at`` a moment, and entered ``now``, are taken.
+
+    Those of an earlier day are, also when the patient's part or the episode has ended since; a complete set may be
+    sent again or amended at any time. Raise ``AnswersClosedError``, or ``InvalidInputError`` for the future.
+    """
+    if at > now:
+        raise InvalidInputError({"answered_at": ["Must not lie in the future."]})
+    in_time = at < now and _was_taking_part(session, episode, patient, at)
+    if administration.state == "completed" and (in_time or patient.status not in ENDED):
+        return  # The same answers again, or an amendment: both are welcome, also after the window.
+    if in_time:
+        _check_window(administration, at)
+    else:
+        check_open(administration, episode, patient, at=at)
+
+
+def _was_taking_part(session: Session, episode: Episode, patient: Patient, at: dt.datetime) -> bool:
+    """Say whether ``at`` lies before the end of the day on which the patient's part, or the episode, ended."""
+    last_days = [episode.closed_on] if episode.closed_on else []
+    if patient.status in ENDED:
+        last_days.append(session.scalars(ENDED_ON, {"patient": patient.id}).one())
+    zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
+    return at.astimezone(zone).date() <= min(last_days, default=dt.date.max)
