@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from prom_service.mail.transport import Relay, SmtpTransport
+from prom_service.mail.letters import Letter
+from prom_service.mail.transport import BeforeFinalDot, Outcome, Relay, SmtpTransport, Transport
 from prom_service.models import Message, Patient
 from prom_service.queries.missing import ASK_ADDRESS, NEXT_STEPS, NextStep, missing_answers
 from prom_service.runtime import Runtime
@@ -92,9 +93,31 @@ def prom(database_url: str, tmp_path: Path, clock: Clock, smtp: SmtpServer) -> I
         yield prom
 
 
-def impatient(prom: Runtime, smtp: SmtpServer) -> Runtime:
-    """Return the same runtime waiting a second, not half a minute, for each reply."""
-    return replace(prom, mail=SmtpTransport(Relay("127.0.0.1", smtp.port, timeout=1)))
+class MarksWhenCut:
+    """A transport whose mark comes when the server has cut the connection: before the final dot, not beside it."""
+
+    def __init__(self, transport: Transport, smtp: SmtpServer) -> None:
+        self._transport, self._smtp = transport, smtp
+
+    def deliver(self, letter: Letter, *, before_final_dot: BeforeFinalDot) -> Outcome:
+        def wait_and_mark() -> None:
+            assert self._smtp.cut_in_body.acquire(timeout=30)
+            before_final_dot()
+
+        return self._transport.deliver(letter, before_final_dot=wait_and_mark)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def sending(prom: Runtime, smtp: SmtpServer, fault: Fault | None) -> Runtime:
+    """Return the runtime for the first attempt; the hanging server is waited for a second, not half a minute."""
+    match fault:
+        case servers.HANG_AFTER_DOT:
+            return replace(prom, mail=SmtpTransport(Relay("127.0.0.1", smtp.port, timeout=1)))
+        case servers.DROP_IN_BODY:
+            return replace(prom, mail=MarksWhenCut(prom.mail, smtp))
+    return prom
 
 
 def states(prom: Runtime, ids: list[uuid.UUID]) -> set[tuple[str, str | None]]:
@@ -115,7 +138,7 @@ def test_what_a_server_does_leads_to_its_state_and_never_to_a_second_email(
     ids = mailroom.due_messages(prom, 50 if full else 2)
     smtp.script(*[case.fault] * len(ids))
 
-    jobs.send_due_messages(impatient(prom, smtp) if case.fault is servers.HANG_AFTER_DOT else prom)
+    jobs.send_due_messages(sending(prom, smtp, case.fault))
     first = states(prom, ids)
     for wait in (dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1), PHONE_DAY - NOON):
         clock.move_to(NOON + wait)

@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import ssl
+import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class SmtpServer:
     def __init__(self, *, tls: ssl.SSLContext | None = None, credentials: tuple[str, str] | None = None) -> None:
         self.letters: list[Letter] = []
         self.always: Fault | None = None  # met by every message that has no fault of its own
+        self.cut_in_body = threading.Semaphore(0)  # released each time a connection was cut there
         self._scripts: dict[str, deque[Fault | None]] = defaultdict(deque)
         self._credentials = credentials
         self._controller = _Controller(
@@ -149,6 +151,7 @@ class _Session(SMTP):
     def data_received(self, data: bytes) -> None:
         if self.in_body and self.fault and self.fault.at == "body":
             self.transport.abort()
+            self.loop.call_soon(self.event_handler.cut_in_body.release)  # The socket is closed by then.
         else:
             super().data_received(data)
 
