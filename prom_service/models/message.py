@@ -23,6 +23,8 @@ MESSAGE_PHASES = (
 PENDING_PHASES = ("planned", "deferred")
 DELIVERED_PHASES = ("sent", "assumed_sent")
 """Taken by a mail server, or possibly so. *Delivered* means one of these and no bounce since."""
+LEFT_PHASES = (*DELIVERED_PHASES, "committing")
+"""Phases of a message that a mail server may have, its outcome still to come included."""
 
 
 class Message(TenantOwned, Base):

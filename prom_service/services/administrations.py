@@ -37,8 +37,9 @@ def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
 def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Settle the administrations whose time has passed: scored as partial where a rule allows, else missed.
 
-    Those of one clinic at a time, so that no two processes wait for each other's flag counters. The link goes on
-    taking answers until the window closes for good; a late answer completes them all the same.
+    What had been saved by then counts, whenever this runs. Those of one clinic at a time, so that no two processes
+    wait for each other's flag counters. The link goes on taking answers until the window closes for good; a late
+    answer completes them all the same.
     """
     passed = _of_one_clinic(
         session,
@@ -48,7 +49,7 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
         limit,
     )
     for administration in passed:
-        response = _score_partial(session, administration, now) if administration.started_at else None
+        response = _score_partial(session, administration, administration.late_after, now)
         if response is None:
             administration.state = "missed"
             administration.missed_at = now
@@ -78,7 +79,7 @@ def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
     )
     for administration in closed:
         administration.closed_at = now
-        if _score_partial(session, administration, now) is not None:
+        if _score_partial(session, administration, administration.closes_at, now) is not None:
             administration.state = "partial"
             administration.partial_at = now
             administration.late = True
@@ -99,11 +100,15 @@ def _of_one_clinic(session: Session, due: Select[Administration], limit: int) ->
     ).all()
 
 
-def _score_partial(session: Session, administration: Administration, now: dt.datetime) -> Response | None:
+def _score_partial(
+    session: Session, administration: Administration, before: dt.datetime, now: dt.datetime
+) -> Response | None:
     """Score what was saved; one set that cannot be scored must not hold up the others, and stays saved as it is."""
+    if administration.started_at is None:
+        return None
     try:
         with session.begin_nested():
-            return submission.score_partial(session, administration, now=now)
+            return submission.score_partial(session, administration, before=before, now=now)
     except Exception as error:  # noqa: BLE001 (one item of a sweep)
         log.error("administration %s: its saved answers were not scored: %s", administration.id, type(error).__name__)
         return None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Episode, Judgement
 from prom_service.pathway import rules
 from prom_service.pathway.evidence import Judgements
+from prom_service.pathway.facts import EpisodeFacts
 from prom_service.queries.facts import LoadedEpisode, flag_facts, load_episodes
 from prom_service.services import flag_ledger
 
@@ -38,15 +39,16 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
     that arrive together are judged one after the other.
     """
     session.flush()
-    held = session.scalars(HELD, {"episodes": list(set(episode_ids))}).all()
+    wanted = set(episode_ids)
+    if not wanted:
+        return 0
+    held = session.scalars(HELD, {"episodes": list(wanted)}).all()
     loaded = load_episodes(session, held)
     judged = [rules.judge_episode(one.facts) for one in loaded]
     _keep_judgements(session, loaded, judged, now)
     for one, judgements in zip(loaded, judged, strict=True):
-        findings = rules.find_findings(one.facts, now=now, judgements=judgements)
-        flags = flag_ledger.reconcile(session, one.episode, one.patient, one.flags, findings, now=now)
-        aged = replace(one.facts, flags=tuple(flag_facts(flag) for flag in flags))
-        _note_assessed(session, one.episode, rules.next_assessment_at(aged, now=now), now)
+        facts = _flag(session, one, judgements, now)
+        _note_assessed(session, one.episode, rules.next_assessment_at(facts, now=now), now)
     return len(loaded)
 
 
@@ -67,6 +69,20 @@ def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> lis
             .with_for_update(skip_locked=True, key_share=True)
         )
     )
+
+
+def _flag(session: Session, one: LoadedEpisode, judgements: Judgements, now: dt.datetime) -> EpisodeFacts:
+    """Make the flags say what the rules find, and return the facts with these flags.
+
+    A finding may rest on another flag, so what the rules say of the new flags is asked until nothing changes.
+    """
+    facts, flags = one.facts, one.flags
+    while True:
+        findings = rules.find_findings(facts, now=now, judgements=judgements)
+        flags = flag_ledger.reconcile(session, one.episode, one.patient, flags, findings, now=now)
+        before, facts = facts, replace(facts, flags=tuple(flag_facts(flag) for flag in flags))
+        if facts.flags == before.flags:
+            return facts
 
 
 def _note_assessed(session: Session, episode: Episode, again: dt.datetime | None, now: dt.datetime) -> None:

@@ -10,13 +10,11 @@ from sqlalchemy.orm import Session
 
 from prom_service.mail.reports import DeliveryReport
 from prom_service.models import Administration, Message, MessageEvent, Patient, PatientChange
-from prom_service.models.message import DELIVERED_PHASES
+from prom_service.models.message import LEFT_PHASES
 from prom_service.services import assessment, messages, standing
 
 ACTOR = "mail"
 """How whoever carries our mail is named in the record."""
-REPORTED_PHASES = (*DELIVERED_PHASES, "committing")
-"""Phases of a message that a mail server may have; of any other there is nothing to report."""
 
 
 def record_report(session: Session, report: DeliveryReport, *, now: dt.datetime) -> bool:
@@ -29,7 +27,7 @@ def record_report(session: Session, report: DeliveryReport, *, now: dt.datetime)
         return False
     patient = messages.hold_patient(session, report.message_id)
     message = session.get_one(Message, report.message_id, populate_existing=True, with_for_update=True)
-    if message.phase not in REPORTED_PHASES or _is_known(session, message, report):
+    if message.phase not in LEFT_PHASES or _is_known(session, message, report):
         return False
     _note(session, message, report, now)
     if report.kind == "bounced":

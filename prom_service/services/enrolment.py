@@ -16,6 +16,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.services import assessment, history, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
+from prom_service.services.planning import StartChange
 from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or_conflict
 
 ADULT_YEARS = 18
@@ -124,7 +125,7 @@ def change_episode(
 ) -> Episode:
     """Change what is said of an episode. The start has its own way, because everything hangs on it."""
     patient = session.get_one(Patient, episode.patient_id)
-    _check_episode({"started_on": episode.started_on, **changes}, patient)
+    _check_episode({"started_on": episode.started_on, **changes}, patient, closed_on=episode.closed_on)
     planning.hold_administrations(session, [episode.id])
     hold_unchanged(session, episode)
     plain = {name: value for name, value in changes.items() if name != "started_on"}
@@ -141,6 +142,13 @@ def change_episode(
         history.note_episode(session, episode, "start_changed", before=before, after=after, actor=actor, now=now)
     assessment.assess_episodes(session, [episode.id], now=now)
     return episode
+
+
+def preview_start(session: Session, episode: Episode, started_on: dt.date, *, now: dt.datetime) -> StartChange:
+    """Return what a change of the start would do, or refuse it as the change itself would be; nothing is written."""
+    patient = session.get_one(Patient, episode.patient_id)
+    _check_episode({"started_on": started_on}, patient, closed_on=episode.closed_on)
+    return planning.preview_start(session, episode, patient, started_on, now=now)
 
 
 def close_episode(
@@ -190,12 +198,14 @@ def _looks_like_address(text: str) -> bool:
     )
 
 
-def _check_episode(details: Mapping[str, Any], patient: Patient) -> None:
+def _check_episode(details: Mapping[str, Any], patient: Patient, *, closed_on: dt.date | None = None) -> None:
     errors: dict[str, list[str]] = {}
     if details.get("side", "none") not in SIDES:
         errors["side"] = [f"Allowed are {', '.join(SIDES)}."]
     if _years(patient.date_of_birth, details["started_on"]) < ADULT_YEARS:
         errors["started_on"] = [f"The patient must be {ADULT_YEARS} or older when the episode starts."]
+    elif closed_on is not None and details["started_on"] > closed_on:
+        errors["started_on"] = [f"After the episode was closed ({closed_on})."]
     if errors:
         raise InvalidInputError(errors)
 

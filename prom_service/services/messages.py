@@ -34,6 +34,9 @@ COMMITTING_LASTS = dt.timedelta(minutes=5)
 BACK_OFF = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Waits after the first, second … refusal that may pass; the last one is repeated until the window is over."""
 
+CANCELLABLE_PHASES = (*PENDING_PHASES, "claimed")
+"""Phases of a message that has not reached its final dot."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -108,7 +111,7 @@ CANCEL_PENDING = (
     update(Message)
     .where(
         Message.administration_id.in_(bindparam("administrations", expanding=True)),
-        Message.phase.in_((*PENDING_PHASES, "claimed")),
+        Message.phase.in_(CANCELLABLE_PHASES),
     )
     .values(
         phase="cancelled",
@@ -184,7 +187,7 @@ def send_now(session: Session, administration: Administration, *, actor: str, no
         ordinal = known[-1].ordinal + 1 if known else 0
         step = PlannedMessage("reminder" if facts.mails else "invitation", ordinal, now)
         [message] = plan_messages(session, administration, [step])
-    message.due_at, message.reason = permission.again_at or now, permission.reason
+    message.phase, message.due_at, message.reason = "planned", permission.again_at or now, permission.reason
     _note(session, message, "requested", now, actor=actor)
     session.flush()
     return message

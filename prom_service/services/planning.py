@@ -2,19 +2,22 @@
 
 import datetime as dt
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
-from prom_service.models.message import DELIVERED_PHASES, PENDING_PHASES
+from prom_service.models.message import LEFT_PHASES
 from prom_service.pathway import definition as pathways
-from prom_service.pathway.plan import PlannedAdministration, plan_administrations, plan_messages
+from prom_service.pathway.plan import PlannedAdministration, PlannedMessage, plan_administrations, plan_messages
 from prom_service.pathway.shape import Pathway
+from prom_service.queries.facts import planned_as
 from prom_service.services import messages
+from prom_service.services.answer_window import ENDED
 from prom_service.services.clinics import zone_of
 
 ANSWERED = ("completed", "partial")
@@ -28,7 +31,7 @@ class Move:
     administration: Administration
     planned: PlannedAdministration | None
     reason: str
-    """``moved``, ``unchanged``, ``answered`` (answered administrations never move) or ``cancelled``."""
+    """``moved``, ``unchanged``, ``answered`` (answered administrations never move), ``cancelled`` or ``ended``."""
 
 
 @dataclass(frozen=True)
@@ -60,26 +63,21 @@ def plan_episode(session: Session, episode: Episode, pathway: Pathway, zone: Zon
             messages.plan_messages(session, administration, steps)
 
 
-def preview_start(session: Session, episode: Episode, started_on: dt.date, *, now: dt.datetime) -> StartChange:
+def preview_start(
+    session: Session, episode: Episode, patient: Patient, started_on: dt.date, *, now: dt.datetime
+) -> StartChange:
     """Return what moving the start to ``started_on`` would do; nothing is written."""
-    patient = session.get_one(Patient, episode.patient_id)
-    pathway = pathways.find(episode.pathway)
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    administrations = session.scalars(_administrations([episode.id])).all()
-    moves = _moves(administrations, pathway, started_on, zone, now)
-    moving = [move.administration.id for move in moves if move.planned]
-    pending = session.scalar(
-        select(func.count())
-        .select_from(Message)
-        .where(Message.administration_id.in_(moving), Message.phase.in_(PENDING_PHASES))
+    moves = _moves(session.scalars(_administrations([episode.id])).all(), episode, patient, started_on, zone)
+    moving = {move.administration.id: move.planned for move in moves if move.planned}
+    known = _messages(session, moving)
+    steps = [step for key, planned in moving.items() for step in _steps_ahead(planned, known[key], episode, zone, now)]
+    return StartChange(
+        started_on,
+        tuple(moves),
+        cancelled_messages=sum(one.phase in messages.CANCELLABLE_PHASES for of_one in known.values() for one in of_one),
+        due_messages=int(any(step.planned_for <= now for step in steps)),
     )
-    due = any(
-        step.planned_for <= now
-        for move in moves
-        if move.planned and not move.planned.not_asked
-        for step in plan_messages(pathway, move.planned, enrolled_at=now, zone=zone)
-    )
-    return StartChange(started_on, tuple(moves), pending or 0, int(due))
 
 
 def move_start(
@@ -87,29 +85,20 @@ def move_start(
 ) -> None:
     """Move the episode to its new start. Answered administrations stay; the others get new windows and messages.
 
-    A message already delivered inside the new window counts as its step, so a small correction asks nobody twice.
-    With the same start it re-plans by the zone the patient is in now.
+    What was asked and is over by the new start as well is missed; what was never asked is not asked. With the same
+    start it plans anew by the zone the patient is in now. Where nothing is asked any more, nothing moves.
     """
-    administrations = hold_administrations(session, [episode.id])
-    pathway = pathways.find(episode.pathway)
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    moves = _moves(administrations, pathway, started_on, zone, now)
+    moves = _moves(hold_administrations(session, [episode.id]), episode, patient, started_on, zone)
     episode.started_on = started_on
-    for move in moves:
-        if move.planned is None:
-            continue
-        administration = move.administration
-        for name, value in _window(move.planned).items():
-            setattr(administration, name, value)
-        if administration.state != "started" or move.planned.not_asked:
-            administration.state = _state_at(move.planned, now)
-        administration.missed_at = None
+    moving = {move.administration: move.planned for move in moves if move.planned}
+    known = _messages(session, [administration.id for administration in moving])
+    for administration, planned in moving.items():
+        steps = _steps_ahead(planned, known[administration.id], episode, zone, now)
+        _move_to(administration, planned, known[administration.id], now)
         session.flush()
         messages.cancel_pending(session, [administration.id], "start_changed", actor=actor, now=now)
-        if not move.planned.not_asked:
-            delivered = _delivered_within(session, move.planned, administration.id)
-            steps = plan_messages(pathway, move.planned, enrolled_at=now, zone=zone)[delivered:]
-            messages.plan_messages(session, administration, steps)
+        messages.plan_messages(session, administration, steps)
     session.flush()
 
 
@@ -145,20 +134,13 @@ def resume_messages(session: Session, patient: Patient, *, now: dt.datetime) -> 
         select(Episode).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None)).order_by(Episode.id)
     ).all()
     by_id = {episode.id: episode for episode in episodes}
-    for administration in hold_administrations(session, by_id):
-        if administration.state in PENDING:
-            episode = by_id[administration.episode_id]
-            pathway = pathways.find(episode.pathway)
-            planned = next(
-                one
-                for one in plan_administrations(pathway, episode.started_on, zone, enrolled_at=episode.enrolled_at)
-                if one.timepoint == administration.timepoint
-            )
-            steps = plan_messages(pathway, planned, enrolled_at=episode.enrolled_at, zone=zone)
-            coming = [step for step in steps if step.planned_for > now]
-            missed = [step for step in steps if step.planned_for <= now]
-            unasked = _delivered_within(session, planned, administration.id) == 0
-            messages.plan_messages(session, administration, [*(missed[-1:] if unasked else []), *coming])
+    asked = [one for one in hold_administrations(session, by_id) if one.state in PENDING]
+    known = _messages(session, [administration.id for administration in asked])
+    for administration in asked:
+        of_it = known[administration.id]
+        waiting = {message.planned_for for message in of_it if message.phase in messages.CANCELLABLE_PHASES}
+        steps = _steps_ahead(planned_as(administration), of_it, by_id[administration.episode_id], zone, now)
+        messages.plan_messages(session, administration, [step for step in steps if step.planned_for not in waiting])
 
 
 def _administrations(episode_ids: Iterable[uuid.UUID]) -> Select[Administration]:
@@ -171,36 +153,75 @@ def _administrations(episode_ids: Iterable[uuid.UUID]) -> Select[Administration]
 
 def _moves(
     administrations: Iterable[Administration],
-    pathway: Pathway,
+    episode: Episode,
+    patient: Patient,
     started_on: dt.date,
     zone: ZoneInfo,
-    now: dt.datetime,
 ) -> list[Move]:
-    planned = {one.timepoint: one for one in plan_administrations(pathway, started_on, zone, enrolled_at=now)}
-    return [_move(administration, planned[administration.timepoint]) for administration in administrations]
+    ended = episode.closed_on is not None or patient.status in ENDED
+    planned = {
+        one.timepoint: one
+        for one in plan_administrations(
+            pathways.find(episode.pathway), started_on, zone, enrolled_at=episode.enrolled_at
+        )
+    }
+    return [_move(administration, planned[administration.timepoint], ended=ended) for administration in administrations]
 
 
-def _move(administration: Administration, planned: PlannedAdministration) -> Move:
+def _move(administration: Administration, planned: PlannedAdministration, *, ended: bool) -> Move:
     if administration.state in ANSWERED:
         return Move(administration, None, "answered")
     if administration.state == "cancelled":
         return Move(administration, None, "cancelled")
+    if ended:
+        return Move(administration, None, "ended")
     if all(getattr(administration, name) == value for name, value in _window(planned).items()):
         return Move(administration, None, "unchanged")
     return Move(administration, planned, "moved")
 
 
-def _delivered_within(session: Session, planned: PlannedAdministration, administration_id: uuid.UUID) -> int:
-    count = session.scalar(
-        select(func.count())
-        .select_from(Message)
-        .where(
-            Message.administration_id == administration_id,
-            Message.phase.in_(DELIVERED_PHASES),
-            Message.planned_for >= planned.opens_at,
-        )
+def _move_to(
+    administration: Administration, planned: PlannedAdministration, known: Iterable[Message], now: dt.datetime
+) -> None:
+    """Give an administration its new window, and the state it is in by it."""
+    for name, value in _window(planned).items():
+        setattr(administration, name, value)
+    if now < planned.late_after:
+        administration.missed_at = administration.closed_at = None
+        administration.state = "started" if administration.started_at else _state_at(planned, now)
+    elif administration.state in PENDING and not administration.started_at:
+        was_asked = any(message.phase in LEFT_PHASES for message in known)
+        administration.state = administration.state if was_asked else "not_asked"
+
+
+def _messages(session: Session, administration_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Message]]:
+    known: dict[uuid.UUID, list[Message]] = defaultdict(list)
+    for message in session.scalars(select(Message).where(Message.administration_id.in_(list(administration_ids)))):
+        known[message.administration_id].append(message)
+    return known
+
+
+def _steps_ahead(
+    planned: PlannedAdministration, known: Iterable[Message], episode: Episode, zone: ZoneInfo, now: dt.datetime
+) -> list[PlannedMessage]:
+    """Return the emails of a window that are still to go: the coming ones, and one for all that were missed.
+
+    An email that has arrived inside the window counts as its step, so a small correction asks nobody twice; after one
+    nothing is caught up.
+    """
+    if now >= planned.late_after:
+        return []
+    arrived = sum(
+        message.phase in LEFT_PHASES
+        and message.bounced_at is None
+        and message.sent_at is not None
+        and message.sent_at >= planned.opens_at
+        for message in known
     )
-    return count or 0
+    cadence = plan_messages(pathways.find(episode.pathway), planned, enrolled_at=episode.enrolled_at, zone=zone)
+    missed = [step for step in cadence[arrived:] if step.planned_for <= now]
+    caught_up = [replace(missed[-1], kind=missed[0].kind, ordinal=missed[0].ordinal)] if missed and not arrived else []
+    return caught_up + [step for step in cadence[arrived:] if step.planned_for > now]
 
 
 def _state_at(planned: PlannedAdministration, now: dt.datetime) -> str:

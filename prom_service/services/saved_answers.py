@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, func, insert, select
@@ -20,11 +20,23 @@ SAVED = (
     .where(SavedAnswer.administration_id == _OF_ADMINISTRATION)
     .order_by(SavedAnswer.id)
 )
+SAVED_BEFORE = SAVED.where(SavedAnswer.recorded_at < bindparam("before"))
+LAST_SAVED = select(func.max(SavedAnswer.recorded_at)).where(
+    SavedAnswer.administration_id == _OF_ADMINISTRATION, SavedAnswer.recorded_at < bindparam("before")
+)
 
 
 def current_answers(session: Session, administration: Administration) -> dict[str, dict[str, Any]]:
     """Return the answers saved so far, by instrument and item; a cleared one is absent."""
-    rows = session.execute(SAVED, {"administration": administration.id})
+    return _read(session.execute(SAVED, {"administration": administration.id}))
+
+
+def answers_before(session: Session, administration: Administration, before: dt.datetime) -> dict[str, dict[str, Any]]:
+    """Return the answers as they were saved ``before`` a moment."""
+    return _read(session.execute(SAVED_BEFORE, {"administration": administration.id, "before": before}))
+
+
+def _read(rows: Iterable[Any]) -> dict[str, dict[str, Any]]:
     answers: dict[str, dict[str, Any]] = {}
     for instrument, item, value in rows:
         answers.setdefault(instrument, {})[item] = _read_value(item, value)
@@ -67,8 +79,6 @@ def _read_value(item: str, value: str | None) -> int | str | None:
     return int(value)
 
 
-def last_saved_at(session: Session, administration: Administration) -> dt.datetime | None:
-    """Return when an answer was last given; None when there is none."""
-    return session.scalar(
-        select(func.max(SavedAnswer.recorded_at)).where(SavedAnswer.administration_id == administration.id)
-    )
+def last_saved_at(session: Session, administration: Administration, before: dt.datetime) -> dt.datetime:
+    """Return when the last answer ``before`` a moment was given; there must be one."""
+    return session.scalars(LAST_SAVED, {"administration": administration.id, "before": before}).one()

@@ -100,7 +100,8 @@ def resume(
 ) -> Patient:
     """Let the patient take part again, after a pause or a withdrawal.
 
-    What the withdrawal cancelled stays cancelled; a new episode begins a new follow-up.
+    What the withdrawal cancelled stays cancelled; a new episode begins a new follow-up. What was missed before counts
+    as missed again.
     """
     hold(session, patient)
     _refuse_after_death(patient)
@@ -108,6 +109,7 @@ def resume(
         patient.status = "active"
         patient.paused_until = None
         history.note_patient(session, patient, "resumed", effective_on=effective_on, note=note, actor=actor, now=now)
+        assessment.assess_episodes(session, _episodes(session, patient), now=now)
     return patient
 
 

@@ -156,24 +156,31 @@ def submit(
     return Submission(response, "amendment" if response.amendment else "first")
 
 
-def score_partial(session: Session, administration: Administration, *, now: dt.datetime) -> Response | None:
-    """Score what was saved when the window has passed, where an instrument's rule allows a score; else return None."""
+def score_partial(
+    session: Session, administration: Administration, *, before: dt.datetime, now: dt.datetime
+) -> Response | None:
+    """Score what was saved ``before`` a moment, where an instrument's rule allows a score; else return None.
+
+    What counts is that moment and not when somebody came round to it.
+    """
     episode, patient = _whose(session, administration)
-    checked = questions.check(session, administration, episode, saved_answers.current_answers(session, administration))
+    saved = saved_answers.answers_before(session, administration, before)
+    checked = questions.check(session, administration, episode, saved)
     if not scoring.any_scorable(checked):
         return None
+    answered_at = saved_answers.last_saved_at(session, administration, before)
     response = Response(
         clinic_id=administration.clinic_id,
         episode_id=episode.id,
         administration_id=administration.id,
         number=_next_number(session, administration),
         partial=True,
-        late=(saved_answers.last_saved_at(session, administration) or now) >= administration.late_after,
+        late=answered_at >= administration.late_after,
         mode="web",
         language=patient.language,
         entered_by="sweep",
         digest=scoring.digest_of(checked),
-        answered_at=saved_answers.last_saved_at(session, administration) or now,
+        answered_at=answered_at,
         recorded_at=now,
     )
     words = words_of(session, administration, patient.language)

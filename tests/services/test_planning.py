@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from prom_service.models import EpisodeChange, Message
 from prom_service.runtime import Runtime
-from prom_service.services import enrolment, planning, submission
+from prom_service.services import enrolment, submission
 from tests import builders
 from tests.fakes import Clock
 
@@ -38,7 +38,7 @@ def test_the_preview_says_what_moves_and_writes_nothing(runtime: Runtime, clock:
         submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=now)
 
     with runtime.reading() as session:
-        preview = planning.preview_start(session, episode, dt.date(2026, 3, 16), now=now)
+        preview = enrolment.preview_start(session, episode, dt.date(2026, 3, 16), now=now)
 
     assert [(move.administration.timepoint, move.reason) for move in preview.moves] == [
         ("baseline", "answered"),

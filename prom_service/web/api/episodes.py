@@ -15,7 +15,7 @@ from prom_service.models import Clinic, Episode, Patient
 from prom_service.queries import directory
 from prom_service.queries.timeline import timeline
 from prom_service.queries.trajectory import trajectory
-from prom_service.services import enrolment, planning
+from prom_service.services import enrolment
 from prom_service.services.enrolment import EpisodeDetails
 from prom_service.services.planning import Move, StartChange
 from prom_service.web.api import etag, paging
@@ -133,7 +133,7 @@ def _today(session: Session) -> dt.date:
 def _preview(session: Session, episode: Episode, changes: Mapping[str, Any]) -> Response:
     if "started_on" not in changes:
         raise InvalidInputError({"started_on": ["A dry run shows what a new started_on would do; name it."]})
-    preview = planning.preview_start(session, episode, changes["started_on"], now=prom.now())
+    preview = enrolment.preview_start(session, episode, changes["started_on"], now=prom.now())
     return json_response(START_CHANGE.dump(_start_change(preview)))
 
 

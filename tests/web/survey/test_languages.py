@@ -1,7 +1,9 @@
 """A patient is spoken to in one language from the first page to the last, and the answers mean the same in each."""
 
+import datetime as dt
 import html
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -104,7 +106,7 @@ def test_answers_left_in_a_draft_and_those_on_paper_are_in_the_patients_language
     now = clock.now()
     with runtime.transaction() as session:
         clinic = a_clinic(session, now=now)
-        for act in (submission.submit, submission.score_partial):
+        for act in (submission.submit, partial(submission.score_partial, before=now + dt.timedelta(days=8))):
             patient = a_patient(session, clinic, now=now, language="es")
             baseline = the_administration(session, an_episode(session, clinic, patient, now=now), "baseline")
             submission.save_answers(session, baseline, {"nprs-1.0": {"Q1": 4}}, now=now)
