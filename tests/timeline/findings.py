@@ -1,0 +1,103 @@
+"""Which findings the rules must have raised for an episode, and on what each rests."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from tests.timeline.model import VISITS_ALLOWED, VISITS_NOTICED, Administration, Episode
+from tests.timeline.seen import Seen
+from tests.timeline.windows import DAY, local
+
+LIVE = ("open", "acknowledged", "assigned", "snoozed")
+REVIEWABLE = ("non_responder", "deterioration")
+REVIEW_WITHIN = 14 * DAY
+REVIEW_WITHIN_VISITS = 3
+NOT_BETTER = ("uncertain", "not_improved", "not_yet_on_track")
+MUCH_WORSE = -5
+
+Findings = dict[tuple[str, str], str | None]
+"""Kind and checkpoint → basis; None where the basis is not followed here."""
+
+
+def expected(episode: Episode, seen: Seen, now: dt.datetime) -> Findings:
+    """Everything that must be flagged by ``now``, or was and has been resolved."""
+    findings: Findings = {}
+    clock = min(now, episode.closed_at or now)
+    for one in episode.administrations.values():
+        if one.symptoms:
+            findings["red_flag_symptom", one.timepoint] = f"administration:{one.id}:{','.join(sorted(one.symptoms))}"
+        if episode.patient.status != "deceased":
+            findings |= _of_answers(one, seen, clock)
+        if episode.patient.status not in ("withdrawn", "deceased"):
+            findings |= _of_absence(one, clock)
+    if episode.patient.status != "deceased":
+        findings |= _of_visits(episode) | _of_reviews(episode, seen, clock)
+    return findings
+
+
+def _of_answers(one: Administration, seen: Seen, clock: dt.datetime) -> Findings:
+    episode, response = one.episode, one.standing
+    if response is None:
+        return {}
+    findings: Findings = {}
+    basis = f"response:{_standing_id(one, seen)}"
+    enough = episode.has_enough(response)
+    if episode.missing(response) and (enough or response.kind != "partial"):
+        findings["not_scorable", one.timepoint] = basis
+    judged = episode.judged(one.timepoint)
+    if judged is None:
+        return findings
+    groc = response.worth.groc
+    if judged.any_worse or (groc is not None and groc <= MUCH_WORSE):
+        findings["deterioration", one.timepoint] = basis
+    elif judged.outcome in NOT_BETTER and clock >= one.window.target_at:
+        findings["non_responder", one.timepoint] = basis
+    if judged.without_baseline:
+        findings["not_assessable", one.timepoint] = basis
+    return findings
+
+
+def _of_absence(one: Administration, clock: dt.datetime) -> Findings:
+    """A window that passed and was settled without enough answers; nothing that was not asked is missed."""
+    if one.state in ("not_asked", "cancelled") or clock < one.window.late_after:
+        return {}
+    findings: Findings = {}
+    basis = f"administration:{one.id}"
+    response = one.standing
+    enough = one.episode.has_enough(response)
+    if one.state in ("missed", "partial") and (response is None or (response.kind == "partial" and not enough)):
+        findings["survey_missed", one.timepoint] = basis
+    if one.timepoint == "baseline" and not enough:
+        findings["baseline_missing", one.timepoint] = basis
+    return findings
+
+
+def _of_visits(episode: Episode) -> Findings:
+    if episode.counted_visits > VISITS_ALLOWED:
+        return {("visits_over_threshold", ""): None}
+    if episode.counted_visits >= VISITS_NOTICED and not episode.demonstrated:
+        return {("visits_near_threshold", ""): None}
+    return {}
+
+
+def _of_reviews(episode: Episode, seen: Seen, clock: dt.datetime) -> Findings:
+    """A 6-week finding that nobody has reviewed for 14 days or 3 more visits."""
+    waiting = [
+        flag
+        for flag in seen.flags[episode.id]
+        if flag.kind in REVIEWABLE and flag.checkpoint == "6-weeks" and flag.status in LIVE
+    ]
+    for flag in sorted(waiting, key=lambda flag: (flag.raised_at, str(flag.id))):
+        raised_on = local(flag.raised_at, episode.patient.zone).date()
+        since = [visit for visit in episode.visits if not visit.voided and visit.on > raised_on]
+        reviewed = any(visit.reassessed for visit in since)
+        overdue = clock >= flag.raised_at + REVIEW_WITHIN or len(since) >= REVIEW_WITHIN_VISITS
+        if overdue and not reviewed:
+            return {("continued_without_review", "6-weeks"): f"flag:{flag.id}"}
+    return {}
+
+
+def _standing_id(one: Administration, seen: Seen) -> uuid.UUID:
+    """The id of the response that counts: the model knows which of them it is by its place."""
+    rows: list[Any] = seen.responses[one.id]
+    return rows[next(place for place, given in enumerate(one.given) if given is one.standing)].id
