@@ -369,3 +369,36 @@ def test_a_background_factor_weighs_on_a_symptom_whichever_episode_asked_for_it(
         life.answer_with("baseline", "safety-1.0", {}, **items)
 
     assert life.live()["red_flag_symptom", "baseline"] == "urgent"
+
+
+def test_a_draft_counts_as_it_stood_when_its_window_passed_however_late_the_sweep(life: Life) -> None:
+    def save(ihot: int) -> None:
+        with life.runtime.transaction() as session:
+            baseline = builders.the_administration(session, life.episode, "baseline")
+            answers = {"ihot-12-1.0": {f"Q{number}": ihot for number in range(1, 13)}}
+            submission.start(session, baseline, now=life.clock.now())
+            submission.save_answers(session, baseline, answers, now=life.clock.now())
+
+    save(40)
+    life.clock.advance(days=9)
+    save(80)
+
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        [partial] = session.scalars(select(Response)).all()
+        ihot = select(Score.value).where(Score.response_id == partial.id, Score.instrument == "ihot-12-1.0")
+        assert (session.scalars(ihot).one(), partial.late) == (40, False)
+    assert partial.answered_at == life.clock.now() - dt.timedelta(days=9)
+
+
+def test_what_was_missed_before_a_withdrawal_is_missed_again_after_resuming(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=42 + 15)
+    life.sweep()
+
+    for act in (standing.withdraw, standing.resume):
+        with life.runtime.transaction() as session:
+            act(session, session.get_one(Patient, life.episode.patient_id), actor="test", now=life.clock.now())
+
+    assert ("survey_missed", "6-weeks") in life.live()

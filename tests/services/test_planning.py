@@ -1,14 +1,24 @@
 """Moving the start of an episode: answered administrations stay, nobody is asked twice."""
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 
+import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from prom_service.models import EpisodeChange, Message
+from prom_service.errors import InvalidInputError
+from prom_service.models import Episode, EpisodeChange, Message
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, submission
 from tests import builders
 from tests.fakes import Clock
+
+
+def preview(
+    session: Session, episode: Episode, changes: Mapping[str, dt.date], *, actor: str, now: dt.datetime
+) -> object:
+    return enrolment.preview_start(session, episode, changes["started_on"], now=now)
 
 
 def test_a_later_start_moves_what_is_not_answered_and_leaves_what_is(runtime: Runtime, clock: Clock) -> None:
@@ -97,3 +107,32 @@ def test_closing_an_episode_cancels_everything_that_is_pending(runtime: Runtime,
         states = {builders.the_administration(session, episode, key).state for key in ("baseline", "6-weeks")}
         phases = set(session.scalars(select(Message.phase)))
     assert (states, phases) == ({"cancelled"}, {"cancelled"})
+
+
+@pytest.mark.parametrize("act", [enrolment.change_episode, preview], ids=["change", "dry run"])
+def test_a_start_after_the_closing_is_refused_by_the_change_and_by_its_dry_run(
+    runtime: Runtime, clock: Clock, act: Callable[..., object]
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+        enrolment.close_episode(session, episode, closed_on=now.date(), reason="done", actor="test", now=now)
+
+        with pytest.raises(InvalidInputError, match="started_on"):
+            act(session, episode, {"started_on": now.date() + dt.timedelta(days=1)}, actor="test", now=now)
+
+
+def test_an_email_that_bounced_is_no_step_of_the_new_cadence(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        first = session.scalars(select(Message).where(Message.administration_id == baseline.id, Message.ordinal == 0))
+        bounced = first.one()
+        bounced.phase, bounced.sent_at, bounced.bounced_at = "sent", now, now
+
+        later = now.date() + dt.timedelta(days=1)
+        enrolment.change_episode(session, episode, {"started_on": later}, actor="test", now=now)
+
+        of_it = select(Message.kind).where(Message.administration_id == baseline.id, Message.phase == "planned")
+        assert sorted(session.scalars(of_it)) == ["invitation", "reminder", "reminder"]
