@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from prom_service.language import SPOKEN
 from prom_service.models import Administration, Clinic
+from prom_service.queries.locks import TRIES
 from prom_service.runtime import Runtime
-from prom_service.services import identity
 from tests.builders import a_clinic, a_patient, an_episode, the_administration
 from tests.fakes import Clock
 from tests.support.browser import PHONE, accessibility_faults, phone, window
@@ -114,7 +114,7 @@ def every_page(app: Any, runtime: Runtime, client: Any, clock: Clock, language: 
     back.press("/2", "next", **{"psfs-1.0-Q1.text": "Climbing stairs"})
     done.answer_everything()
     done.send()
-    for _ in range(identity.TRIES):
+    for _ in range(TRIES):
         visitors["locked"].press("/check?page=1", "check", year="1900")
     first_rating = next(number for number in range(3, 9) if "numbers" in back.open(f"/{number}").text)
     change(runtime, tokens["late"], target_at=now - DAY, late_after=now)

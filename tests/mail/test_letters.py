@@ -106,7 +106,7 @@ def test_a_letter_in_spanish_says_the_same_in_both_parts(contents: Contents) -> 
     ],
 )
 def test_the_time_needed_has_its_form(language: str, minutes: int, said: str) -> None:
-    for part in shown(written(replace(INVITATION, language=language, minutes=minutes))):
+    for part in shown(parsed(written(replace(INVITATION, language=language, minutes=minutes)))):
         assert said in part
 
 

@@ -117,6 +117,6 @@ def letter(
     asked = builders.the_administration(session, episode, "baseline").id
     message = session.scalars(select(Message).where(Message.administration_id == asked, Message.ordinal == 0)).one()
     addressee = contact.addressees(session, [asked], now=clock.now(), lock=lock)[asked]
-    sent = letter_writing.write_letter(session, message, addressee, runtime.settings, clock.now())
+    sent = letter_writing.write_letter(session, message, addressee, {}, runtime.settings, clock.now())
     parsed = email.message_from_bytes(sent.content, policy=email.policy.default)
     return {kind: parsed.get_body((kind,)).get_content() for kind in ("plain", "html")}  # type: ignore[union-attr]
