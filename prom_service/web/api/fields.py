@@ -50,7 +50,10 @@ class YesNo(fields.Boolean):
 
 
 class Text(fields.String):
-    """Text on one line, trimmed and in composed form (NFC), without marks that turn its direction."""
+    """Text on one line, trimmed and in composed form (NFC), without marks that turn its direction.
+
+    It is no longer than ``longest`` as it is sent, and as it is kept.
+    """
 
     default_error_messages = {"control": "Must not hold control characters."}  # noqa: RUF012
 
@@ -59,9 +62,11 @@ class Text(fields.String):
     ) -> None:
         documented = {"pattern": f"^{_ON_ONE_LINE.pattern}$", **(metadata or {})}
         super().__init__(validate=validate.Length(shortest, longest), metadata=documented, **options)
+        self._check_as_sent = validate.Length(max=longest)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
+        self._check_as_sent(text)
         if not _ON_ONE_LINE.fullmatch(text):
             raise self.make_error("control")
         return as_kept(text)

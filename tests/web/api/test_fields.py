@@ -18,6 +18,7 @@ WRONG = [
     ({"name": "a\u0085b"}, "name"),
     ({"name": "a" * 201}, "name"),
     ({"external_id": "a" * 101}, "external_id"),
+    ({"external_id": " " + "a" * 100}, "external_id"),
     ({"external_id": "a\tb"}, "external_id"),
     ({"date_of_birth": "1970-02-30"}, "date_of_birth"),
     ({"date_of_birth": "01/02/1970"}, "date_of_birth"),
