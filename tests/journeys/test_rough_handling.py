@@ -135,7 +135,8 @@ def test_another_device_goes_on_at_the_first_unanswered_question(
             answer_page(page, line=20)
         page.wait_for_url(re.compile(rf"/{number + 1}$|/review$"))
         second_device.goto(f"/s/{token}")
-        second_device.locator("button.forward").click()
+        with second_device.expect_navigation():
+            second_device.locator("button.forward").click()
         landed[number] = second_device.url.rpartition("/")[2]
 
     open_after = {number: "review" if number == 24 else str(number + 1) for number in landed}

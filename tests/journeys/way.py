@@ -21,13 +21,15 @@ def open_from_mailbox(page: Any) -> None:
 
 def answer_page(page: Any, line: int) -> None:
     """Answer the page that is open, and press Continue."""
+    forward = page.locator("button.forward")
+    forward.wait_for()  # It stands below the questions: once it is there, they all are.
     for activity in page.locator(".naming input[maxlength]").all()[:1]:
         activity.fill("Climbing stairs")
     for question in page.locator("fieldset.question:not(.line)").all():
         question.locator("label").first.click()
     for number in page.locator("[data-number]").all():
         number.fill(str(line))
-    page.locator("button.forward").click()
+    forward.click()
 
 
 def walk_to_the_review(page: Any, line: int) -> int:
