@@ -29,12 +29,14 @@ def answer_page(page: Any, line: int) -> None:
         question.locator("label").first.click()
     for number in page.locator("[data-number]").all():
         number.fill(str(line))
-    forward.click()
+    with page.expect_navigation():
+        forward.click()
 
 
 def walk_to_the_review(page: Any, line: int) -> int:
     """Press Start and answer everything; return how many pages that took."""
-    page.locator("button.forward").click()
+    with page.expect_navigation():
+        page.locator("button.forward").click()
     for walked in range(100):
         if page.url.endswith("/review"):
             return walked
