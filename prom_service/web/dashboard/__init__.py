@@ -1,5 +1,16 @@
 """The pages of the staff: a log-in, the worklist of flags, and one flag with its reasons."""
 
-from prom_service.web.dashboard.routes import blueprint, install, show_problem
+from prom_service.web.dashboard import (
+    administration_routes,
+    episode_routes,
+    flag_routes,
+    log_in,
+    missing_routes,
+    worklist_routes,
+)
+from prom_service.web.dashboard.blueprint import blueprint, install, show_problem
 
-__all__ = ["blueprint", "install", "show_problem"]
+ROOMS = (administration_routes, episode_routes, flag_routes, log_in, missing_routes, worklist_routes)
+"""Each hangs its routes on the one blueprint when it is imported."""
+
+__all__ = ["ROOMS", "blueprint", "install", "show_problem"]

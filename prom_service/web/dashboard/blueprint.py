@@ -1,0 +1,61 @@
+"""What all pages of the staff share: the door, the token of their forms, the words they may say."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, render_template, request
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response
+
+from prom_service.web.context import prom
+from prom_service.web.dashboard.staff_session import person, require_log_in
+from prom_service.web.dashboard.words import KINDS, OUTCOMES, PAPERS, SEVERITY_WORDS, answered, asked, explained, words
+from prom_service.web.problems import Problem
+
+blueprint = Blueprint("dashboard", __name__)
+csrf = CSRFProtect()
+
+
+def install(app: Flask) -> None:
+    """Protect the staff's forms in ``app`` and give its templates their words."""
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=urlsplit(prom_base_url(app)).scheme == "https",
+        SESSION_COOKIE_NAME="prom_staff",
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    csrf.init_app(app)
+    app.jinja_env.filters.update(words=words, explained=explained, asked=asked, answered=answered)
+
+
+def prom_base_url(app: Flask) -> str:
+    """Return the address the service is reached at."""
+    address: str = app.extensions["prom"].settings.base_url
+    return address
+
+
+@blueprint.before_request
+def guard() -> Response | None:
+    """Let in who is logged in, and take forms only with their token."""
+    if request.method == "POST":
+        csrf.protect()
+    return None if request.endpoint in ("dashboard.show_log_in", "dashboard.log_in") else require_log_in()
+
+
+def show_problem(problem: Problem) -> str:
+    """Return the page for what went wrong under the staff's addresses."""
+    return render_template("dashboard/problem.html", problem=problem)
+
+
+def common() -> dict[str, Any]:
+    """Return what every page of the staff may say."""
+    return {
+        "person": person,
+        "kinds": KINDS,
+        "severities": SEVERITY_WORDS,
+        "outcomes": OUTCOMES,
+        "papers": PAPERS,
+        "now": prom.now(),
+    }

@@ -1,0 +1,68 @@
+"""Logging in and out."""
+
+from urllib.parse import urlsplit
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from prom_service.services import staff
+from prom_service.services.staff import LogInRefusedError, TooManyTriesError
+from prom_service.web import guards
+from prom_service.web.context import prom
+from prom_service.web.dashboard.blueprint import blueprint
+from prom_service.web.dashboard.staff_session import begin, end
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """Lead to the worklist."""
+    return redirect(url_for(".show_worklist"), code=303)
+
+
+@blueprint.get("/login")
+def show_log_in() -> str:
+    """Show the log-in form."""
+    return render_template("dashboard/login.html", next=request.args.get("next", ""), error=None)
+
+
+@blueprint.post("/login")
+def log_in() -> Response | tuple[str, int]:
+    """Open a session, or show the form again without saying which of the two entries was wrong."""
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    source, secret, now = request.remote_addr or "", prom.settings.secret, prom.now()
+    try:
+        with prom.transaction() as session:
+            staff.count_try(session, email, source=source, secret=secret, now=now)
+        with prom.reading() as session:
+            user = staff.verify_password(session, email, password)
+    except (LogInRefusedError, TooManyTriesError) as error:
+        status = 429 if isinstance(error, TooManyTriesError) else 422
+        form = render_template("dashboard/login.html", next=request.form.get("next", ""), error=str(error), email=email)
+        return form, status
+    with prom.transaction() as session:
+        staff.forgive_tries(session, email, source=source, secret=secret, now=now)
+        begin(staff.open_session(session, user, secret=secret, now=now))
+    return redirect(_inside(request.form.get("next", "")), code=303)
+
+
+@blueprint.post("/logout")
+def log_out() -> Response:
+    """End the session on the server, not only in the browser."""
+    token = end()
+    if token:
+        with prom.transaction() as session:
+            staff.close_session(session, token, secret=prom.settings.secret, now=prom.now())
+    answer = redirect(url_for(".show_log_in"), code=303)
+    answer.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return answer
+
+
+guards.declare(show_log_in, "public")
+guards.declare(log_in, "public")
+
+
+def _inside(target: str) -> str:
+    """Return ``target`` when it is a page of ours, else the worklist: nobody is led elsewhere after logging in."""
+    parts = urlsplit(target)
+    ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc
+    return target if ours else url_for(".show_worklist")

@@ -1,0 +1,41 @@
+"""The missing answers: whose, why, and what to do next."""
+
+import datetime as dt
+
+from flask import render_template, request
+from sqlalchemy import select
+
+from prom_service.models import Clinic
+from prom_service.queries.amendments import amended_since
+from prom_service.queries.missing import missing_answers
+from prom_service.web.context import prom
+from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.staff_session import chosen_clinic, clinics_to_read
+from prom_service.web.dashboard.words import CAUSES, read_in
+
+PAGE = 50
+AMENDMENTS_LISTED = dt.timedelta(days=28)
+"""How long an amendment is listed beside the missing answers; on the page of its course of care it stays for good."""
+
+
+@blueprint.get("/missing")
+def show_missing() -> str:
+    """Show whose answers are missing, why, and what to do next; what closes first comes first."""
+    clinic_id = chosen_clinic()
+    page = max(request.args.get("page", 1, type=int), 1)
+    with prom.reading() as session:
+        rows = missing_answers(session, clinic_id, now=prom.now())
+        amended = amended_since(session, clinic_id, prom.now() - AMENDMENTS_LISTED)
+        clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
+        read_in(session.get_one(Clinic, clinic_id).time_zone)
+    return render_template(
+        "dashboard/missing.html",
+        rows=rows[(page - 1) * PAGE : page * PAGE],
+        total=len(rows),
+        more=page + 1 if len(rows) > page * PAGE else None,
+        amended=amended,
+        causes=CAUSES,
+        clinics=clinics,
+        clinic_id=clinic_id,
+        **common(),
+    )
