@@ -4,7 +4,19 @@ from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from prom_service.runtime import Runtime
-from prom_service.web import api, dashboard, guards, headers, mail_hook, mailbox, problems, survey, unsubscribe
+from prom_service.web import (
+    api,
+    confirm,
+    dashboard,
+    guards,
+    headers,
+    looks,
+    mail_hook,
+    mailbox,
+    problems,
+    survey,
+    unsubscribe,
+)
 from prom_service.web.health import health
 from prom_service.web.json_provider import JsonProvider
 
@@ -16,12 +28,14 @@ def create_app(runtime: Runtime) -> Flask:
     app.config["SECRET_KEY"] = runtime.settings.secret_key
     app.extensions["prom"] = runtime
     guards.install(app)
+    looks.install(app)
     headers.install(app)
     problems.install(app)
     api.install(app)
     _hang(app, health, policy="public")
     _hang(app, survey.blueprint, policy="link")
     _hang(app, unsubscribe.blueprint, policy="link")
+    _hang(app, confirm.blueprint, policy="link")
     _hang(app, mail_hook.blueprint, policy="secret")
     _hang(app, dashboard.blueprint, policy="staff")
     dashboard.install(app)

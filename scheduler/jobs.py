@@ -21,7 +21,7 @@ from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, brake, delivery, flags, messages, pace, retention
+from prom_service.services import administrations, alerts, assessment, brake, delivery, flags, messages, pace, retention
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,33 @@ def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
 def measure_pace(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Measure how long the questions take, wherever that was not done for a day; return at how many timepoints."""
     return _in_batches(prom, pace.measure_due, TIMED_AT_ONCE, keep_going)
+
+
+def escalate_flags(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Plan emails to staff: of flags that nobody has acknowledged, and where nobody looks; return how many."""
+    told = _in_batches(prom, alerts.escalate_due, ROWS_AT_ONCE, keep_going)
+    return told + _in_batches(prom, alerts.watch_for_silence, ROWS_AT_ONCE, keep_going)
+
+
+def send_alerts(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Email staff what is planned for them; return how many emails a mail server took.
+
+    Never stopped by the brake, and at least once: an alert that may not have arrived is sent again.
+    """
+    taken = 0
+    while keep_going():
+        with prom.transaction() as session:
+            claimed = alerts.claim_due(session, settings=prom.settings, worker=this_process(), now=prom.now())
+        if claimed is None:
+            break
+        outcome = prom.mail.deliver(claimed.letter, before_final_dot=lambda: None)
+        with prom.transaction() as session:
+            alerts.record(session, claimed, outcome, now=prom.now())
+        taken += outcome.accepted
+        if not outcome.accepted:
+            log.warning("alert %s: %s, %s", claimed.letter.message_id, outcome.result, outcome.reason)
+    prom.mail.close()
+    return taken
 
 
 def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going: KeepGoing) -> int:

@@ -34,6 +34,8 @@ JOBS = (
     Job(jobs.close_late_administrations, every=4, lease=FIVE_MINUTES),
     Job(jobs.wake_snoozed_flags, every=4, lease=FIVE_MINUTES),
     Job(jobs.assess_due_episodes, every=4, lease=FIVE_MINUTES),
+    Job(jobs.escalate_flags, every=2, lease=FIVE_MINUTES),
+    Job(jobs.send_alerts, every=1),
     Job(jobs.fetch_delivery_reports, every=8, lease=FIVE_MINUTES),
     Job(jobs.purge_passing_rows, every=240, lease=FIVE_MINUTES),
     Job(jobs.measure_pace, every=240, lease=FIVE_MINUTES),

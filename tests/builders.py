@@ -11,9 +11,21 @@ from sqlalchemy.orm import Session
 
 import instruments
 from instruments import Item
-from prom_service.models import Administration, Clinic, Episode, Organisation, Patient, User, WordingPack
-from prom_service.services import access, clinics, enrolment, questions, staff, wording_packs
+from prom_service.models import (
+    Administration,
+    Clinic,
+    Episode,
+    EscalationPlan,
+    Organisation,
+    Patient,
+    User,
+    WordingPack,
+)
+from prom_service.models.escalation import STEPS
+from prom_service.services import access, clinics, enrolment, escalation, questions, staff, wording_packs
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
+from prom_service.services.escalation import PlanDetails
+from prom_service.services.working_time import WEEKDAYS
 
 ACTOR = "command"
 PASSWORD = "correct horse battery staple"
@@ -42,6 +54,21 @@ def a_clinic(session: Session, *, now: dt.datetime, **changes: Any) -> Clinic:
     if "organisation_id" not in values:
         values["organisation_id"] = an_organisation(session, now=now).id
     return clinics.add_clinic(session, now=now, **values)
+
+
+def a_plan(session: Session, clinic: Clinic, *, now: dt.datetime, **changes: Any) -> EscalationPlan:
+    """Owner, deputy and manager of ``clinic``, who are there on weekdays from nine to five."""
+    values = {name: name.title() for name in STEPS} | {f"{name}_email": f"{name}@example.org" for name in STEPS}
+    details = {**values, "working_hours": dict.fromkeys(WEEKDAYS[:5], ("09:00", "17:00")), **changes}
+    return escalation.write_plan(session, clinic, PlanDetails(**details), actor=ACTOR, now=now)
+
+
+def a_proven_plan(session: Session, clinic: Clinic, *, now: dt.datetime) -> EscalationPlan:
+    """The same, and each of them has confirmed a test email."""
+    plan = a_plan(session, clinic, now=now)
+    for alert in escalation.plan_test(session, clinic, now=now):
+        escalation.confirm(alert, now=now)
+    return plan
 
 
 def a_patient(session: Session, clinic: Clinic, *, now: dt.datetime, **changes: Any) -> Patient:

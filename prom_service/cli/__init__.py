@@ -16,7 +16,7 @@ COMMANDS = (
     Lazy("db", "prom_service.cli.database", "Bring the database up to date, or check it."),
     Lazy("config", "prom_service.cli.config", "Check or show the settings."),
     Lazy("organisation", "prom_service.cli.clinics", "Add organisations."),
-    Lazy("clinic", "prom_service.cli.clinics", "Add, activate and list clinics, and write their texts."),
+    Lazy("clinic", "prom_service.cli.clinics", "Add, activate and list clinics, write their texts, name who is told."),
     Lazy("user", "prom_service.cli.accounts", "Add staff accounts."),
     Lazy("apikey", "prom_service.cli.accounts", "Create, list and revoke API keys."),
     Lazy("import", "prom_service.cli.importing", "Import patients or visits from a CSV file."),

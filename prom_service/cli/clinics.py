@@ -1,31 +1,17 @@
 """`prom organisation` and `prom clinic`: who uses the service."""
 
-import dataclasses
-import datetime as dt
-from typing import Any
-
 import click
 
 from prom_service.cli import door
+from prom_service.cli.escalation import escalation, test_escalation
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.models import Clinic
 from prom_service.models.clinic import IDENTITY_CHECKS
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_organisation, list_clinics, list_texts
-from prom_service.queries.wording import list_own_wording
 from prom_service.services import clinics
 from prom_service.services.clinic_texts import write_texts
 from prom_service.services.clinics import Activation
-
-ACTIVATION = {
-    "owner": "Who answers for the clinic's part, by name.",
-    "owner_email": "The owner's address.",
-    "deputy": "Who stands in for the owner, by name.",
-    "deputy_email": "The deputy's address.",
-    "approved_by": "Clinician who approved pathway texts, symptom tiers and thresholds.",
-    "own_wording_accepted_by": "Clinician who accepted the service's own wording in place of the official one.",
-    "escalation_tested_on": "Day on which escalation was tried out, YYYY-MM-DD.",
-}
 
 
 @click.group()
@@ -48,7 +34,11 @@ def add_organisation(name: str, as_json: bool) -> None:
 
 @click.group()
 def clinic() -> None:
-    """Add, activate and list clinics, and write their texts."""
+    """Add, activate and list clinics, write their texts, and say who is told of flags that wait."""
+
+
+clinic.add_command(escalation)
+clinic.add_command(test_escalation)
 
 
 @clinic.command()
@@ -79,40 +69,19 @@ def add(code: str, organisation: str, as_json: bool, **details: str) -> None:
         click.echo(f"Added the clinic {added.code}, {added.id}. `prom clinic activate {added.code}` lets it go live.")
 
 
-def _option(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
-
-
-def _activation_options(command: click.decorators.FC) -> click.decorators.FC:
-    for name, meaning in reversed(ACTIVATION.items()):
-        kind = click.DateTime(["%Y-%m-%d"]) if name.endswith("_on") else None
-        command = click.option(_option(name), type=kind, help=meaning)(command)
-    return command
-
-
 @clinic.command()
 @click.argument("code")
-@_activation_options
-def activate(code: str, **given: Any) -> None:
-    """Let a clinic mail real patients. Everything below is needed, and all that is missing is named at once.
+@click.option("--approved-by", default="", help="Clinician who approved pathway texts, symptom tiers and thresholds.")
+@click.option("--own-wording-accepted-by", default="", help="Clinician who accepted own wording for the official.")
+def activate(code: str, **given: str) -> None:
+    """Let a clinic mail real patients. All that is missing is named at once.
 
-    Nobody has to accept own wording where every questionnaire is asked in official words.
+    Owner, deputy and manager are named with `prom clinic escalation` and have each confirmed a test email. Nobody has
+    to accept own wording where every questionnaire is asked in official words.
     """
-    tested: dt.datetime | None = given.pop("escalation_tested_on")
-    values = {**given, "escalation_tested_on": tested and tested.date()}
     with door.runtime() as prom, prom.transaction() as session:
         found = find_clinic_by_code(session, code)
-        own_wording = list_own_wording(session, found)
-        optional = () if own_wording else ("own_wording_accepted_by",)
-        needed = [field.name for field in dataclasses.fields(Activation) if field.name not in optional]
-        missing = [_option(name) for name in needed if not values[name]]
-        if missing:
-            unaccepted = own_wording and not values["own_wording_accepted_by"]
-            asked = f"Asked in own words: {', '.join(own_wording)}. " if unaccepted else ""
-            raise click.UsageError(f"{asked}Needed before the clinic can go live: {', '.join(missing)}.")
-        accepted_by = values.pop("own_wording_accepted_by") or ""
-        activation = Activation(**values, own_wording_accepted_by=accepted_by)
-        clinics.activate_clinic(session, found, activation, now=prom.now())
+        clinics.activate_clinic(session, found, Activation(**given), now=prom.now())
     click.echo(f"The clinic {found.code} is live.")
 
 

@@ -25,13 +25,13 @@ import smtplib
 import socket
 import ssl
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from prom_service.mail.letters import Letter
 from prom_service.settings import Settings
 
 TIMEOUT = 30.0
@@ -69,10 +69,23 @@ WITHHELD = Outcome("withheld")
 REFUSED_HERE = Outcome("refused", "not_on_mail_allow")
 
 
+class Mail(Protocol):
+    """One email as it goes over the wire: headers and body in CRLF, 7 bit, no line over 998 characters."""
+
+    @property
+    def message_id(self) -> uuid.UUID: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def content(self) -> bytes: ...
+
+
 class Transport(Protocol):
     """A way for letters to leave, used by one thread at a time."""
 
-    def deliver(self, letter: Letter, *, before_final_dot: BeforeFinalDot) -> Outcome:
+    def deliver(self, letter: Mail, *, before_final_dot: BeforeFinalDot) -> Outcome:
         """Hand one letter over; ``before_final_dot`` runs at the last moment at which it can still be held back."""
 
     def close(self) -> None:
@@ -166,7 +179,7 @@ class SmtpTransport:
         self._server: smtplib.SMTP | None = None
         self._talking = threading.Lock()
 
-    def deliver(self, letter: Letter, *, before_final_dot: BeforeFinalDot) -> Outcome:
+    def deliver(self, letter: Mail, *, before_final_dot: BeforeFinalDot) -> Outcome:
         """Hand one letter over, by the table at the head of this module."""
         if self._allow is not None and not is_allowed(letter.to, self._allow):
             return REFUSED_HERE
@@ -215,7 +228,7 @@ class SmtpTransport:
             self._server = None
 
 
-def _converse(server: smtplib.SMTP, letter: Letter, before_final_dot: BeforeFinalDot) -> Outcome:
+def _converse(server: smtplib.SMTP, letter: Mail, before_final_dot: BeforeFinalDot) -> Outcome:
     try:
         refusal = _offer(server, letter)
         if refusal:
@@ -230,7 +243,7 @@ def _converse(server: smtplib.SMTP, letter: Letter, before_final_dot: BeforeFina
     return _finish(server)
 
 
-def _offer(server: smtplib.SMTP, letter: Letter) -> Outcome | None:
+def _offer(server: smtplib.SMTP, letter: Mail) -> Outcome | None:
     """Send all but the final dot; return the refusal if there was one."""
     code, _ = server.mail(letter.sender)
     if code // 100 != 2:
@@ -289,7 +302,7 @@ class MaildirTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def deliver(self, letter: Letter, *, before_final_dot: BeforeFinalDot) -> Outcome:
+    def deliver(self, letter: Mail, *, before_final_dot: BeforeFinalDot) -> Outcome:
         """Write the letter beside the mailbox, then move it in: the move is the final dot."""
         if letter.to.lower().startswith("bounce"):
             return Outcome("refused", "smtp 550", address_suspect=True)

@@ -5,6 +5,7 @@ from prom_service.models.administration import Administration, Link, SavedAnswer
 from prom_service.models.api_key import ApiKey, IdempotentRequest
 from prom_service.models.clinic import Clinic, ClinicText, Organisation
 from prom_service.models.episode import Episode, EpisodeChange
+from prom_service.models.escalation import Alert, EscalationPlan, LastLook
 from prom_service.models.flag import Flag, FlagEvent
 from prom_service.models.message import Message, MessageEvent
 from prom_service.models.operation import Brake, Heartbeat, JobRun, Lease, Pace
@@ -16,6 +17,7 @@ from prom_service.models.wording import PinnedPack, WordingPack, WordingWithdraw
 
 __all__ = [
     "Administration",
+    "Alert",
     "AnswerSet",
     "ApiKey",
     "Base",
@@ -25,12 +27,14 @@ __all__ = [
     "Episode",
     "EpisodeChange",
     "EpisodeVisit",
+    "EscalationPlan",
     "Flag",
     "FlagEvent",
     "Heartbeat",
     "IdempotentRequest",
     "JobRun",
     "Judgement",
+    "LastLook",
     "Lease",
     "Link",
     "Membership",

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from prom_service.db import Base
 from prom_service.models.columns import Actor, RecordedAt, TenantOwned, Word, belongs_to, one_of, tenant_key
+from prom_service.models.escalation import STEPS
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.shape import FLAG_KINDS
 
@@ -41,6 +42,7 @@ class Flag(TenantOwned, Base):
         one_of("severity", SEVERITIES),
         one_of("queue", QUEUES),
         one_of("status", FLAG_STATUSES),
+        one_of("escalated_to", STEPS),
         sa.CheckConstraint("(status = 'resolved') = (resolution IS NOT NULL)", name="resolution"),
         sa.Index(
             "uq_flag_live",
@@ -52,6 +54,7 @@ class Flag(TenantOwned, Base):
             postgresql_where=LIVE,
         ),
         sa.Index("ix_flag_live_newest", "clinic_id", "id", sqlite_where=LIVE, postgresql_where=LIVE),
+        sa.Index("ix_flag_escalate_at", "escalate_at"),
         sa.Index("ix_flag_newest", "clinic_id", "id"),
         sa.Index("ix_flag_episode", "clinic_id", "episode_id"),
     )
@@ -78,6 +81,10 @@ class Flag(TenantOwned, Base):
     resolution: Mapped[Word | None]
     resolution_note: Mapped[str | None] = mapped_column(sa.String(1000))
     resolved_at: Mapped[dt.datetime | None]
+    escalated_to: Mapped[Word | None]
+    """Who was told last that it waits: owner, deputy or manager. None while nobody had to be, and once it was seen."""
+    escalate_at: Mapped[dt.datetime | None]
+    """When the next of them is told, unless somebody has seen it; None when nobody is."""
     predecessor_id: Mapped[uuid.UUID | None]
     """The flag whose finding came back on a new basis."""
     version: Mapped[int] = mapped_column(default=1)

@@ -96,6 +96,7 @@ def flag_view(flag: Flag, patient_external_id: str, patient_id: uuid.UUID, clini
         "evidence": flag.evidence,
         "assignee_id": str(flag.assignee_id) if flag.assignee_id else None,
         "snoozed_until": written(flag.snoozed_until),
+        "escalated_to": flag.escalated_to,
         "resolution": flag.resolution,
         "resolved_at": written(flag.resolved_at),
         "predecessor_id": str(flag.predecessor_id) if flag.predecessor_id else None,

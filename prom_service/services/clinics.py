@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Clinic, Organisation, Patient
+from prom_service.models import Clinic, EscalationPlan, Organisation, Patient
+from prom_service.models.escalation import STEPS
+from prom_service.pathway import definition as pathways
 from prom_service.queries.registry import list_texts
 from prom_service.queries.wording import list_own_wording
+from prom_service.services import escalation
 from prom_service.services.languages import check_spoken
 from prom_service.services.rows import add_or_conflict
 
@@ -19,15 +22,10 @@ from prom_service.services.rows import add_or_conflict
 class Activation:
     """What a clinic must have settled before real patients are asked, and who answers for it."""
 
-    owner: str
-    owner_email: str
-    deputy: str
-    deputy_email: str
     approved_by: str
     """The clinician who approved pathway texts, symptom tiers and thresholds."""
     own_wording_accepted_by: str
     """The clinician who accepted own wording in place of the official one; empty where all wording is official."""
-    escalation_tested_on: dt.date
 
 
 def add_organisation(session: Session, name: str, *, now: dt.datetime) -> Organisation:
@@ -71,25 +69,43 @@ def add_clinic(
 
 
 def activate_clinic(session: Session, clinic: Clinic, activation: Activation, *, now: dt.datetime) -> None:
-    """Let the clinic mail real patients; raise ``InvalidInputError`` naming what is still missing."""
-    values = {name: str(value).strip() for name, value in asdict(activation).items()}
+    """Let the clinic mail real patients; raise ``InvalidInputError`` naming what is still missing.
+
+    Escalation counts as working once owner, deputy and manager have each confirmed a test email at their address.
+    """
+    values = {name: value.strip() for name, value in asdict(activation).items()}
     values |= {"urgent_text": clinic.urgent_text.strip(), "reply_hours": clinic.reply_hours.strip()}
     own_wording = list_own_wording(session, clinic)
-    needed = values.keys() - (set() if own_wording else {"own_wording_accepted_by"})
-    errors = {name: ["Needed before the clinic can go live."] for name in values if name in needed and not values[name]}
-    errors |= {
-        name: ["Not an email address."]
-        for name in ("owner_email", "deputy_email")
-        if values[name] and "@" not in values[name]
-    }
+    plan = escalation.find_plan(session, clinic)
+    needed = dict.fromkeys(values, "Needed before the clinic can go live.")
+    needed["own_wording_accepted_by"] += f" Asked in own words: {', '.join(own_wording)}."
+    if not own_wording:
+        del needed["own_wording_accepted_by"]
+    errors = {name: [text] for name, text in needed.items() if not values[name]}
+    errors |= _unproven(session, clinic, plan, now)
     unwritten = [language for language, texts in list_texts(session, clinic) if texts is None]
     if unwritten:
         errors["urgent_text"] = [*errors.get("urgent_text", []), _unwritten(clinic, unwritten)]
     if errors:
         raise InvalidInputError(errors)
-    clinic.activation = {**values, "own_wording": own_wording}
+    clinic.activation = {
+        **values,
+        "own_wording": own_wording,
+        "escalation": {step: getattr(plan, step) for step in STEPS},
+        "pathways": [one.ref for one in pathways.all_pathways()],
+    }
     clinic.activated_at = now
     session.flush()
+
+
+def _unproven(session: Session, clinic: Clinic, plan: EscalationPlan | None, now: dt.datetime) -> dict[str, list[str]]:
+    if plan is None:
+        return {"escalation": [f"Needed: `prom clinic escalation {clinic.code}` names owner, deputy and manager."]}
+    silent = escalation.unconfirmed(session, plan, now=now)
+    if not silent:
+        return {}
+    whose = f"No test email was confirmed by the {', '.join(silent)}"
+    return {"escalation": [f"{whose}: `prom clinic test-escalation {clinic.code}` sends them one."]}
 
 
 def _unwritten(clinic: Clinic, languages: list[str]) -> str:

@@ -15,6 +15,7 @@ from prom_service.queries.flags import flag_view
 
 RULES = "rules"
 """The actor of every step that no person took."""
+ESCALATED_SEVERITIES = ("urgent", "high")
 NEXT_NUMBER = (
     update(Clinic)
     .where(Clinic.id == bindparam("clinic"))
@@ -95,6 +96,8 @@ def _update(
     }
     if all(getattr(flag, name) == value for name, value in values.items()):
         return
+    if finding.severity == "urgent" != flag.severity:
+        flag.escalated_to = flag.escalate_at = None  # Whoever knew of it knew of something less grave.
     for name, value in values.items():
         setattr(flag, name, value)
     note(session, flag, episode, patient, "updated", RULES, {}, now)
@@ -123,6 +126,7 @@ def note(
     """
     flag.number = session.scalars(NEXT_NUMBER, {"clinic": flag.clinic_id}).one()
     flag.updated_at = now
+    _keep_escalation(flag, now)
     session.add(flag)
     session.flush()
     session.add(
@@ -139,6 +143,14 @@ def note(
         )
     )
     session.flush()
+
+
+def _keep_escalation(flag: Flag, now: dt.datetime) -> None:
+    """Have somebody told of a grave flag that nobody has seen, and nobody of any other."""
+    if flag.status != "open" or flag.severity not in ESCALATED_SEVERITIES:
+        flag.escalated_to = flag.escalate_at = None
+    elif flag.escalated_to is None and flag.escalate_at is None:
+        flag.escalate_at = now
 
 
 def _guidance(finding: Finding, episode: Episode) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from prom_service.models.api_key import SCOPES
 from prom_service.services import access, clinics, staff, wording_packs
 from prom_service.services.clinic_texts import write_texts
 from prom_service.services.clinics import Activation
+from prom_service.services.escalation import PlanDetails, plan_test, write_plan
+from prom_service.services.working_time import WEEKDAYS
 
 NAME = "Hip and Pelvis Group (synthetic)"
 STAFF_EMAIL = "clinician@demo.example"
@@ -22,6 +24,16 @@ CLINICS = (
 )
 URGENT = "Call {} or go to the nearest emergency department."
 URGENT_SPANISH = "Llame al {} o vaya al servicio de urgencias más cercano."
+APPROVED = Activation(approved_by="Robin Reed", own_wording_accepted_by="Robin Reed")
+TOLD = PlanDetails(
+    owner="Robin Reed",
+    owner_email="owner@demo.example",
+    deputy="Sasha Stone",
+    deputy_email="deputy@demo.example",
+    manager="Maria Moss",
+    manager_email="manager@demo.example",
+    working_hours=dict.fromkeys(WEEKDAYS[:5], ("09:00", "17:00")),
+)
 PACK = """
 instrument = "nprs-1.0"
 language = "en"
@@ -75,7 +87,8 @@ def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
             reply_hours="De lunes a viernes, de 9:00 a 17:00",
             urgent_text=URGENT_SPANISH.format(emergency),
         )
-        clinics.activate_clinic(session, clinic, _activation(now), now=now)
+        _be_told(session, clinic, now)
+        clinics.activate_clinic(session, clinic, APPROVED, now=now)
     password = secrets.token_urlsafe(12)
     user = staff.add_user(
         session,
@@ -113,13 +126,9 @@ def _key(
     return text
 
 
-def _activation(now: dt.datetime) -> Activation:
-    return Activation(
-        owner="Robin Reed",
-        owner_email="owner@demo.example",
-        deputy="Sasha Stone",
-        deputy_email="deputy@demo.example",
-        approved_by="Robin Reed",
-        own_wording_accepted_by="Robin Reed",
-        escalation_tested_on=now.date(),
-    )
+def _be_told(session: Session, clinic: Clinic, now: dt.datetime) -> None:
+    """Name who is told of flags that wait, all of whom have confirmed a test email."""
+    write_plan(session, clinic, TOLD, actor="command", now=now)
+    for alert in plan_test(session, clinic, now=now):
+        alert.due_at = None
+        alert.confirmed_at = now

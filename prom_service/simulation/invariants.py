@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session, aliased
 from prom_service.errors import PromError
 from prom_service.models import (
     Administration,
+    Alert,
     AnswerSet,
     Clinic,
     Episode,
+    Flag,
     FlagEvent,
     Judgement,
     Message,
@@ -88,7 +90,8 @@ def _mail_faults(session: Session, mailbox: Path) -> Iterator[str]:
     odd = sum(not FIRST_HOUR <= at.astimezone(ZoneInfo(zone)).hour < LAST_HOUR for _, _, at, zone in sent)
     if odd:
         yield f"{odd} emails went out outside local hours"
-    letters = Counter(_message_id(path) for path in (mailbox / "new").glob("*"))
+    to_staff = {str(alert) for alert in session.scalars(select(Alert.id))}
+    letters = Counter(_message_id(path) for path in (mailbox / "new").glob("*") if path.name not in to_staff)
     if any(count > 1 for count in letters.values()) or len(letters) != len(sent):
         yield f"{len(sent)} messages are recorded as sent, the mailbox has {letters.total()} letters of {len(letters)}"
 
@@ -136,6 +139,9 @@ def _flag_faults(session: Session, now: dt.datetime) -> Iterator[str]:
     overdue = session.scalar(select(func.count()).select_from(Episode).where(Episode.assess_after <= now))
     if overdue:
         yield f"{overdue} episodes were not assessed when they were due"
+    silent = session.scalar(select(func.count()).select_from(Flag).where(Flag.escalate_at <= now))
+    if silent:
+        yield f"{silent} flags waited longer than somebody was told of them"
 
 
 def _message_id(path: Path) -> str:

@@ -19,11 +19,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Episode, Flag, Message, Patient
+from prom_service.models import Administration, Alert, Episode, Flag, Message, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.queries.flags import FlagFilter, list_flags
 from prom_service.runtime import Runtime
-from prom_service.services import access, enrolment, flags, questions, standing, submission, visits
+from prom_service.services import access, alerts, enrolment, flags, questions, standing, submission, visits
 from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.services.visits import VisitDetails
@@ -43,6 +43,8 @@ JOBS: dict[str, Callable[[Runtime], int]] = {
     "close": jobs.close_late_administrations,
     "wake": jobs.wake_snoozed_flags,
     "assess": jobs.assess_due_episodes,
+    "escalate": jobs.escalate_flags,
+    "alert": jobs.send_alerts,
 }
 MOST_ROUNDS = 5
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -213,7 +215,7 @@ class Life:
                 .where(Message.id.in_([uuid.UUID(path.name) for path in fresh]))
             )
             letters = {str(row.id): row for row in found}
-        for path in sorted(fresh):
+        for path in sorted(path for path in fresh if path.name in letters):  # The others are for the staff.
             letter = letters[path.name]
             link = LINK.search(path.read_bytes())
             if link is None:
@@ -350,6 +352,7 @@ class Life:
         """The staff look through the open flags: some are resolved, some acknowledged, some wait."""
         now = self.clock.now()
         with self.prom.transaction() as session:
+            alerts.note_look(session, self.group.clinics[clinic].id, actor=f"user:{self.group.user_id}", now=now)
             for view in list_flags(session, self.group.clinics[clinic].id, FlagFilter(status="open"), limit=SEEN):
                 person = self._person_of[uuid.UUID(view["episode_id"])]
                 draw = random.Random(f"{person.noise}:{view['kind']}:{view['checkpoint']}:{now:%Y%m%d}")  # noqa: S311
@@ -381,6 +384,8 @@ DUE = select(
     .scalar_subquery(),
     select(func.min(Flag.snoozed_until)).where(Flag.status == "snoozed").scalar_subquery(),
     select(func.min(Episode.assess_after)).scalar_subquery(),
+    select(func.min(Flag.escalate_at)).scalar_subquery(),
+    select(func.min(Alert.due_at)).scalar_subquery(),
 )
 """When each of ``JOBS`` has something to do next, in their order."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from prom_service import __version__, db
-from prom_service.models import Administration, Episode, Flag, Heartbeat, JobRun, Message
+from prom_service.models import Administration, Alert, Episode, Flag, Heartbeat, JobRun, Message
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.services import brake
@@ -21,6 +21,7 @@ from prom_service.web.json_provider import json_response
 health = Blueprint("health", __name__)
 
 LEAST_SILENCE = dt.timedelta(seconds=60)
+FAILURES_SHOWN = dt.timedelta(days=7)
 MISSED_BEATS = 4
 """So many ticks without a sign of life, and the scheduler counts as gone."""
 
@@ -105,6 +106,12 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
         states.labels(state).set(count)
     overdue = sa.select(sa.func.count()).where(Message.phase.in_(PENDING_PHASES), Message.due_at <= prom.now())
     Gauge("prom_messages_due", "Messages whose time has come", registry=registry).set(session.scalar(overdue) or 0)
+    late = sa.select(sa.func.count()).where(Alert.due_at <= prom.now())
+    Gauge("prom_alerts_due", "Emails to staff whose time has come", registry=registry).set(session.scalar(late) or 0)
+    failed_alerts = sa.select(sa.func.count()).where(Alert.failed_at > prom.now() - FAILURES_SHOWN)
+    Gauge("prom_alerts_failed", "Emails to staff given up in a week", registry=registry).set(
+        session.scalar(failed_alerts) or 0
+    )
     stopped = brake.in_force(session) is not None
     Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)
     unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())

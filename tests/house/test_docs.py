@@ -13,7 +13,7 @@ from prom_service.settings import SECRETS, Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROW = re.compile(r"^\| `(PROM_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
-COMMAND = re.compile(r"^### `prom ([a-z ]+)", re.MULTILINE)
+COMMAND = re.compile(r"^### `prom ([a-z -]+)", re.MULTILINE)
 
 
 def documented_settings() -> dict[str, str]:

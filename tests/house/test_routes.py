@@ -22,7 +22,7 @@ PUBLIC = {
     "mailbox.show_html",
     "static",
 }
-LINK = {"survey", "unsubscribe"}
+LINK = {"confirm", "survey", "unsubscribe"}
 SECRET = {"mail_hook"}
 STAFF = {"dashboard"}
 

@@ -13,12 +13,14 @@ import flask_smorest
 from flask import Response, request
 from marshmallow import Schema
 
-from prom_service.web import guards
+from prom_service.web import guards, looks
 from prom_service.web.api import etag, idempotency
 from prom_service.web.api.schemas.problem import CONDITIONS, PROBLEMS
 from prom_service.web.api.strict_json import LARGEST_BODY, StrictParser
-from prom_service.web.context import prom
+from prom_service.web.context import own_clinic_id, principal, prom
 
+FLAGS = "flags:read"
+"""Whoever reads with this scope has looked at the clinic's flags."""
 COMPUTES = "computes"
 """Marks a route that writes nothing, so that a repeat needs no key."""
 View = Callable[..., Any]
@@ -140,6 +142,8 @@ def _in_snapshot(view: View, scope: str) -> View:
             guards.admit(session, scope)
             response: Response = view(session, **parts)
         guards.note_use()
+        if scope == FLAGS:
+            looks.note(own_clinic_id(), principal.actor)
         return response
 
     return reading

@@ -1,19 +1,24 @@
 """What all pages of the staff share: the door, the token of their forms, the words they may say."""
 
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, render_template, request
+from flask import Response as WrappedResponse
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
+from prom_service.web import looks
 from prom_service.web.context import prom
-from prom_service.web.dashboard.staff_session import person, require_log_in
+from prom_service.web.dashboard.staff_session import chosen_clinic, person, require_log_in
 from prom_service.web.dashboard.words import KINDS, OUTCOMES, PAPERS, SEVERITY_WORDS, answered, asked, explained, words
 from prom_service.web.problems import Problem
 
 blueprint = Blueprint("dashboard", __name__)
 csrf = CSRFProtect()
+LOOKS = ("dashboard.show_worklist", "dashboard.show_flag")
+"""Pages on which a clinic's flags are read."""
 
 
 def install(app: Flask) -> None:
@@ -42,6 +47,14 @@ def guard() -> Response | None:
     if request.method == "POST":
         csrf.protect()
     return None if request.endpoint in ("dashboard.show_log_in", "dashboard.log_in") else require_log_in()
+
+
+@blueprint.after_request
+def note_look(response: WrappedResponse) -> WrappedResponse:
+    """Note that somebody has looked at the flags of the clinic that was shown."""
+    if request.endpoint in LOOKS and response.status_code == HTTPStatus.OK:
+        looks.note(chosen_clinic(), person.actor)
+    return response
 
 
 def show_problem(problem: Problem) -> str:

@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
+from prom_service.models.escalation import STEPS
 from prom_service.models.flag import FLAG_STATUSES, QUEUES, RESOLUTIONS, SEVERITIES
 from prom_service.pathway.shape import FLAG_KINDS
 from prom_service.web.api.fields import Instant, Strict, Text, WholeNumber
@@ -96,6 +97,12 @@ class FlagStateSchema(Schema):
     evidence = fields.Dict(required=True)
     assignee_id = fields.UUID(required=True, allow_none=True)
     snoozed_until = fields.AwareDateTime(required=True, allow_none=True)
+    escalated_to = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(STEPS),
+        metadata={"description": "Who was told last, by email, that nobody has acknowledged it."},
+    )
     resolution = fields.String(required=True, allow_none=True)
     resolved_at = fields.AwareDateTime(required=True, allow_none=True)
     predecessor_id = fields.UUID(required=True, allow_none=True)

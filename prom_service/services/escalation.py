@@ -1,0 +1,117 @@
+"""A clinic's escalation: who is told of a flag that waits, and the proof that the emails reach them."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.db import insert_if_absent
+from prom_service.errors import InvalidInputError
+from prom_service.models import Alert, Clinic, EscalationPlan, LastLook
+from prom_service.models.escalation import STEPS
+from prom_service.services.tokens import digest
+from prom_service.services.working_time import Hours
+
+CONFIRM = "confirm"
+"""Purpose of the token in a test email."""
+CONFIRMATION_COUNTS_FOR = dt.timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class PlanDetails:
+    """Who is told, in the order of ``STEPS``, and when somebody is at work."""
+
+    owner: str
+    owner_email: str
+    deputy: str
+    deputy_email: str
+    manager: str
+    manager_email: str
+    working_hours: Hours
+    closed_on: Sequence[str] = field(default=())
+
+
+def find_plan(session: Session, clinic: Clinic) -> EscalationPlan | None:
+    """Return the clinic's plan, or None when it has none yet."""
+    return session.scalar(select(EscalationPlan).where(EscalationPlan.clinic_id == clinic.id))
+
+
+def write_plan(
+    session: Session, clinic: Clinic, details: PlanDetails, *, actor: str, now: dt.datetime
+) -> EscalationPlan:
+    """Write the clinic's plan, or change it; raise ``InvalidInputError`` naming every field that is wrong.
+
+    An address that is new has to be confirmed before the clinic can go live, and is told of flags at once.
+    """
+    values = {name: value.strip() if isinstance(value, str) else value for name, value in asdict(details).items()}
+    _check(values)
+    values |= {"closed_on": sorted(set(details.closed_on)), "changed_by": actor, "changed_at": now}
+    values["working_hours"] = {day: list(span) for day, span in details.working_hours.items()}
+    plan = find_plan(session, clinic)
+    if plan is None:
+        plan = EscalationPlan(clinic_id=clinic.id, **values)
+        session.add(plan)
+        look = {"clinic_id": clinic.id, "looked_at": now, "looked_by": actor, "alarms": 0}
+        insert_if_absent(session, LastLook, look, unique=["clinic_id"])  # Silence is counted from here.
+    else:
+        for name, value in values.items():
+            setattr(plan, name, value)
+    session.flush()
+    return plan
+
+
+def _check(values: dict[str, object]) -> None:
+    errors = {name: ["Needed."] for step in STEPS for name in (step, f"{step}_email") if not values[name]}
+    for step in STEPS:
+        if "@" not in str(values[f"{step}_email"]):
+            errors.setdefault(f"{step}_email", ["Not an email address."])
+    addresses = [str(values[f"{step}_email"]).lower() for step in STEPS]
+    if len(set(addresses)) < len(addresses):
+        errors.setdefault("deputy_email", ["Owner, deputy and manager need an address each."])
+    if not values["working_hours"]:
+        errors["working_hours"] = ["Needed, such as: mon-fri 09:00-17:00."]
+    if errors:
+        raise InvalidInputError(errors)
+
+
+def address_of(plan: EscalationPlan, step: str) -> str:
+    """Return the address of the owner, deputy or manager."""
+    address: str = getattr(plan, f"{step}_email")
+    return address
+
+
+def plan_test(session: Session, clinic: Clinic, *, now: dt.datetime) -> list[Alert]:
+    """Plan a test email to everybody in the plan; each of them proves it arrived by pressing a button."""
+    plan = find_plan(session, clinic)
+    if plan is None:
+        raise InvalidInputError({"escalation": ["The clinic has no owner, deputy and manager yet."]})
+    alerts = [
+        Alert(clinic_id=clinic.id, kind="test", step=step, email=address_of(plan, step), planned_at=now, due_at=now)
+        for step in STEPS
+    ]
+    session.add_all(alerts)
+    session.flush()
+    return alerts
+
+
+def find_test(session: Session, token: str, *, secret: bytes) -> Alert | None:
+    """Return the test email that ``token`` came with."""
+    return session.scalar(select(Alert).where(Alert.digest == digest(token, purpose=CONFIRM, secret=secret)))
+
+
+def confirm(alert: Alert, *, now: dt.datetime) -> None:
+    """Note that the test email has arrived; a second press changes nothing."""
+    alert.confirmed_at = alert.confirmed_at or now
+
+
+def unconfirmed(session: Session, plan: EscalationPlan, *, now: dt.datetime) -> list[str]:
+    """Return the steps whose present address has confirmed no test email in the last 90 days."""
+    confirmed = select(Alert.step, Alert.email).where(
+        Alert.clinic_id == plan.clinic_id,
+        Alert.kind == "test",
+        Alert.confirmed_at > now - CONFIRMATION_COUNTS_FOR,
+    )
+    proven = {(step, address) for step, address in session.execute(confirmed)}
+    return [step for step in STEPS if (step, address_of(plan, step)) not in proven]
