@@ -1,7 +1,7 @@
 """Patients and episodes: writing them, changing them, closing them."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,27 @@ def register_patient(
     add_or_conflict(session, patient, "There is a patient with this external_id already.")
     history.note_patient(session, patient, "registered", actor=actor, now=now)
     return patient
+
+
+def check_enrolment(patient: Patient | PatientDetails, episode: EpisodeDetails, *, now: dt.datetime) -> None:
+    """Raise naming everything that is wrong with a patient, and with a course of care of that patient, at once.
+
+    Faults are named ``patient.…`` and ``episode.…``. Nothing is written; what contradicts the record is not seen here.
+    """
+    said = vars(patient) if isinstance(patient, PatientDetails) else {}
+    checks: dict[str, list[Callable[[], object]]] = {
+        "patient": [lambda: _check_patient(said, now)],
+        "episode": [lambda: _check_episode(vars(episode), patient), lambda: _find_pathway(episode.pathway)],
+    }
+    errors: dict[str, list[str]] = {}
+    for part, of_part in checks.items():
+        for check in of_part:
+            try:
+                check()
+            except InvalidInputError as error:
+                errors |= {f"{part}.{name}": texts for name, texts in error.errors.items()}
+    if errors:
+        raise InvalidInputError(errors)
 
 
 def change_patient(
@@ -198,7 +219,9 @@ def _looks_like_address(text: str) -> bool:
     )
 
 
-def _check_episode(details: Mapping[str, Any], patient: Patient, *, closed_on: dt.date | None = None) -> None:
+def _check_episode(
+    details: Mapping[str, Any], patient: Patient | PatientDetails, *, closed_on: dt.date | None = None
+) -> None:
     errors: dict[str, list[str]] = {}
     if details.get("side", "none") not in SIDES:
         errors["side"] = [f"Allowed are {', '.join(SIDES)}."]

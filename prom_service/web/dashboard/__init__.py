@@ -6,11 +6,20 @@ from prom_service.web.dashboard import (
     flag_routes,
     log_in,
     missing_routes,
+    patient_rooms,
     worklist_routes,
 )
 from prom_service.web.dashboard.blueprint import blueprint, install, show_problem
 
-ROOMS = (administration_routes, episode_routes, flag_routes, log_in, missing_routes, worklist_routes)
+ROOMS = (
+    administration_routes,
+    episode_routes,
+    flag_routes,
+    log_in,
+    missing_routes,
+    *patient_rooms.ROOMS,
+    worklist_routes,
+)
 """Each hangs its routes on the one blueprint when it is imported."""
 
 __all__ = ["ROOMS", "blueprint", "install", "show_problem"]

@@ -1,0 +1,158 @@
+"""The clinic's patients as staff look for them: whether they can be reached, and how far their answers came."""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration, Clinic, Episode, Patient, PatientChange
+from prom_service.pathway import definition as pathways
+from prom_service.pathway.plan import phone_from
+from prom_service.queries.facts import planned_as
+
+ANSWERED = ("completed", "partial")
+PENDING = ("planned", "open", "started")
+ASKED = ("open", "started", "missed")
+
+
+@dataclass(frozen=True)
+class PatientRow:
+    """One patient in the list. The two states stand apart: who cannot be reached may have answered all the same."""
+
+    id: uuid.UUID
+    external_id: str
+    name: str
+    contact: str
+    """``reachable``, ``paused``, ``opted_out``, ``unreachable``, ``withdrawn`` or ``deceased``."""
+    answers: str
+    """Of the newest questionnaire that was due: ``answered``, ``in_part``, ``waiting``, ``overdue``; else
+    ``nothing_asked``."""
+    timepoint: str | None
+    since: dt.datetime | None
+    """When it was answered, or was due."""
+    next_timepoint: str | None
+    next_at: dt.datetime | None
+    open_episodes: int
+
+
+@dataclass(frozen=True)
+class _Asked:
+    administration: Administration
+    episode: Episode
+    phone_from: dt.datetime
+
+
+def list_rows(
+    session: Session,
+    clinic: Clinic,
+    *,
+    starting_with: str = "",
+    after: uuid.UUID | None = None,
+    limit: int = 50,
+    now: dt.datetime,
+) -> list[PatientRow]:
+    """Return up to ``limit`` patients in the order of the clinic's own numbers, those behind the patient ``after``.
+
+    ``starting_with`` is the beginning of such a number, in large or small letters. Two queries, whatever their number.
+    """
+    query = select(Patient).where(Patient.clinic_id == clinic.id)
+    if starting_with:
+        query = query.where(func.lower(Patient.external_id).startswith(starting_with.lower(), autoescape=True))
+    if after is not None:
+        anchor = select(Patient.external_id).where(Patient.clinic_id == clinic.id, Patient.id == after)
+        query = query.where(Patient.external_id > anchor.scalar_subquery())
+    patients = session.scalars(query.order_by(Patient.external_id).limit(limit)).all()
+    asked = _asked(session, clinic, patients)
+    return [_row(patient, asked[patient.id], now) for patient in patients]
+
+
+def find_by_number(session: Session, clinic_id: uuid.UUID, external_id: str) -> Patient | None:
+    """Return the patient of that number of the clinic's own, or None."""
+    return session.scalar(select(Patient).where(Patient.clinic_id == clinic_id, Patient.external_id == external_id))
+
+
+def episodes_of(session: Session, patient: Patient) -> Sequence[Episode]:
+    """Return the patient's courses of care, the newest first."""
+    query = select(Episode).where(Episode.clinic_id == patient.clinic_id, Episode.patient_id == patient.id)
+    return session.scalars(query.order_by(Episode.started_on.desc(), Episode.id.desc())).all()
+
+
+def changes_of(session: Session, patient: Patient) -> Sequence[PatientChange]:
+    """Return what was recorded of the patient, the oldest first."""
+    query = select(PatientChange).where(
+        PatientChange.clinic_id == patient.clinic_id, PatientChange.patient_id == patient.id
+    )
+    return session.scalars(query.order_by(PatientChange.recorded_at, PatientChange.id)).all()
+
+
+def contact_state(patient: Patient) -> str:
+    """Return whether the patient can be emailed, and if not why: what weighs most comes first."""
+    if patient.status in ("deceased", "withdrawn"):
+        return patient.status
+    if patient.unsubscribed_at is not None or not patient.email_allowed:
+        return "opted_out"
+    if not patient.email or patient.bounced_at is not None:
+        return "unreachable"
+    return "paused" if patient.status == "paused" else "reachable"
+
+
+def _asked(session: Session, clinic: Clinic, patients: Iterable[Patient]) -> defaultdict[uuid.UUID, list[_Asked]]:
+    """Return by patient what was planned in all courses of care, in the order in which it is due."""
+    by_id = {patient.id: patient for patient in patients}
+    rows = session.execute(
+        select(Administration, Episode)
+        .join(Episode, Episode.id == Administration.episode_id)
+        .where(Episode.clinic_id == clinic.id, Episode.patient_id.in_(by_id))
+        .order_by(Administration.target_at, Administration.id)
+    )
+    asked: defaultdict[uuid.UUID, list[_Asked]] = defaultdict(list)
+    for administration, episode in rows:
+        calling = phone_from(
+            pathways.find(episode.pathway),
+            planned_as(administration),
+            enrolled_at=episode.enrolled_at,
+            zone=ZoneInfo(by_id[episode.patient_id].time_zone or clinic.time_zone),
+        )
+        asked[episode.patient_id].append(_Asked(administration, episode, calling))
+    return asked
+
+
+def _row(patient: Patient, asked: Sequence[_Asked], now: dt.datetime) -> PatientRow:
+    newest = next((one for one in reversed(asked) if _was_due(one.administration, now)), None)
+    coming = next((one.administration for one in asked if _is_coming(one.administration, now)), None)
+    return PatientRow(
+        id=patient.id,
+        external_id=patient.external_id,
+        name=patient.name,
+        contact=contact_state(patient),
+        answers=_answers(newest, now) if newest else "nothing_asked",
+        timepoint=newest.administration.timepoint if newest else None,
+        since=_since(newest.administration) if newest else None,
+        next_timepoint=coming.timepoint if coming else None,
+        next_at=coming.target_at if coming else None,
+        open_episodes=len({one.episode.id for one in asked if one.episode.closed_on is None}),
+    )
+
+
+def _was_due(administration: Administration, now: dt.datetime) -> bool:
+    return administration.state in ANSWERED or (administration.state in ASKED and administration.target_at <= now)
+
+
+def _is_coming(administration: Administration, now: dt.datetime) -> bool:
+    return administration.state in PENDING and administration.target_at > now
+
+
+def _answers(newest: _Asked, now: dt.datetime) -> str:
+    state = newest.administration.state
+    if state in ANSWERED:
+        return "answered" if state == "completed" else "in_part"
+    return "overdue" if state == "missed" or now >= newest.phone_from else "waiting"
+
+
+def _since(administration: Administration) -> dt.datetime:
+    return administration.completed_at or administration.partial_at or administration.target_at

@@ -1,0 +1,50 @@
+"""What staff typed into a form: read by the schemas of the API, so that both doors take and refuse the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from prom_service.web.api.strict_json import flatten
+
+Errors = dict[str, list[str]]
+"""By the name of a field, what is wrong with it."""
+
+
+def read(schema: Schema, prefix: str, *, cleared: bool = False) -> tuple[Any, Errors]:
+    """Return what the fields named ``prefix.…`` mean by ``schema``, and what is wrong with them.
+
+    A field left empty was not said; with ``cleared`` it says that there is nothing any more.
+    """
+    try:
+        return schema.load(_nested(schema, prefix, cleared=cleared)), {}
+    except ValidationError as error:
+        return None, under(prefix, dict(flatten(error.messages)))
+
+
+def under(prefix: str, errors: Mapping[str, list[str]]) -> Errors:
+    """Return errors of a schema or a service under the names of the form's fields."""
+    return {f"{prefix}.{name}": list(texts) for name, texts in errors.items()}
+
+
+def _nested(schema: Schema, prefix: str, *, cleared: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in request.form.items():
+        if name.startswith(f"{prefix}.") and (text.strip() or cleared):
+            *path, last = name.removeprefix(f"{prefix}.").split(".")
+            place = values
+            for step in path:
+                place = place.setdefault(step, {})
+                if not isinstance(place, dict):
+                    raise BadRequest("The form was not sent whole.")
+            if text.strip() or not path:
+                place[last] = text if text.strip() else _nothing(schema, last)
+    return {name: value or None if isinstance(value, dict) else value for name, value in values.items()}
+
+
+def _nothing(schema: Schema, name: str) -> str | None:
+    """Return how a field says that there is nothing: not at all where it may, else with an empty text."""
+    field = schema.fields.get(name)
+    return None if field is not None and field.allow_none else ""

@@ -1,0 +1,238 @@
+"""The patients of a clinic: the list, the page of one, and the steps by which a patient's part changes."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import redirect, render_template, request, url_for
+from marshmallow import Schema
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.models import Clinic, Patient
+from prom_service.pathway import definition as pathways
+from prom_service.queries import directory, patients
+from prom_service.services import enrolment, standing
+from prom_service.web.api.schemas.patient import PatientChangeSchema, PauseSchema, StandingSchema
+from prom_service.web.context import prom
+from prom_service.web.dashboard import forms
+from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.patient_words import ANSWERS, CONTACT, LANGUAGES
+from prom_service.web.dashboard.staff_session import chosen_clinic, person
+from prom_service.web.dashboard.words import ACTORS, PATIENT_CHANGES, read_in
+
+PAGE = 50
+LONGEST_SEARCH = 100
+
+
+@dataclass(frozen=True)
+class Step:
+    """One way in which a patient's part changes: what staff are told before, and what the button says."""
+
+    title: str
+    consequences: tuple[str, ...]
+    button: str
+    act: Callable[..., Patient]
+    schema: Schema
+    from_statuses: tuple[str, ...]
+
+
+STEPS: Mapping[str, Step] = {
+    "pause": Step(
+        "Pause the follow-up",
+        ("No email goes out until the last day named, or until it is resumed.", "Links already sent go on working."),
+        "Pause",
+        standing.pause,
+        PauseSchema(),
+        ("active", "paused"),
+    ),
+    "resume": Step(
+        "Resume the follow-up",
+        (
+            "Emails go out again as planned.",
+            "What a withdrawal cancelled stays cancelled: a new course of care begins a new follow-up.",
+        ),
+        "Resume",
+        standing.resume,
+        StandingSchema(),
+        ("paused", "withdrawn"),
+    ),
+    "withdraw": Step(
+        "Record a withdrawal",
+        (
+            "Nothing more is asked or sent, in any course of care of this patient; what is still to come is cancelled.",
+            "Answers already given stay. The care itself is not touched by it.",
+        ),
+        "Record the withdrawal",
+        standing.withdraw,
+        StandingSchema(),
+        ("active", "paused"),
+    ),
+    "deceased": Step(
+        "Record a death",
+        (
+            "Everything ends at once: what is still to come is cancelled, and every open course of care is closed.",
+            "This cannot be undone here.",
+        ),
+        "Record the death",
+        standing.mark_deceased,
+        StandingSchema(),
+        ("active", "paused", "withdrawn"),
+    ),
+}
+
+
+@blueprint.get("/patients")
+def list_patients() -> str:
+    """Show the clinic's patients by its own numbers, each with how far the answers came."""
+    wanted = request.args.get("q", "").strip()[:LONGEST_SEARCH]
+    with prom.reading() as session:
+        clinic = session.get_one(Clinic, chosen_clinic())
+        rows = patients.list_rows(session, clinic, starting_with=wanted, after=_after(), limit=PAGE + 1, now=prom.now())
+    read_in(clinic.time_zone)
+    return render_template(
+        "dashboard/patients.html",
+        clinic=clinic,
+        rows=rows[:PAGE],
+        more=rows[PAGE - 1].id if len(rows) > PAGE else None,
+        wanted=wanted,
+        first=_after() is None,
+        contact=CONTACT,
+        answer_states=ANSWERS,
+        **common(),
+    )
+
+
+@blueprint.get("/patients/<uuid:patient_id>")
+def show_patient(patient_id: uuid.UUID) -> str:
+    """Show who a patient is, whether the patient can be reached, and the courses of care."""
+    with prom.reading() as session:
+        patient = directory.find_patient(session, chosen_clinic(), patient_id)
+        clinic = session.get_one(Clinic, patient.clinic_id)
+        episodes = patients.episodes_of(session, patient)
+        changes = patients.changes_of(session, patient)
+    read_in(clinic.time_zone)
+    return render_template(
+        "dashboard/patient.html",
+        patient=patient,
+        clinic=clinic,
+        episodes=episodes,
+        titles={one.pathway: pathways.find(one.pathway).title for one in episodes},
+        changes=changes,
+        change_words=PATIENT_CHANGES,
+        actors=ACTORS,
+        contact=CONTACT[patients.contact_state(patient)],
+        languages=LANGUAGES,
+        steps={name: step for name, step in STEPS.items() if patient.status in step.from_statuses},
+        **common(),
+    )
+
+
+@blueprint.get("/patients/<uuid:patient_id>/change")
+def show_patient_change(patient_id: uuid.UUID) -> str:
+    """Show what is said of a patient, to be changed."""
+    with prom.reading() as session:
+        patient = directory.find_patient(session, chosen_clinic(), patient_id)
+    return _change_page(patient, _said_of(patient), {})
+
+
+@blueprint.post("/patients/<uuid:patient_id>/change")
+def change_patient(patient_id: uuid.UUID) -> Response | tuple[str, int]:
+    """Change what is said of a patient, by those who saw it as it is."""
+    with prom.reading() as session:
+        patient = directory.find_patient(session, chosen_clinic(), patient_id)
+    changes, errors = forms.read(PatientChangeSchema(), "patient", cleared=True)
+    if errors:
+        return _change_page(patient, request.form, errors), 422
+    try:
+        _change(patient_id, changes)
+    except InvalidInputError as error:
+        return _change_page(patient, request.form, forms.under("patient", error.errors)), 422
+    except ConflictError as error:
+        return _change_page(patient, request.form, {"patient": [str(error)]}), 409
+    return redirect(url_for(".show_patient", patient_id=patient_id), code=303)
+
+
+def _change(patient_id: uuid.UUID, changes: Mapping[str, Any]) -> None:
+    """Write what differs. A stop by the patient's own hand is lifted only when staff say that the patient asked."""
+    with prom.transaction() as session:
+        patient = directory.find_patient(session, chosen_clinic(), patient_id)
+        news = {name: value for name, value in changes.items() if getattr(patient, name) != value}
+        if request.form.get("resubscribe") == "true" and changes.get("email_allowed") and patient.unsubscribed_at:
+            news["email_allowed"] = True
+        if news and request.form.get("version") != str(patient.version):
+            raise ConflictError("The patient was changed by someone else meanwhile. Open this page again and retry.")
+        if news:
+            enrolment.change_patient(session, patient, news, actor=person.actor, now=prom.now())
+
+
+@blueprint.get("/patients/<uuid:patient_id>/<any(pause, resume, withdraw, deceased):step>")
+def show_step(patient_id: uuid.UUID, step: str) -> str:
+    """Say what a step would do, before it is taken."""
+    with prom.reading() as session:
+        patient = directory.find_patient(session, chosen_clinic(), patient_id)
+    return _step_page(patient, step, {})
+
+
+@blueprint.post("/patients/<uuid:patient_id>/<any(pause, resume, withdraw, deceased):step>")
+def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
+    """Pause or resume the follow-up, or record a withdrawal or a death. Pressing twice has one effect."""
+    chosen = STEPS[step]
+    details, errors = forms.read(chosen.schema, "step")
+    with prom.reading() as session:
+        patient = directory.find_patient(session, chosen_clinic(), patient_id)
+    if errors:
+        return _step_page(patient, step, errors), 422
+    try:
+        with prom.transaction() as session:
+            held = directory.find_patient(session, chosen_clinic(), patient_id)
+            chosen.act(session, held, **details, actor=person.actor, now=prom.now())
+    except InvalidInputError as error:
+        return _step_page(patient, step, forms.under("step", error.errors)), 422
+    except ConflictError as error:
+        return _step_page(patient, step, {"step": [str(error)]}), 409
+    return redirect(url_for(".show_patient", patient_id=patient_id), code=303)
+
+
+def _said_of(patient: Patient) -> dict[str, str]:
+    names = ("name", "date_of_birth", "email", "sex", "language", "time_zone")
+    said = {f"patient.{name}": str(getattr(patient, name) or "") for name in names}
+    return said | {
+        "patient.email_allowed": "true" if patient.email_allowed else "false",
+        "version": str(patient.version),
+    }
+
+
+def _change_page(patient: Patient, form: Mapping[str, str], errors: forms.Errors) -> str:
+    return render_template(
+        "dashboard/patient_change.html",
+        patient=patient,
+        form=form,
+        errors=errors,
+        languages=LANGUAGES,
+        **common(),
+    )
+
+
+def _step_page(patient: Patient, step: str, errors: forms.Errors) -> str:
+    return render_template(
+        "dashboard/patient_step.html",
+        patient=patient,
+        step=STEPS[step],
+        pausing=step == "pause",
+        form=request.form,
+        errors=errors,
+        **common(),
+    )
+
+
+def _after() -> uuid.UUID | None:
+    text = request.args.get("after")
+    if not text:
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise BadRequest("The address of this page is not complete.") from None

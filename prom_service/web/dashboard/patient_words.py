@@ -1,0 +1,18 @@
+"""How the pages about patients name things."""
+
+LANGUAGES = {"en": "English", "es": "Spanish"}
+CONTACT = {
+    "reachable": "Can be emailed",
+    "paused": "Paused",
+    "opted_out": "Opted out of emails",
+    "unreachable": "Unreachable by email",
+    "withdrawn": "Withdrew",
+    "deceased": "Died",
+}
+ANSWERS = {
+    "nothing_asked": "Nothing asked yet",
+    "answered": "Answered",
+    "in_part": "Answered in part",
+    "waiting": "Asked, no answer yet",
+    "overdue": "Overdue",
+}

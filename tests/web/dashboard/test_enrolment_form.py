@@ -1,0 +1,142 @@
+"""Enrolment by staff: nothing is saved before the dry run, and nothing twice."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from prom_service.models import Episode, Patient
+from tests.web.dashboard.desk import Desk, text_of
+
+FORM: dict[str, Any] = {
+    "patient__external_id": "MRN-7",
+    "patient__name": "Ada Nightingale",
+    "patient__date_of_birth": "1980-05-17",
+    "patient__email": "ada@example.org",
+    "patient__email_allowed": "true",
+    "patient__sex": "female",
+    "patient__language": "en",
+    "patient__time_zone": "",
+    "episode__external_id": "C-1",
+    "episode__pathway": "hip-related-pain-1",
+    "episode__started_on": "2026-03-02",
+    "episode__side": "left",
+    "episode__diagnosis": "",
+    "episode__clinician": "PT 4",
+    "episode__symptom_onset_on": "",
+    "episode__serious_pathology_excluded.by": "Dr Ng",
+    "episode__serious_pathology_excluded.on": "2026-03-01",
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The page is the same on both databases; the services it calls are tested on both."""
+    return sqlite_url
+
+
+def count(desk: Desk, table: type) -> int:
+    with desk.runtime.reading() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_the_dry_run_shows_what_will_be_asked_and_mailed_and_writes_nothing(staffed: Desk) -> None:
+    answer = staffed.post("/patients/enrol", **FORM, go="preview")
+
+    page = text_of(answer)
+    assert answer.status_code == 200
+    for said in (
+        "Nothing is saved yet.",
+        "Emails go to ada@example.org",
+        "Start planned for 2 Mar 2026 From 16 Feb 2026; late from 10 Mar 2026; closed from 6 Apr 2026",
+        "Invitation, 2 Mar 2026, 09:00 GMT",
+        "6 weeks planned for 13 Apr 2026",
+        "Excluded by Dr Ng on 1 Mar 2026",
+    ):
+        assert said in page
+    assert count(staffed, Patient) == 0
+
+
+def test_saving_leads_to_the_course_of_care_and_a_second_press_has_no_further_effect(staffed: Desk) -> None:
+    first = staffed.post("/patients/enrol", **FORM, go="save")
+    second = staffed.post("/patients/enrol", **FORM, go="save")
+
+    assert [first.status_code, second.status_code] == [303, 303]
+    assert first.headers["Location"] == second.headers["Location"]
+    assert (count(staffed, Patient), count(staffed, Episode)) == (1, 1)
+    page = staffed.shown(first.headers["Location"])
+    assert "Ada Nightingale MRN-7" in page
+    with staffed.runtime.reading() as session:
+        episode = session.scalars(select(Episode)).one()
+    assert (episode.clinician, episode.pathology_excluded_by, episode.side) == ("PT 4", "Dr Ng", "left")
+
+
+def test_every_fault_is_named_at_once_beside_its_field_and_what_was_typed_is_kept(staffed: Desk) -> None:
+    wrong = {
+        **FORM,
+        "patient__name": "",
+        "patient__date_of_birth": "17.5.1980",
+        "episode__started_on": "soon",
+        "episode__serious_pathology_excluded.on": "",
+    }
+
+    answer = staffed.post("/patients/enrol", **wrong, go="preview")
+
+    assert answer.status_code == 422
+    for name in (
+        "patient.name",
+        "patient.date_of_birth",
+        "episode.started_on",
+        "episode.serious_pathology_excluded.on",
+    ):
+        assert f'href="#{name}"' in answer.text
+        assert f'id="{name}-error"' in answer.text
+    assert 'value="17.5.1980"' in answer.text
+    assert 'value="MRN-7"' in answer.text
+
+
+def test_what_only_the_service_knows_to_be_wrong_is_named_at_once_too(staffed: Desk) -> None:
+    wrong = {
+        **FORM,
+        "patient__email": "ada at home",
+        "patient__date_of_birth": "2015-01-01",
+        "episode__pathway": "yoga",
+    }
+
+    page = text_of(staffed.post("/patients/enrol", **wrong, go="save"))
+
+    assert "Not an email address." in page
+    assert "The patient must be 18 or older when the episode starts." in page
+    assert "Allowed are hip-related-pain-1" in page
+    assert count(staffed, Patient) == 0
+
+
+@pytest.mark.parametrize("go", ["preview", "save"])
+def test_a_known_number_leads_to_the_patient_who_has_it(staffed: Desk, go: str) -> None:
+    patient = staffed.patient(external_id="MRN-7")
+
+    answer = staffed.post("/patients/enrol", **FORM, go=go)
+
+    assert answer.status_code == 409
+    assert f'href="/patients/{patient.id}"' in answer.text
+    assert 'value="Ada Nightingale"' in answer.text
+
+
+def test_a_further_course_of_care_needs_no_second_patient(staffed: Desk) -> None:
+    patient = staffed.patient()
+    course = {name: value for name, value in FORM.items() if name.startswith("episode")}
+
+    answer = staffed.post(f"/patients/{patient.id}/enrol", **course, go="save")
+    again = staffed.post(f"/patients/{patient.id}/enrol", **{**course, "episode__external_id": "C-2"}, go="save")
+
+    assert answer.status_code == 303
+    assert again.status_code == 409
+    assert "open episode of this side on this pathway already" in text_of(again)
+
+
+def test_going_back_keeps_what_was_typed(staffed: Desk) -> None:
+    answer = staffed.post("/patients/enrol", **FORM, go="edit")
+
+    assert answer.status_code == 200
+    assert 'value="ada@example.org"' in answer.text
+    assert "There is a problem" not in answer.text

@@ -1,0 +1,217 @@
+"""The list of patients and the page of one."""
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from prom_service.models import Patient
+from prom_service.queries import patients
+from prom_service.services import standing
+from tests import builders
+from tests.web.dashboard.desk import Desk, text_of
+
+
+def rows(desk: Desk, **wanted: Any) -> dict[str, patients.PatientRow]:
+    with desk.runtime.reading() as session:
+        listed = patients.list_rows(session, desk.clinic, **wanted, now=desk.clock.now())
+    return {row.external_id: row for row in listed}
+
+
+def test_each_patient_has_the_state_of_the_newest_questionnaire_that_was_due(staffed: Desk) -> None:
+    staffed.patient(external_id="NEW")
+    answering = staffed.episode(staffed.patient(external_id="ANSWERS"))
+    staffed.answer(answering, "baseline")
+    staffed.episode(staffed.patient(external_id="SILENT"))
+
+    at_first = rows(staffed)
+    staffed.clock.advance(days=15)
+    later = rows(staffed)
+
+    assert {name: row.answers for name, row in at_first.items()} == {
+        "NEW": "nothing_asked",
+        "ANSWERS": "answered",
+        "SILENT": "waiting",
+    }
+    assert {name: row.answers for name, row in later.items()} == {
+        "NEW": "nothing_asked",
+        "ANSWERS": "answered",
+        "SILENT": "overdue",
+    }
+    assert later["ANSWERS"].next_timepoint == "6-weeks"
+    assert later["NEW"].next_timepoint is None
+
+
+def test_who_cannot_be_reached_is_told_apart_from_who_does_not_want_to_be(staffed: Desk) -> None:
+    now = staffed.clock.now()
+    people = {
+        name: staffed.patient(external_id=name, **said)
+        for name, said in {
+            "fine": {},
+            "without": {"email": None},
+            "bounced": {},
+            "stopped": {},
+            "declined": {"email_allowed": False},
+            "paused": {},
+            "withdrawn": {},
+            "deceased": {},
+        }.items()
+    }
+    with staffed.runtime.transaction() as session:
+        person = {name: session.get_one(Patient, one.id) for name, one in people.items()}
+        person["bounced"].bounced_at = now
+        standing.unsubscribe(session, person["stopped"], actor="patient", now=now)
+        standing.pause(session, person["paused"], actor="command", now=now)
+        standing.withdraw(session, person["withdrawn"], actor="command", now=now)
+        standing.mark_deceased(session, person["deceased"], actor="command", now=now)
+
+    assert {name: row.contact for name, row in rows(staffed).items()} == {
+        "fine": "reachable",
+        "without": "unreachable",
+        "bounced": "unreachable",
+        "stopped": "opted_out",
+        "declined": "opted_out",
+        "paused": "paused",
+        "withdrawn": "withdrawn",
+        "deceased": "deceased",
+    }
+
+
+def test_a_number_is_found_by_its_beginning_in_any_case_and_marks_mean_themselves(staffed: Desk) -> None:
+    for external_id in ("AB-1", "ab-2", "XAB", "A%B"):
+        staffed.patient(external_id=external_id)
+
+    assert set(rows(staffed, starting_with="Ab")) == {"AB-1", "ab-2"}
+    assert set(rows(staffed, starting_with="a%")) == {"A%B"}
+
+
+def test_pages_together_show_everybody_once(staffed: Desk) -> None:
+    for number in range(7):
+        staffed.patient(external_id=f"P{number}")
+
+    seen: list[str] = []
+    after: uuid.UUID | None = None
+    while page := rows(staffed, after=after, limit=3):
+        seen += page
+        after = next(reversed(page.values())).id
+
+    assert seen == [f"P{number}" for number in range(7)]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_patients(staffed: Desk) -> None:
+    counted: list[int] = []
+    engine = staffed.runtime._reading_engine
+    for _ in range(2):
+        staffed.episode()
+        asked: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *parts, asked=asked: asked.append(parts[2]))
+        rows(staffed)
+        counted.append(len(asked))
+
+    assert counted[0] == counted[1]
+
+
+def test_the_list_leads_to_the_page_of_a_patient_and_from_page_to_page(staffed: Desk) -> None:
+    for number in range(51):
+        staffed.patient(external_id=f"P{number:02}", name=f"Person {number:02}")
+
+    page = staffed.client.get("/patients").text
+    following = re.search(r'href="(/patients\?after=[^"]+)"', page)
+
+    assert following
+    assert "Person 00" in page
+    assert "Person 50" not in page
+    assert "Person 50" in staffed.shown(following[1])
+
+
+def test_an_empty_list_says_what_it_means(staffed: Desk) -> None:
+    assert "No patient is enrolled at this clinic yet." in staffed.shown("/patients")
+    assert "No patient's number begins with “zz”." in staffed.shown("/patients?q=zz")
+
+
+def test_the_page_of_a_patient_shows_how_contact_stands_and_the_courses_of_care(staffed: Desk) -> None:
+    patient = staffed.patient(name="Ada Nightingale", language="es", time_zone="Europe/Madrid")
+    episode = staffed.episode(patient, side="right")
+
+    answer = staffed.client.get(f"/patients/{patient.id}")
+
+    page = text_of(answer)
+    for said in ("Ada Nightingale", "Spanish", "Europe/Madrid", "Can be emailed", "Hip-related pain, right side"):
+        assert said in page
+    assert f'href="/episodes/{episode.id}"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/change", "/enrol", "/pause", "/withdraw", "/deceased", "/resume"],
+)
+def test_another_clinic_s_patient_is_not_there(staffed: Desk, path: str) -> None:
+    with staffed.runtime.transaction() as session:
+        other = builders.a_clinic(session, now=staffed.clock.now())
+        patient = builders.a_patient(session, other, now=staffed.clock.now())
+
+    assert staffed.client.get(f"/patients/{patient.id}{path}").status_code == 404
+    if path:
+        assert staffed.post(f"/patients/{patient.id}{path}").status_code == 404
+
+
+def test_a_step_is_confirmed_taken_once_and_put_on_record(staffed: Desk) -> None:
+    patient = staffed.patient()
+    staffed.episode(patient)
+
+    before = staffed.shown(f"/patients/{patient.id}/withdraw")
+    answers = [staffed.post(f"/patients/{patient.id}/withdraw", step__note="Moved away") for _ in range(2)]
+
+    assert "Nothing more is asked or sent" in before
+    assert [answer.status_code for answer in answers] == [303, 303]
+    page = staffed.shown(f"/patients/{patient.id}")
+    assert page.count("Withdrew: Moved away") == 1
+
+
+def test_a_step_that_cannot_be_taken_says_why_and_keeps_what_was_typed(staffed: Desk) -> None:
+    patient = staffed.patient()
+
+    past = staffed.post(f"/patients/{patient.id}/pause", step__until="2026-01-01", step__note="Holiday")
+    staffed.post(f"/patients/{patient.id}/deceased")
+    after = staffed.post(f"/patients/{patient.id}/withdraw")
+
+    assert past.status_code == 422
+    assert "Must not lie in the past." in past.text
+    assert 'value="Holiday"' in past.text
+    assert after.status_code == 409
+    assert "recorded as deceased" in after.text
+
+
+def test_details_are_changed_only_by_those_who_saw_them_as_they_are(staffed: Desk) -> None:
+    patient = staffed.patient(email="old@example.org")
+    form = staffed.client.get(f"/patients/{patient.id}/change").text
+    shown = dict(re.findall(r'<input[^>]* name="([^"]+)" type="[a-z]+" value="([^"]*)"', form))
+    version = re.search(r'name="version" value="(\d+)"', form)
+    assert version
+    sent = {
+        **shown,
+        "patient.email_allowed": "true",
+        "patient.sex": "unknown",
+        "patient.language": "en",
+        "patient.email": "new@example.org",
+        "version": version[1],
+    }
+
+    first = staffed.post(f"/patients/{patient.id}/change", **sent)
+    same = staffed.post(f"/patients/{patient.id}/change", **sent)
+    stale = staffed.post(f"/patients/{patient.id}/change", **{**sent, "patient.email": "third@example.org"})
+
+    assert [first.status_code, same.status_code, stale.status_code] == [303, 303, 409]
+    with staffed.runtime.reading() as session:
+        assert session.get_one(Patient, patient.id).email == "new@example.org"
+    assert "Email address changed" in staffed.shown(f"/patients/{patient.id}")
+
+
+def test_an_age_is_counted_in_days_of_the_clinic_s_calendar(staffed: Desk) -> None:
+    episode = staffed.episode(staffed.patient())
+    staffed.answer(episode, "baseline")
+    staffed.later(days=1)
+
+    assert "answered 2 Mar 2026, 1 day ago" in staffed.shown("/patients")
