@@ -16,8 +16,12 @@ from prom_service.queries.instants import written
 from prom_service.queries.missing import missing_answers
 from prom_service.queries.timeline import timeline
 from prom_service.queries.trajectory import trajectory
+from prom_service.queries.visits import visits_of
 from prom_service.services import brake
 from prom_service.services.contact import Permission, addressees, foresee
+from prom_service.web.dashboard.trajectory_chart import draw
+from prom_service.web.dashboard.trajectory_view import Scale, course_of, scales_of
+from prom_service.web.dashboard.words import read_in
 
 Moment = dict[str, Any]
 """An administration or a message as ``timeline`` shows it."""
@@ -30,9 +34,13 @@ def episode_view(
     episode = directory.find_episode(session, clinic_id, episode_id)
     told = timeline(session, episode.id, now=now)
     foreseen = _foreseen(session, told["administrations"], production=production, now=now)
+    clinic = session.get_one(Clinic, clinic_id)
+    read_in(clinic.time_zone)
+    course = course_view(session, episode)
     return {
-        **course_view(session, episode),
-        "clinic": session.get_one(Clinic, clinic_id),
+        **course,
+        "charts": _charts(session, course, told["administrations"], now),
+        "clinic": clinic,
         "administrations": told["administrations"],
         "patient_changes": told["patient_changes"],
         "foreseen": foreseen,
@@ -42,6 +50,15 @@ def episode_view(
         "standing": _standing(session.get_one(Patient, episode.patient_id), told["patient_changes"]),
         "stopped": brake.in_force(session) is not None,
     }
+
+
+def _charts(
+    session: Session, view: dict[str, Any], administrations: list[Moment], now: dt.datetime
+) -> list[tuple[Scale, str]]:
+    """Return the scales of a course with their charts, those by which response is judged first."""
+    shared = course_of(view["episode"], view["pathway"], administrations, visits_of(session, view["episode"]), now)
+    scales = scales_of(view["course"], view["pathway"], administrations, now)
+    return [(scale, draw(scale, shared)) for scale in scales]
 
 
 def course_view(session: Session, episode: Episode) -> dict[str, Any]:

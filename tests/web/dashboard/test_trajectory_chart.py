@@ -1,0 +1,124 @@
+"""The charts of a course of care: what is drawn is also said, and what is missing is never drawn as good."""
+
+import datetime as dt
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from prom_service.services.visits import VisitDetails, record_visit
+from tests.web.dashboard.desk import Desk, text_of
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The drawing is the same on both databases; the queries behind it are tested on both."""
+    return sqlite_url
+
+
+@pytest.fixture
+def episode(staffed: Desk) -> Any:
+    return staffed.episode(staffed.patient(name="Ada Nightingale"))
+
+
+def charts_of(desk: Desk, episode: Any) -> tuple[str, list[str]]:
+    """The page, and its charts as they are written."""
+    answer = desk.client.get(f"/episodes/{episode.id}")
+    assert answer.status_code == 200
+    return text_of(answer), re.findall(r"<svg class=.*?</svg>", answer.text)
+
+
+def test_without_answers_there_is_no_chart_and_nothing_is_called_fine(staffed: Desk, episode: Any) -> None:
+    page, charts = charts_of(staffed, episode)
+
+    assert charts == []
+    assert "there is nothing to draw. That says nothing of how the patient is." in page
+
+
+def test_a_chart_has_a_title_and_says_all_that_it_shows(staffed: Desk, episode: Any) -> None:
+    staffed.answer(episode, "baseline", ihot=40, nprs=6)
+    staffed.later(days=44)
+    staffed.answer(episode, "6-weeks", ihot=55, nprs=4, groc=4, acceptable=1)
+
+    page, charts = charts_of(staffed, episode)
+
+    drawn = ElementTree.fromstring(charts[0])
+    title, description = drawn[0].text, drawn[1].text or ""
+    assert title == "iHOT-12 over the course of care"
+    for said in (
+        "Start: 40.0 on 2 Mar 2026.",
+        "6 weeks: 55.0 on 15 Apr 2026, change +15.0.",
+        "6 weeks: on track from 47.0, worse from 26.0.",
+        "3 months: improved from 54.0, borderline from 47.0, worse from 26.0.",
+        "Visits: 0 counted, limit 14.",
+    ):
+        assert said in description
+    assert "Newest: 55.0 , answered 15 Apr 2026, today." in page
+    assert "Provisional wording" in page
+    assert len(charts) == 2
+    assert all("style=" not in chart and "<script" not in chart for chart in charts)
+
+
+def test_better_is_up_whichever_end_of_the_scale_is_best(staffed: Desk, episode: Any) -> None:
+    staffed.answer(episode, "baseline", ihot=40, nprs=6)
+    staffed.later(days=44)
+    staffed.answer(episode, "6-weeks", ihot=55, nprs=4)
+
+    for chart in charts_of(staffed, episode)[1]:
+        first, second = (float(y) for y in re.findall(r'class="score" cx="[\d.]+" cy="([\d.]+)"', chart))
+        assert second < first
+
+
+def test_a_missing_checkpoint_is_a_gap_with_its_cause_and_the_newest_score_is_not_called_current(
+    staffed: Desk, episode: Any
+) -> None:
+    staffed.answer(episode, "baseline", ihot=40)
+    staffed.later(days=44)
+
+    page, charts = charts_of(staffed, episode)
+
+    assert "No current score. The newest is 40.0, answered 2 Mar 2026, 44 days ago" in page
+    assert "6 weeks No score – Open, not started. Planned for 13 Apr 2026, 2 days ago." in page
+    assert 'class="gap"' in charts[0]
+    assert 'class="course"' not in charts[0]
+
+
+def test_a_late_start_has_no_band_and_says_why(staffed: Desk, episode: Any) -> None:
+    staffed.later(days=20)
+    staffed.answer(episode, "baseline", ihot=40)
+
+    page, charts = charts_of(staffed, episode)
+
+    assert "The answers of the start came late: no change is counted from them" in page
+    assert 'class="band' not in charts[0]
+    assert 'class="score late"' in charts[0]
+    assert "40.0 late" in charts[0]
+
+
+def test_visits_are_drawn_against_notice_level_and_limit(staffed: Desk, episode: Any) -> None:
+    staffed.answer(episode, "baseline", ihot=40)
+    staffed.later(days=40)
+    with staffed.runtime.transaction() as session:
+        for number in range(16):
+            on = episode.started_on + dt.timedelta(days=number)
+            record_visit(session, episode, f"V{number}", VisitDetails(on), actor="command", now=staffed.clock.now())
+
+    _, charts = charts_of(staffed, episode)
+
+    assert charts[0].count('class="visit"') == 14
+    assert charts[0].count('class="visit over"') == 2
+    assert "Visits: 16 counted, limit 14, 2 over it" in charts[0]
+
+
+def test_the_published_acceptable_state_is_drawn_and_ratings_of_change_are_not(staffed: Desk, episode: Any) -> None:
+    staffed.answer(episode, "baseline")
+    staffed.later(days=44)
+    staffed.answer(episode, "6-weeks", groc=3)
+
+    page, charts = charts_of(staffed, episode)
+
+    assert re.search(r">PASS [\d.]+<", charts[0])
+    assert len(charts) == 2
+    assert "Rating of change" not in " ".join(charts)
+    assert "groc-1.0" in page
