@@ -126,6 +126,15 @@ def smtp() -> Iterator[SmtpServer]:
 
 
 @pytest.fixture(scope="session")
+def judges() -> Iterator[Any]:
+    """Two validators of FHIR R4: ``judges.faults(resource)`` is what either finds."""
+    from tests.support import fhir  # Few tests need them.
+
+    with fhir.judges() as both:
+        yield both
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A running Chromium."""
     with browsers.chromium() as running:

