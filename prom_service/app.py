@@ -17,6 +17,7 @@ from prom_service.web import (
     survey,
     unsubscribe,
 )
+from prom_service.web.context import reach
 from prom_service.web.health import health
 from prom_service.web.json_provider import JsonProvider
 
@@ -26,7 +27,7 @@ def create_app(runtime: Runtime) -> Flask:
     app = Flask(__name__, static_folder="web/static", template_folder="web/templates")
     app.json = JsonProvider(app)
     app.config["SECRET_KEY"] = runtime.settings.secret_key
-    app.extensions["prom"] = runtime
+    app.extensions["prom"] = runtime.confined(reach)
     guards.install(app)
     looks.install(app)
     headers.install(app)

@@ -10,9 +10,11 @@ from functools import cached_property
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from prom_service import tenancy
 from prom_service.db import for_reading, make_engine, writing_turn
 from prom_service.mail.transport import Transport, make_transport
 from prom_service.settings import Settings
+from prom_service.tenancy import EVERY_CLINIC, Reach
 
 
 def system_clock() -> dt.datetime:
@@ -23,6 +25,11 @@ def system_clock() -> dt.datetime:
 def steady_seconds() -> float:
     """Return the seconds of a clock that nobody sets; time in which the machine sleeps counts where it can be known."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def every_clinic() -> Reach:
+    """Return the reach of what works over all clinics."""
+    return EVERY_CLINIC
 
 
 class ClockWatch:
@@ -52,18 +59,23 @@ class Runtime:
     clock: Callable[[], dt.datetime] = system_clock
     watch: ClockWatch | None = None
     """Lets sending stop by itself. None under a clock that is meant to jump: nothing is watched, nothing stops."""
+    reach: Callable[[], Reach] = every_clinic
+    """Whose rows a session sees that is opened now: jobs and commands work over every clinic, the web is confined."""
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Open a session that commits when the block ends well and leaves nothing behind when it does not."""
-        with writing_turn(self.engine), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with writing_turn(self.engine), self._session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Open a session that sees one snapshot of the database and cannot change it."""
-        with Session(self._reading_engine, expire_on_commit=False) as session, session.begin():
+        with self._session(self._reading_engine) as session, session.begin():
             yield session
+
+    def _session(self, engine: Engine) -> Session:
+        return tenancy.open_session(engine, self.reach())
 
     @cached_property
     def _reading_engine(self) -> Engine:
@@ -76,6 +88,10 @@ class Runtime:
     def under(self, clock: Callable[[], dt.datetime]) -> "Runtime":
         """Return the same runtime living by another clock."""
         return replace(self, clock=clock, watch=None)
+
+    def confined(self, reach: Callable[[], Reach]) -> "Runtime":
+        """Return the same runtime with sessions that see no other clinics than ``reach`` says when they are opened."""
+        return replace(self, reach=reach)
 
 
 def build(settings: Settings, *, clock: Callable[[], dt.datetime] = system_clock) -> Runtime:

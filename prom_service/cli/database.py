@@ -7,10 +7,15 @@ import click
 from prom_service import db as database
 from prom_service import settings
 from prom_service.errors import PromError
+from prom_service.migrations import row_security
 
 
 class NotInStepError(PromError):
     """The database is not what this version needs."""
+
+
+class NotProtectedError(PromError):
+    """The database does not keep clinics apart by itself."""
 
 
 @click.group()
@@ -32,6 +37,21 @@ def check() -> None:
     url = settings.from_process().database_url
     _compare(url)
     click.echo(f"The database is in order, at revision {_revision(url)}.")
+
+
+@db.command()
+def protect() -> None:
+    """Let PostgreSQL itself keep clinics apart, where `prom db upgrade` lacked the right to make the roles for it."""
+    engine = database.make_engine(settings.from_process().database_url)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name != "postgresql":
+                raise NotProtectedError("SQLite has no row-level security; the service keeps clinics apart by itself.")
+            if not row_security.protect_all(connection):
+                raise NotProtectedError(row_security.MISSING)
+    finally:
+        engine.dispose()
+    click.echo("Row-level security is in force.")
 
 
 def _compare(url: str) -> None:

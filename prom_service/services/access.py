@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from prom_service import tenancy
 from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, ApiKey, Clinic, ClinicText, Episode, Link, Patient
 from prom_service.models.api_key import QUALITY_SCOPES, SCOPES
@@ -94,8 +95,13 @@ def issue_link(
 
 
 def find_link(session: Session, token: str, *, purpose: str = "survey", secret: bytes) -> LinkTarget | None:
-    """Return what ``token`` leads to, or None when no such link was ever issued or it was revoked."""
-    row = session.execute(TARGET, {"sought": digest(token, purpose=purpose, secret=secret)}).first()
+    """Return what ``token`` leads to, or None when no such link was ever issued or it was revoked.
+
+    A session of the web sees the clinic of the link from then on, and no other.
+    """
+    sought = digest(token, purpose=purpose, secret=secret)
+    tenancy.enter_by_link(session, sought)
+    row = session.execute(TARGET, {"sought": sought}).first()
     if row is None:
         return None
     link, administration, episode, patient, clinic, texts = row
@@ -142,6 +148,13 @@ def authenticate_key(session: Session, text: str, *, secret: bytes, now: dt.date
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         return None
     return Principal(key.id, key.name, key.organisation_id, key.clinic_id, frozenset(key.scopes))
+
+
+def clinics_of(session: Session, holder: Principal) -> frozenset[uuid.UUID]:
+    """Return the clinics whose rows the key opens: its own, or for a quality key those of its organisation."""
+    if holder.clinic_id is not None:
+        return frozenset((holder.clinic_id,))
+    return frozenset(session.scalars(select(Clinic.id).where(Clinic.organisation_id == holder.organisation_id)))
 
 
 def note_key_use(session: Session, key_id: uuid.UUID, *, now: dt.datetime) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from prom_service import tenancy
 from prom_service.db import insert_if_absent
 from prom_service.errors import InvalidInputError
 from prom_service.models import Alert, Clinic, EscalationPlan, LastLook
@@ -97,8 +98,10 @@ def plan_test(session: Session, clinic: Clinic, *, now: dt.datetime) -> list[Ale
 
 
 def find_test(session: Session, token: str, *, secret: bytes) -> Alert | None:
-    """Return the test email that ``token`` came with."""
-    return session.scalar(select(Alert).where(Alert.digest == digest(token, purpose=CONFIRM, secret=secret)))
+    """Return the test email that ``token`` came with. A session of the web sees its clinic from then on."""
+    sought = digest(token, purpose=CONFIRM, secret=secret)
+    tenancy.enter_by_link(session, sought, Alert)
+    return session.scalar(select(Alert).where(Alert.digest == sought))
 
 
 def confirm(alert: Alert, *, now: dt.datetime) -> None:

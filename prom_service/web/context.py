@@ -8,12 +8,18 @@ from werkzeug.local import LocalProxy
 
 from prom_service.runtime import Runtime
 from prom_service.services.access import Principal
+from prom_service.tenancy import NO_CLINIC, Reach
 
 prom = cast(Runtime, LocalProxy(lambda: current_app.extensions["prom"]))
 """The runtime of the application that serves the present request."""
 
 principal = cast(Principal, LocalProxy(lambda: g.principal))
 """Who holds the key of the present request; set by the guard, so no guarded route runs without one."""
+
+
+def reach() -> Reach:
+    """Return the clinics whose rows the present request sees: none before its door knows who is there."""
+    return cast(Reach, g.get("reach", NO_CLINIC))
 
 
 def own_clinic_id() -> uuid.UUID:

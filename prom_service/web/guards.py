@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
+from prom_service import tenancy
 from prom_service.models.api_key import SCOPES
 from prom_service.services import access
 from prom_service.web.context import prom
@@ -35,13 +36,15 @@ def install(app: Flask) -> None:
 
 
 def admit(session: Session, scope: str) -> None:
-    """Set the principal of the request; 401 without a good key, 403 when the key lacks ``scope``."""
+    """Set the principal of the request and let it in to its clinics; 401 without a good key, 403 without ``scope``."""
     holder = access.authenticate_key(session, _bearer_key(), secret=prom.settings.secret, now=prom.now())
     if holder is None:
         raise _unauthorized("The key is unknown, revoked or has expired.")
     if scope not in (ANY_KEY, *holder.scopes):
         raise Forbidden(f"This key lacks the scope {scope}.")
     g.principal = holder
+    g.reach = access.clinics_of(session, holder)
+    tenancy.enter(session, g.reach)
 
 
 def note_use() -> None:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from prom_service import __version__, db
+from prom_service import __version__, db, tenancy
 from prom_service.models import Administration, Alert, Episode, Flag, Heartbeat, JobRun, Message
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.facts import LIVE_STATUSES
@@ -37,18 +37,21 @@ def show_ready() -> Response:
     """Say whether the database, the migrations and the scheduler are in order; 503 names what is not.
 
     ``sending`` says whether emails go out. While the brake is on they do not, and patients are served all the same.
+    ``row_security`` says whether PostgreSQL itself keeps clinics apart.
     """
     try:
         with prom.reading() as session:
             checks = {"database": True, "migrations": _is_migrated(session), "scheduler": _scheduler_beats(session)}
             sending = _sending(session) if checks["migrations"] else "unknown"
+            row_security = tenancy.row_security(session)
     except SQLAlchemyError:
-        checks, sending = {"database": False}, "unknown"
+        checks, sending, row_security = {"database": False}, "unknown", "unknown"
     ready = all(checks.values())
     content = {
         "status": "ok" if ready else "failing",
         "checks": {name: "ok" if good else "failing" for name, good in checks.items()},
         "sending": sending,
+        "row_security": row_security,
     }
     return json_response(content, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -58,6 +61,7 @@ def show_metrics() -> Response:
     """Show counts for Prometheus, taken from the database so that any process gives the same. No label is an id."""
     registry = CollectorRegistry()
     with prom.reading() as session:
+        tenancy.enter_every_clinic(session)
         _measure(session, registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

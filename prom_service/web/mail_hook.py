@@ -11,6 +11,7 @@ from flask import Blueprint, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import NotFound, Unauthorized
 
+from prom_service import tenancy
 from prom_service.mail.providers import READERS, confirmation_address
 from prom_service.services import delivery
 from prom_service.web.api import strict_json
@@ -43,6 +44,7 @@ def take_reports(provider: str) -> Any:
     news = 0
     for report in reports:
         with prom.transaction() as session:
+            tenancy.enter_every_clinic(session)
             news += delivery.record_report(session, report, now=prom.now())
     log.info("%s posted %d delivery reports; %d were news", provider, len(reports), news)
     return json_response({"reports": len(reports), "news": news})

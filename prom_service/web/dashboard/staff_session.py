@@ -29,6 +29,7 @@ def require_log_in() -> Response | None:
             found = staff.session_user(database, token, secret=prom.settings.secret, now=prom.now())
         if found is not None:
             g.person = found
+            g.reach = frozenset(clinics_to_read())
             with prom.transaction() as database:
                 staff.note_seen(database, token, secret=prom.settings.secret, now=prom.now())
             return None
