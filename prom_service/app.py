@@ -14,6 +14,7 @@ from prom_service.web import (
     mail_hook,
     mailbox,
     problems,
+    rate_limit,
     survey,
     unsubscribe,
 )
@@ -30,6 +31,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.extensions["prom"] = runtime.confined(reach)
     guards.install(app)
     looks.install(app)
+    rate_limit.install(app)
     headers.install(app)
     problems.install(app)
     api.install(app)

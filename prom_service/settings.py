@@ -25,6 +25,14 @@ class SettingsError(PromError):
         super().__init__("\n".join(faults))
 
 
+RANGES = {
+    "tick_seconds": (1, 3600),
+    "web_threads": (1, 256),
+    "trusted_proxies": (0, 100),
+    "api_rate_limit": (0, 1_000_000),
+}
+
+
 @dataclass(frozen=True)
 class Settings:
     """How this process runs. The field ``database_url`` is the variable ``PROM_DATABASE_URL``, and so on."""
@@ -42,6 +50,7 @@ class Settings:
     trusted_proxies: int = 0
     tick_seconds: int = 15
     web_threads: int = 8
+    api_rate_limit: int = 600
     log_level: str = "INFO"
 
     @property
@@ -108,14 +117,13 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         faults.append("PROM_SMTP_URL must begin with smtp:// or smtps://")
     if settings.bounce_imap_url and urlsplit(settings.bounce_imap_url).scheme not in ("imap", "imaps"):
         faults.append("PROM_BOUNCE_IMAP_URL must begin with imap:// or imaps://")
-    if not 1 <= settings.tick_seconds <= 3600:
-        faults.append("PROM_TICK_SECONDS must be between 1 and 3600")
-    if not 1 <= settings.web_threads <= 256:
-        faults.append("PROM_WEB_THREADS must be between 1 and 256")
+    faults += [
+        f"PROM_{name.upper()} must be between {least} and {most}"
+        for name, (least, most) in RANGES.items()
+        if not least <= getattr(settings, name) <= most
+    ]
     if settings.log_level.upper() not in LOG_LEVELS:
         faults.append(f"PROM_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}")
-    if settings.trusted_proxies < 0:
-        faults.append("PROM_TRUSTED_PROXIES must be 0 or more")
     if len(settings.secret_key) < SECRET_LENGTH:
         faults.append(f"PROM_SECRET_KEY must have at least {SECRET_LENGTH} characters")
     if settings.mail_hook_secret and len(settings.mail_hook_secret) < SECRET_LENGTH:

@@ -97,7 +97,11 @@ def clock() -> Clock:
 def runtime(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Runtime]:
     """The service on a fresh database, living by the test's clock, with a mailbox of its own."""
     settings = Settings(
-        env="test", database_url=database_url, secret_key=SECRET.decode(), mailbox_dir=str(tmp_path / "mailbox")
+        env="test",
+        database_url=database_url,
+        secret_key=SECRET.decode(),
+        mailbox_dir=str(tmp_path / "mailbox"),
+        api_rate_limit=0,  # Tests ask more often than anybody would.
     )
     built = build(settings, clock=clock.now)
     yield built

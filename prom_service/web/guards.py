@@ -17,6 +17,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from prom_service import tenancy
 from prom_service.models.api_key import SCOPES
 from prom_service.services import access
+from prom_service.web import rate_limit
 from prom_service.web.context import prom
 
 ANY_KEY = "any key"
@@ -39,12 +40,21 @@ def admit(session: Session, scope: str) -> None:
     """Set the principal of the request and let it in to its clinics; 401 without a good key, 403 without ``scope``."""
     holder = access.authenticate_key(session, _bearer_key(), secret=prom.settings.secret, now=prom.now())
     if holder is None:
+        allowed = max(prom.settings.api_rate_limit // rate_limit.STRANGER_SHARE, bool(prom.settings.api_rate_limit))
+        rate_limit.count(f"address {request.remote_addr}", allowed=allowed)
         raise _unauthorized("The key is unknown, revoked or has expired.")
+    _count_once(holder)
     if scope not in (ANY_KEY, *holder.scopes):
         raise Forbidden(f"This key lacks the scope {scope}.")
     g.principal = holder
     g.reach = access.clinics_of(session, holder)
     tenancy.enter(session, g.reach)
+
+
+def _count_once(holder: access.Principal) -> None:
+    """Count the request: a route that admits its caller twice counts it once."""
+    if "rate" not in g:
+        rate_limit.count(f"key {holder.key_id}", allowed=prom.settings.api_rate_limit)
 
 
 def note_use() -> None:

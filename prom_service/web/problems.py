@@ -114,7 +114,8 @@ def problem_of(error: Exception) -> Problem:
         return _problem(status, detail="Something went wrong here. It has been recorded.")
     if isinstance(error, InvalidInputError):
         return _problem(status, detail="Some fields cannot be accepted.", errors=error.errors)
-    return _problem(status, detail=str(error), reason=getattr(error, "reason", None))
+    again = {"Retry-After": "1"} if getattr(error, "reason", None) == "in_flight" else {}
+    return _problem(status, detail=str(error), reason=getattr(error, "reason", None), headers=again)
 
 
 def _of_http(error: HTTPException) -> Problem:

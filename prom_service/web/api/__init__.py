@@ -8,7 +8,7 @@ from flask_smorest import Api
 
 from prom_service import __version__
 from prom_service.web import problems
-from prom_service.web.api import docs
+from prom_service.web.api import docs, idempotency
 from prom_service.web.api.administrations import administrations
 from prom_service.web.api.episodes import episodes
 from prom_service.web.api.flags import flags
@@ -21,6 +21,7 @@ from prom_service.web.api.visits import visits
 
 BLUEPRINTS = (instruments, patients, episodes, visits, administrations, flags, reports)
 
+RETRY_AFTER = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 CONFIGURATION = {
     "API_TITLE": "PROM service",
     "API_VERSION": "v1",
@@ -43,6 +44,8 @@ class _Api(Api):  # type: ignore[misc]
         """Describe every problem a route may answer with, as what it is: ``application/problem+json``."""
         for status in sorted(set().union(*PROBLEMS.values())):
             response: dict[str, Any] = {"description": status.phrase}
+            if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+                response["headers"] = {"Retry-After": RETRY_AFTER}
             if status >= HTTPStatus.BAD_REQUEST:
                 response["content"] = {problems.MEDIA_TYPE: {"schema": ProblemSchema}}
             self.spec.components.response(status.name, response)
@@ -51,6 +54,7 @@ class _Api(Api):  # type: ignore[misc]
 def install(app: Flask) -> None:
     """Hang the API and its documents up in ``app``."""
     app.config.update(CONFIGURATION)
+    idempotency.install(app)
     app.url_map.converters["code"] = Code
     document = _Api(app, spec_kwargs={"info": {"description": docs.DESCRIPTION, "x-release": __version__}})
     document.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})

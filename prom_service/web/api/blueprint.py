@@ -164,7 +164,7 @@ def _admitted(view: View, scope: str) -> View:
 def _in_transaction(view: View, *, keep_answer: bool) -> View:
     @wraps(view)
     def writing(**parts: Any) -> Response:
-        with prom.transaction() as session:
+        with idempotency.in_flight(), prom.transaction() as session:
             return idempotency.once(session, lambda: view(session, **parts), keep_answer=keep_answer)
 
     return writing

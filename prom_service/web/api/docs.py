@@ -14,6 +14,8 @@ Follow patients with hip or buttock pain: enrol them, record visits, read scores
 * **Lists** are `{"items": […], "next": cursor or null}` with a `Link` header. Pass `next` as `cursor`.
 * **Changes** by PATCH need `If-Match` with the ETag of what was read. **POST** honours `Idempotency-Key`:
   a request is remembered, with its answer, for 24 hours; after that its key is as good as new.
+* **Limits.** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) say how many requests are left to
+  the key; beyond them 429, and `Retry-After` says when to come back.
 * **Errors** are problem documents (RFC 9457); `errors` names the fields.
 """
 _ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))

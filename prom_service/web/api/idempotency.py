@@ -1,10 +1,17 @@
-"""A POST that is sent again under its ``Idempotency-Key`` has one effect, and gets the answer the first one got."""
+"""A POST that is sent again under its ``Idempotency-Key`` has one effect, and gets the answer the first one got.
+
+Sent again while the first is still being carried out it gets 409, and the answer a moment later.
+"""
 
 import hashlib
 import re
-from collections.abc import Callable
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest
 
@@ -15,7 +22,36 @@ from prom_service.web.context import principal, prom
 
 HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Location", "Content-Type")
+IN_FLIGHT = "A request under the same key is being carried out. Send it again in a moment to get its answer."
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def install(app: Flask) -> None:
+    """Make room for the keys of the requests that this process is carrying out."""
+    app.extensions["prom.in_flight"] = (set(), threading.Lock())
+
+
+@contextmanager
+def in_flight() -> Iterator[None]:
+    """Hold the key of this request while it is carried out; raise ``ConflictError`` when another request has it.
+
+    Looked at before the transaction opens: on SQLite the second would wait for its turn to write and find the first
+    done. Other processes are told apart by ``_claim``.
+    """
+    key = request.headers.get(HEADER)
+    if key is None or request.method != "POST":
+        yield
+        return
+    held, lock = current_app.extensions["prom.in_flight"]
+    named = (principal.key_id, key)
+    with lock:
+        if named in held:
+            raise ConflictError(IN_FLIGHT, reason="in_flight")
+        held.add(named)
+    try:
+        yield
+    finally:
+        held.discard(named)
 
 
 def once(session: Session, act: Callable[[], Response], *, keep_answer: bool) -> Response:
@@ -42,7 +78,11 @@ def once(session: Session, act: Callable[[], Response], *, keep_answer: bool) ->
 
 
 def _claim(session: Session, key: str) -> bool:
-    """Take the key for this request; wait for another request that has it and is not done yet."""
+    """Take the key for this request; raise ``ConflictError`` while a request of another process has it."""
+    several_processes = session.get_bind().dialect.name == "postgresql"
+    lock = func.pg_try_advisory_xact_lock(lock_number(principal.key_id, key))
+    if several_processes and not session.scalar(select(lock)):
+        raise ConflictError(IN_FLIGHT, reason="in_flight")
     values = {
         "api_key_id": principal.key_id,
         "key": key,
@@ -53,6 +93,11 @@ def _claim(session: Session, key: str) -> bool:
         "created_at": prom.now(),
     }
     return insert_if_absent(session, IdempotentRequest, values, unique=["api_key_id", "key"])
+
+
+def lock_number(api_key_id: uuid.UUID, key: str) -> int:
+    """Return the number by which processes tell each other that a request is being carried out."""
+    return int.from_bytes(hashlib.sha256(f"{api_key_id} {key}".encode()).digest()[:8], signed=True)
 
 
 def _digest() -> str:

@@ -1,11 +1,17 @@
 """A POST that is sent again under its key has one effect, and gets the answer the first one got."""
 
-import threading
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 
+from prom_service.app import create_app
+from prom_service.runtime import Runtime
+from prom_service.services import access, enrolment
+from prom_service.web.api import idempotency
 from tests.web.api.caller import Caller, World
 
 NEW = {"external_id": "new", "name": "Kim New", "date_of_birth": "1970-01-01"}
@@ -66,18 +72,55 @@ def test_a_link_is_shown_once_also_under_a_key(ours: Caller, world: World) -> No
     assert "/s/" not in again.text
 
 
-def test_requests_that_race_under_one_key_have_one_effect(client: FlaskClient, world: World) -> None:
-    answers: list[Any] = []
+def test_requests_that_race_under_one_key_have_one_effect(client: FlaskClient, world: World, full: bool) -> None:
+    keys = 250 if full else 5
+    callers = [Caller(client.application.test_client(), world.key) for _ in range(8)]
 
-    def send() -> None:
-        caller = Caller(client.application.test_client(), world.key)
-        answers.append(caller.post("/patients", NEW, Idempotency_Key="k1"))
+    def send(caller: Caller, number: int) -> Any:
+        body = {**NEW, "external_id": f"new {number}"}
+        while (answer := caller.post("/patients", body, Idempotency_Key=f"k{number}")).status_code == 409:
+            assert (answer.json["reason"], answer.headers["Retry-After"]) == ("in_flight", "1")
+        return answer
 
-    threads = [threading.Thread(target=send) for _number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    with ThreadPoolExecutor(len(callers)) as threads:
+        for number in range(keys):
+            racing = list(threads.map(send, callers, itertools.repeat(number)))
+            replayed = [send(callers[0], number) for _ in range(12 if full else 2)]
+            assert {one.status_code for one in (*racing, *replayed)} == {201}
+            assert len({one.json["id"] for one in (*racing, *replayed)}) == 1
+            assert sum("Idempotent-Replayed" not in one.headers for one in (*racing, *replayed)) == 1
+    assert client.application.extensions["prom.in_flight"][0] == set()
 
-    assert [answer.status_code for answer in answers] == [201] * 6
-    assert len({answer.json["id"] for answer in answers}) == 1
+
+def test_a_request_whose_first_is_still_being_carried_out_is_told_to_come_back(
+    ours: Caller, world: World, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = Caller(ours.client.application.test_client(), world.key)
+    told: list[Any] = []
+    register = enrolment.register_patient
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        told.append(second.post("/patients", NEW, Idempotency_Key="k1"))
+        return register(*arguments, **named)
+
+    monkeypatch.setattr(enrolment, "register_patient", slowly)
+    first = ours.post("/patients", NEW, Idempotency_Key="k1")
+
+    assert (first.status_code, [one.status_code for one in told]) == (201, [409])
+    assert told[0].json["reason"] == "in_flight"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_request_that_another_process_carries_out_is_told_to_come_back(
+    ours: Caller, world: World, runtime: Runtime
+) -> None:
+    other = Caller(create_app(runtime).test_client(), world.key)
+    with runtime.transaction() as session:
+        held = access.authenticate_key(session, world.key, secret=runtime.settings.secret, now=runtime.now())
+        assert held is not None
+        number = idempotency.lock_number(held.key_id, "k1")
+        session.execute(select(func.pg_advisory_xact_lock(number)))
+        told = other.post("/patients", NEW, Idempotency_Key="k1")
+    done = ours.post("/patients", NEW, Idempotency_Key="k1")
+
+    assert (told.status_code, told.json["reason"], done.status_code) == (409, "in_flight", 201)
