@@ -1,4 +1,4 @@
-"""The one object that is built at start and passed down: settings, database, mail and clock."""
+"""The one object that is built at start and passed down: settings, database, mail, webhooks and clock."""
 
 import datetime as dt
 import time
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from prom_service import tenancy
 from prom_service.db import for_reading, make_engine, writing_turn
+from prom_service.hooks.sender import Sender, make_sender
 from prom_service.mail.transport import Transport, make_transport
 from prom_service.settings import Settings
 from prom_service.tenancy import EVERY_CLINIC, Reach
@@ -56,6 +57,7 @@ class Runtime:
     settings: Settings
     engine: Engine
     mail: Transport
+    hooks: Sender
     clock: Callable[[], dt.datetime] = system_clock
     watch: ClockWatch | None = None
     """Lets sending stop by itself. None under a clock that is meant to jump: nothing is watched, nothing stops."""
@@ -100,6 +102,7 @@ def build(settings: Settings, *, clock: Callable[[], dt.datetime] = system_clock
         settings=settings,
         engine=make_engine(settings.database_url),
         mail=make_transport(settings),
+        hooks=make_sender(settings),
         clock=clock,
         watch=ClockWatch(clock()) if clock is system_clock else None,
     )

@@ -3,7 +3,9 @@
 A secret may come from a file instead: ``PROM_SECRET_KEY_FILE=/run/secrets/key``.
 """
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +17,7 @@ ENVIRONMENTS = ("production", "demo", "development", "test")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL", "PROM_MAIL_HOOK_SECRET", "PROM_BOUNCE_IMAP_URL")
 SECRET_LENGTH = 32
+_HOST = re.compile(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*", re.IGNORECASE)
 
 
 class SettingsError(PromError):
@@ -47,6 +50,7 @@ class Settings:
     mail_allow: tuple[str, ...] = ()
     mail_hook_secret: str = ""
     bounce_imap_url: str = ""
+    webhook_allow: tuple[str, ...] = ()
     trusted_proxies: int = 0
     tick_seconds: int = 15
     web_threads: int = 8
@@ -124,11 +128,24 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
     ]
     if settings.log_level.upper() not in LOG_LEVELS:
         faults.append(f"PROM_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}")
+    faults += [
+        f"PROM_WEBHOOK_ALLOW must hold hosts and networks such as hooks.internal or 10.1.0.0/16, not {entry!r}"
+        for entry in settings.webhook_allow
+        if not _is_host_or_network(entry)
+    ]
     if len(settings.secret_key) < SECRET_LENGTH:
         faults.append(f"PROM_SECRET_KEY must have at least {SECRET_LENGTH} characters")
     if settings.mail_hook_secret and len(settings.mail_hook_secret) < SECRET_LENGTH:
         faults.append(f"PROM_MAIL_HOOK_SECRET must have at least {SECRET_LENGTH} characters, or be empty")
     return faults + (_check_production(settings, named) if settings.in_production else [])
+
+
+def _is_host_or_network(entry: str) -> bool:
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError:
+        return _HOST.fullmatch(entry) is not None
+    return True
 
 
 def _check_production(settings: Settings, named: set[str]) -> list[str]:

@@ -25,7 +25,7 @@ from scheduler.timetable import JOBS, Job
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 6.0
-"""How long a stop waits for the batch in hand before it cuts off a mail server that does not answer."""
+"""How long a stop waits for the batch in hand before it cuts off mail servers and receivers that do not answer."""
 LAST_SECONDS = 2.0
 """How long it then waits for what became of that letter to be noted."""
 
@@ -139,11 +139,12 @@ def _metronome(prom: Runtime, keep_going: KeepGoing) -> BackgroundScheduler:
 
 
 def _finish(metronome: BackgroundScheduler, prom: Runtime) -> bool:
-    """Wait for the batches in hand, after a while without the mail server that one of them is waiting for."""
+    """Wait for the batches in hand, after a while without the mail server or the receivers that they wait for."""
     waiting = threading.Thread(target=metronome.shutdown, daemon=True)
     waiting.start()
     waiting.join(PATIENCE_SECONDS)
     if waiting.is_alive():
         prom.mail.close()
+        prom.hooks.close()
         waiting.join(LAST_SECONDS)
     return not waiting.is_alive()
