@@ -8,8 +8,10 @@ import datetime as dt
 import logging
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
@@ -21,7 +23,19 @@ from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, alerts, assessment, brake, delivery, flags, messages, pace, retention
+from prom_service.services import (
+    administrations,
+    alerts,
+    assessment,
+    brake,
+    delivery,
+    flags,
+    messages,
+    pace,
+    retention,
+    webhook_deliveries,
+)
+from prom_service.services.webhook_deliveries import Batch, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +44,11 @@ ROWS_AT_ONCE = 500
 SCORED_AT_ONCE = 50
 TIMED_AT_ONCE = 3
 EMAILS_AT_ONCE = 100
+EVENTS_AT_ONCE = 100
+NOTICES_AT_ONCE = 20
+RECEIVERS_AT_ONCE = 16
+TURN_SECONDS = 10.0
+"""How long one receiver is told what is due to it before the tick is over for it, the attempt in hand aside."""
 HEARTBEATS_KEPT = dt.timedelta(days=1)
 TRIED_AGAIN_AFTER = dt.timedelta(hours=1)
 
@@ -178,6 +197,21 @@ def send_alerts(prom: Runtime, keep_going: KeepGoing = always) -> int:
     return taken
 
 
+def deliver_webhooks(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Tell receivers what happened to flags; return how many notices were taken.
+
+    Safe on any number of replicas, and at least once each. Every receiver has a turn of its own beside the others, so a
+    slow one holds up nobody, and no transaction is open while one of them keeps us waiting.
+    """
+    _in_batches(prom, webhook_deliveries.queue_events, EVENTS_AT_ONCE, keep_going)
+    with prom.reading() as session:
+        due = webhook_deliveries.receivers_due(session, now=prom.now())
+    if not due:
+        return 0
+    with ThreadPoolExecutor(min(RECEIVERS_AT_ONCE, len(due)), thread_name_prefix="webhook") as receivers:
+        return sum(receivers.map(lambda receiver: _tell(prom, receiver, keep_going), due))
+
+
 def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going: KeepGoing) -> int:
     done = 0
     while keep_going():
@@ -248,3 +282,38 @@ def _commit_to(prom: Runtime, letter: Letter) -> None:
         raise WithheldError(type(error).__name__) from None
     if not may_go:
         raise WithheldError("not ours to send")
+
+
+def _tell(prom: Runtime, receiver: Receiver, keep_going: KeepGoing) -> int:
+    """Give one receiver its turn; return how many notices it took. It never raises: claims it leaves behind lapse."""
+    taken, may_go_on = 0, keep_going()
+    ends = time.monotonic() + TURN_SECONDS
+    try:
+        while may_go_on:
+            batch = _claim_notices(prom, receiver)
+            for notice in batch.notices:
+                outcome = prom.hooks.post(notice, now=prom.now())
+                taken += outcome.result == "delivered"
+                with prom.transaction() as session:
+                    listens = webhook_deliveries.record(session, batch, notice, outcome, now=prom.now())
+                may_go_on = listens and keep_going() and time.monotonic() < ends
+                if not may_go_on:
+                    break
+            may_go_on = may_go_on and bool(batch.notices)
+            with prom.transaction() as session:
+                webhook_deliveries.release(session, batch, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (one receiver must not stop the others)
+        log.error("webhook %s: %s; its claims will lapse", receiver.webhook_id, type(error).__name__)
+    return taken
+
+
+def _claim_notices(prom: Runtime, receiver: Receiver) -> Batch:
+    with prom.transaction() as session:
+        return webhook_deliveries.claim_due(
+            session,
+            receiver,
+            secret=prom.settings.secret,
+            worker=this_process(),
+            now=prom.now(),
+            limit=NOTICES_AT_ONCE,
+        )

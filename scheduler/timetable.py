@@ -30,6 +30,7 @@ JOBS = (
     Job(jobs.beat, every=1),
     Job(jobs.open_due_administrations, every=4, lease=FIVE_MINUTES),
     Job(jobs.send_due_messages, every=1),
+    Job(jobs.deliver_webhooks, every=1),
     Job(jobs.settle_committing, every=4, lease=FIVE_MINUTES),
     Job(jobs.close_late_administrations, every=4, lease=FIVE_MINUTES),
     Job(jobs.wake_snoozed_flags, every=4, lease=FIVE_MINUTES),

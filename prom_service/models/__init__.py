@@ -13,6 +13,7 @@ from prom_service.models.patient import Patient, PatientChange
 from prom_service.models.response import AnswerSet, Judgement, Response, Score
 from prom_service.models.user import Membership, StaffSession, Throttle, User
 from prom_service.models.visit import EpisodeVisit, Visit, VisitVersion
+from prom_service.models.webhook import Webhook, WebhookDelivery, WebhookSecret
 from prom_service.models.wording import PinnedPack, WordingPack, WordingWithdrawal
 
 __all__ = [
@@ -53,6 +54,9 @@ __all__ = [
     "User",
     "Visit",
     "VisitVersion",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
     "WordingPack",
     "WordingWithdrawal",
 ]

@@ -25,6 +25,8 @@ RESOLUTIONS = (
     "false_alarm",
     "other",
 )
+FLAG_STEPS = ("raised", "updated", "superseded", "acknowledged", "assigned", "snoozed", "reopened", "resolved")
+"""Types of flag events."""
 LIVE = sa.text("status IN ('open', 'acknowledged', 'assigned', 'snoozed')")
 
 

@@ -11,8 +11,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from prom_service import __version__, db, tenancy
-from prom_service.models import Administration, Alert, Episode, Flag, Heartbeat, JobRun, Message
+from prom_service.models import (
+    Administration,
+    Alert,
+    Episode,
+    Flag,
+    Heartbeat,
+    JobRun,
+    Message,
+    Webhook,
+    WebhookDelivery,
+)
 from prom_service.models.message import PENDING_PHASES
+from prom_service.models.webhook import PENDING_DELIVERIES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.services import brake
 from prom_service.web.context import prom
@@ -116,6 +127,7 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
     Gauge("prom_alerts_failed", "Emails to staff given up in a week", registry=registry).set(
         session.scalar(failed_alerts) or 0
     )
+    _measure_webhooks(session, registry)
     stopped = brake.in_force(session) is not None
     Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)
     unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())
@@ -128,3 +140,25 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
     failed = Gauge("prom_job_succeeded", "Whether the last run of a job succeeded", ["job"], registry=registry)
     for job, succeeded in session.execute(sa.select(JobRun.job, JobRun.succeeded)):
         failed.labels(job).set(bool(succeeded))
+
+
+def _measure_webhooks(session: Session, registry: CollectorRegistry) -> None:
+    """Count what receivers have still to be told, what was given up, and how many of them said they are gone."""
+    phases = (
+        sa.select(WebhookDelivery.phase, sa.func.count())
+        .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
+        .where(Webhook.state != "ended", WebhookDelivery.phase.in_((*PENDING_DELIVERIES, "dead")))
+        .group_by(WebhookDelivery.phase)
+    )
+    counted = {row[0]: row[1] for row in session.execute(phases)}
+    disabled = session.scalar(sa.select(sa.func.count()).where(Webhook.state == "disabled"))
+    for name, description, count in (
+        (
+            "pending",
+            "Notices that receivers have still to take",
+            sum(counted.get(one, 0) for one in PENDING_DELIVERIES),
+        ),
+        ("dead", "Notices given up after the last attempt", counted.get("dead", 0)),
+    ):
+        Gauge(f"prom_webhook_deliveries_{name}", description, registry=registry).set(count)
+    Gauge("prom_webhooks_disabled", "Receivers that said they are gone", registry=registry).set(disabled or 0)

@@ -5,7 +5,7 @@ from alembic import op
 from prom_service.migrations import row_security
 
 revision = '0008'
-down_revision = '0005'
+down_revision = '0006'
 branch_labels = None
 depends_on = None
 

@@ -18,8 +18,9 @@ from prom_service.web.api.patients import patients
 from prom_service.web.api.reports import reports
 from prom_service.web.api.schemas.problem import PROBLEMS, ProblemSchema
 from prom_service.web.api.visits import visits
+from prom_service.web.api.webhooks import webhooks
 
-BLUEPRINTS = (instruments, patients, episodes, visits, administrations, flags, reports)
+BLUEPRINTS = (instruments, patients, episodes, visits, administrations, flags, reports, webhooks)
 
 RETRY_AFTER = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 CONFIGURATION = {

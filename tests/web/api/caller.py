@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from prom_service.models import Administration, Clinic, Episode, Flag, Membership, Patient, User, Visit
 from prom_service.models.api_key import SCOPES
-from prom_service.services import administrations, submission, visits
+from prom_service.services import administrations, submission, visits, webhooks
 from prom_service.services.visits import VisitDetails
 from tests import builders
 
@@ -69,6 +69,7 @@ class World:
     administration: Administration
     flag_id: uuid.UUID
     user_id: uuid.UUID
+    webhook_id: uuid.UUID
     key: str
     other_key: str
 
@@ -94,9 +95,19 @@ class World:
             administration=builders.the_administration(session, episode, "6-weeks"),
             flag_id=session.scalars(select(Flag.id).where(Flag.clinic_id == clinic.id)).one(),
             user_id=_a_user(session, clinic, now=start),
+            webhook_id=_a_webhook(session, clinic, now=start),
             key=builders.an_api_key(session, clinic, SCOPES, now=start),
             other_key=builders.an_api_key(session, other, SCOPES, now=start),
         )
+
+
+def _a_webhook(session: Session, clinic: Clinic, *, now: dt.datetime) -> uuid.UUID:
+    """A webhook that no test has anything to tell: nobody on this machine is at its address."""
+    types = ["flag.superseded"]
+    webhook, _secret = webhooks.subscribe(
+        session, clinic.id, "https://1.1.1.1/hook", types, actor=builders.ACTOR, secret=builders.SECRET, now=now
+    )
+    return webhook.id
 
 
 def _a_user(session: Session, clinic: Clinic, *, now: dt.datetime) -> uuid.UUID:

@@ -74,6 +74,7 @@ def _try(operation: Any, mode: GenerationMode, world: World, examples: int) -> N
         "episode_id": str(world.episode.id),
         "administration_id": str(world.administration.id),
         "flag_id": str(world.flag_id),
+        "webhook_id": str(world.webhook_id),
         "ref": "ihot-12-1.0",
     }
     named = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
