@@ -68,6 +68,7 @@ class Runtime:
     def transaction(self) -> Iterator[Session]:
         """Open a session that commits when the block ends well and leaves nothing behind when it does not."""
         with writing_turn(self.engine), self._session(self.engine) as session, session.begin():
+            session.info["secret"] = self.settings.secret  # Of the audit: every act is noted under a digest.
             yield session
 
     @contextmanager

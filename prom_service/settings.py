@@ -51,6 +51,7 @@ class Settings:
     mail_hook_secret: str = ""
     bounce_imap_url: str = ""
     webhook_allow: tuple[str, ...] = ()
+    audit_head_file: str = ""
     trusted_proxies: int = 0
     tick_seconds: int = 15
     web_threads: int = 8
@@ -66,6 +67,15 @@ class Settings:
     def secret(self) -> bytes:
         """The key of every digest kept in place of a token."""
         return self.secret_key.encode()
+
+    @property
+    def audit_heads(self) -> Path | None:
+        """Where the heads of the audit are kept: as set, else beside the file of SQLite, else nowhere."""
+        if self.audit_head_file:
+            return Path(self.audit_head_file)
+        kind, _, rest = self.database_url.partition(":///")
+        file = rest.partition("?")[0]
+        return Path(f"{file}.audit-heads") if kind.startswith("sqlite") and file not in ("", ":memory:") else None
 
 
 def read(environ: Mapping[str, str]) -> Settings:

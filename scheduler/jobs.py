@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
@@ -22,11 +23,14 @@ from prom_service.mail.letters import Letter
 from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
 from prom_service.models import Episode, Heartbeat
+from prom_service.queries.audit import chains, clinics_with_unsealed
 from prom_service.runtime import Runtime
 from prom_service.services import (
     administrations,
     alerts,
     assessment,
+    audit,
+    audit_heads,
     brake,
     delivery,
     flags,
@@ -43,6 +47,7 @@ PATIENTS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
 SCORED_AT_ONCE = 50
 TIMED_AT_ONCE = 3
+SEALED_AT_ONCE = 500
 EMAILS_AT_ONCE = 100
 EVENTS_AT_ONCE = 100
 NOTICES_AT_ONCE = 20
@@ -163,6 +168,23 @@ def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
 def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Delete what is kept for a day only: remembered requests, ended sessions, counted tries; return how many rows."""
     return _in_batches(prom, retention.purge_passing_rows, ROWS_AT_ONCE, keep_going)
+
+
+def seal_audit(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Chain the entries of the audit that were written since; return how many. No two processes do one clinic's."""
+    with prom.reading() as session:
+        waiting = clinics_with_unsealed(session)
+    return sum(_in_batches(prom, partial(audit.seal, clinic_id=one), SEALED_AT_ONCE, keep_going) for one in waiting)
+
+
+def publish_audit_heads(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Write where the chains of the audit end into the file outside the database; return how many have moved on."""
+    path = prom.settings.audit_heads
+    if path is None:
+        return 0
+    with prom.reading() as session:
+        ends = chains(session)
+    return audit_heads.append_heads(path, ends, secret=prom.settings.secret, now=prom.now())
 
 
 def measure_pace(prom: Runtime, keep_going: KeepGoing = always) -> int:

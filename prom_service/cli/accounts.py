@@ -11,6 +11,7 @@ from prom_service.cli import door
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.models import ApiKey
 from prom_service.models.api_key import SCOPES
+from prom_service.models.audit import SERVICE
 from prom_service.models.user import ROLES
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_key, find_organisation, list_keys
@@ -44,6 +45,8 @@ def add_user(email: str, name: str, codes: tuple[str, ...], role: str, as_json: 
             memberships={clinic.id: role for clinic in clinics},
             now=prom.now(),
         )
+        for one in clinics:
+            door.note(session, one.id, "user add", {"user": added.id}, now=prom.now())
     if as_json:
         show_json({"id": added.id, "name": added.name, "role": role, "clinics": [clinic.code for clinic in clinics]})
     else:
@@ -91,6 +94,7 @@ def create(
             secret=prom.settings.secret,
             now=prom.now(),
         )
+        door.note(session, clinic_id or SERVICE, "apikey create", {"key": key.id}, now=prom.now())
     if as_json:
         show_json({"id": key.id, "prefix": key.prefix, "key": text, "scopes": key.scopes})
     else:
@@ -130,6 +134,7 @@ def revoke(prefix: str) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         key = find_key(session, prefix)
         access.revoke_key(session, key, now=prom.now())
+        door.note(session, key.clinic_id or SERVICE, "apikey revoke", {"key": key.id}, now=prom.now())
     click.echo(f"The key {key.prefix} is revoked.")
 
 

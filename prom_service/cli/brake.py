@@ -4,6 +4,7 @@ import click
 
 from prom_service.cli import door
 from prom_service.cli.output import json_option, show_json
+from prom_service.models.audit import SERVICE
 from prom_service.services import brake as brakes
 
 
@@ -33,6 +34,7 @@ def release(as_json: bool) -> None:
     """Let sending go on. First see to what stopped it: the clock, or what makes so many emails due."""
     with door.runtime() as prom, prom.transaction() as session:
         released = brakes.release(session, actor=door.ACTOR, now=prom.now())
+        door.note(session, SERVICE, "brake release", now=prom.now())
     if as_json:
         show_json({"released": released})
     else:

@@ -82,6 +82,7 @@ def activate(code: str, **given: str) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         found = find_clinic_by_code(session, code)
         clinics.activate_clinic(session, found, Activation(**given), now=prom.now())
+        door.note(session, found.id, "clinic activate", now=prom.now())
     click.echo(f"The clinic {found.code} is live.")
 
 

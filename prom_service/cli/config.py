@@ -10,6 +10,10 @@ from prom_service.cli.output import json_option, show_json, show_table
 
 HIDDEN = "***"
 ADDRESSES = ("database_url", "smtp_url", "base_url", "bounce_imap_url")
+NO_HEADS = (
+    "Warning: PROM_AUDIT_HEAD_FILE names no file. Without one outside the database nobody finds out when the end of "
+    "the audit is cut off."
+)
 _PASSWORD = re.compile(r"(^[\w+.-]+://[^:/?@]*:).*@")  # To the last @, since a password may hold one unescaped.
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -22,7 +26,9 @@ def config() -> None:
 @config.command()
 def check() -> None:
     """Say whether the settings are in order; exit 1 and name everything that is missing or wrong if not."""
-    settings.from_process()
+    current = settings.from_process()
+    if current.in_production and current.audit_heads is None:
+        click.echo(NO_HEADS, err=True)
     click.echo("The settings are in order.")
 
 

@@ -34,8 +34,12 @@ def timeline(episode: str, code: str | None, as_json: bool) -> None:
     """
     from prom_service.queries.timeline import timeline as read_timeline
 
-    with door.runtime() as prom, prom.reading() as session:
-        shown = read_timeline(session, _find(session, episode, code).id, now=prom.now())
+    with door.runtime() as prom:
+        with prom.reading() as session:
+            found = _find(session, episode, code)
+            shown = read_timeline(session, found.id, now=prom.now())
+        with prom.transaction() as session:
+            door.note(session, found.clinic_id, "timeline", {"episode": found.id}, now=prom.now())
     if as_json:
         show_json(shown)
         return
@@ -58,6 +62,7 @@ def paper(episode: str, timepoint: str, code: str | None, paper: str, output: Pa
     with door.runtime() as prom, prom.transaction() as session:
         administration = find_timepoint(session, _find(session, episode, code), timepoint)
         pdf = write_paper(session, administration, prom.settings, paper=paper, issued_by=door.ACTOR, now=prom.now())
+        door.note(session, administration.clinic_id, "paper", {"administration": administration.id}, now=prom.now())
     files.write(output, pdf)
 
 

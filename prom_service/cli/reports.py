@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.cli import door, files
 from prom_service.queries.directory import find_clinic_by_code
-from prom_service.queries.registry import find_organisation
+from prom_service.queries.registry import clinics_of, find_organisation
 from prom_service.reports import ReportQuery, default_period, utilization_report
 from prom_service.reports.query import BASES, FORMATS, GROUPINGS
 
@@ -70,17 +70,21 @@ def utilization(
     form = form or _form(output)
     from prom_service.reports import export  # pandas takes a second to import.
 
-    with door.runtime() as prom, prom.reading() as session:
-        from_on, to_on = default_period(prom.now().date())
-        query = ReportQuery(
-            **_whose(session, code, organisation),
-            from_on=start.date() if start else from_on,
-            to_on=end.date() if end else to_on,
-            as_of=as_of or prom.now(),
-            basis=basis,
-            group_by=group_by,
-        )
-        content = export.render(utilization_report(session, query), form)
+    with door.runtime() as prom:
+        with prom.reading() as session:
+            from_on, to_on = default_period(prom.now().date())
+            query = ReportQuery(
+                **_whose(session, code, organisation),
+                from_on=start.date() if start else from_on,
+                to_on=end.date() if end else to_on,
+                as_of=as_of or prom.now(),
+                basis=basis,
+                group_by=group_by,
+            )
+            made = utilization_report(session, query)
+        with prom.transaction() as session:
+            _note(session, query, rows=sum(map(len, made.tables.values())), now=prom.now())
+        content = export.render(made, form)
     files.write(output, content)
 
 
@@ -91,6 +95,12 @@ def _whose(session: Session, code: str | None, organisation: str | None) -> dict
         return {"clinic_ids": (clinic.id,), "organisation_id": clinic.organisation_id, "audience": "clinic"}
     owner = find_organisation(session, organisation or "")
     return {"clinic_ids": (), "organisation_id": owner.id, "audience": "quality"}
+
+
+def _note(session: Session, query: ReportQuery, *, rows: int, now: dt.datetime) -> None:
+    """Put the report on record at every clinic whose care it is about."""
+    for clinic_id in query.clinic_ids or clinics_of(session, query.organisation_id):
+        door.note(session, clinic_id, "report utilization", shown=rows, detail=query.in_words(), now=now)
 
 
 def _form(output: Path) -> str:

@@ -19,6 +19,8 @@ OWN = (
 )
 """The select within is computed once for a statement, not for each row."""
 OF_THE_LINK = "digest = (SELECT nullif(current_setting('app.link', true), ''))"
+WRITTEN_ONLY = "audit_entry"
+"""Whoever is ``prom_web`` adds to the audit and reads nothing of it."""
 WITH_LINKS = ("link", "alert")
 """Tables in which a link is looked up before it is known whose it is."""
 MAKE_ROLE = """
@@ -62,7 +64,8 @@ def protect(connection: sa.Connection, table: str) -> None:
     if connection.dialect.name != "postgresql" or not _has_roles(connection):
         return
     unprotect(connection, table)
-    policies = [("own_clinics", f"TO {WEB_ROLE} USING ({OWN})"), ("every_clinic", f"TO {WORKER_ROLE} USING (true)")]
+    own = f"FOR INSERT TO {WEB_ROLE} WITH CHECK (true)" if table == WRITTEN_ONLY else f"TO {WEB_ROLE} USING ({OWN})"
+    policies = [("own_clinics", own), ("every_clinic", f"TO {WORKER_ROLE} USING (true)")]
     if table in WITH_LINKS:
         policies.append(("own_link", f"FOR SELECT TO {WEB_ROLE} USING ({OF_THE_LINK})"))
     for name, rule in policies:

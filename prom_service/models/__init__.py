@@ -3,6 +3,7 @@
 from prom_service.db import Base
 from prom_service.models.administration import Administration, Link, SavedAnswer
 from prom_service.models.api_key import ApiKey, IdempotentRequest
+from prom_service.models.audit import AuditChain, AuditEntry
 from prom_service.models.clinic import Clinic, ClinicText, Organisation
 from prom_service.models.episode import Episode, EpisodeChange
 from prom_service.models.escalation import Alert, EscalationPlan, LastLook
@@ -21,6 +22,8 @@ __all__ = [
     "Alert",
     "AnswerSet",
     "ApiKey",
+    "AuditChain",
+    "AuditEntry",
     "Base",
     "Brake",
     "Clinic",

@@ -27,6 +27,11 @@ def list_clinics(session: Session) -> Sequence[tuple[Clinic, str]]:
     return [(clinic, name) for clinic, name in session.execute(query.order_by(Clinic.code))]
 
 
+def clinics_of(session: Session, organisation_id: uuid.UUID | None) -> list[uuid.UUID]:
+    """Return the clinics of an organisation."""
+    return list(session.scalars(select(Clinic.id).where(Clinic.organisation_id == organisation_id)))
+
+
 def list_languages(session: Session, clinic: Clinic) -> list[str]:
     """Return the languages in which the clinic asks: its own first, then those of its patients."""
     spoken = select(Patient.language).where(Patient.clinic_id == clinic.id, Patient.status.in_(("active", "paused")))

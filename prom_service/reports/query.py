@@ -70,6 +70,10 @@ class ReportQuery:
             "audience": self.audience,
         }
 
+    def in_words(self) -> str:
+        """Return the question in one line: days and words from fixed lists, nothing of a patient."""
+        return " ".join(f"{name}={value}" for name, value in self.parameters().items() if value)
+
 
 def default_period(today: dt.date) -> tuple[dt.date, dt.date]:
     """Return the last 12 whole calendar months before the month of ``today``, half-open."""

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Response
-from prom_service.services import assessment, messages, submission
+from prom_service.services import assessment, audit, messages, submission
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
         else:
             administration.state = "partial"
             administration.partial_at = now
+        _audit(session, administration, now)
     session.flush()
     over = [administration.id for administration in passed]
     messages.cancel_pending(session, over, "window_over", keep_reason=True, actor="sweep", now=now)
@@ -83,9 +84,15 @@ def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
             administration.state = "partial"
             administration.partial_at = now
             administration.late = True
+            _audit(session, administration, now)
     session.flush()
     assessment.assess_episodes(session, [administration.episode_id for administration in closed], now=now)
     return len(closed)
+
+
+def _audit(session: Session, administration: Administration, now: dt.datetime) -> None:
+    named, act = {"administration": [administration.id]}, f"administration.{administration.state}"
+    audit.note_about(session, administration.clinic_id, named, actor="sweep", act=act, now=now)
 
 
 def _of_one_clinic(session: Session, due: Select[Administration], limit: int) -> Sequence[Administration]:

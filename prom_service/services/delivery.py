@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from prom_service.mail.reports import DeliveryReport
 from prom_service.models import Administration, Message, MessageEvent, Patient, PatientChange
 from prom_service.models.message import LEFT_PHASES
-from prom_service.services import assessment, messages, standing
+from prom_service.services import assessment, audit, messages, standing
 
 ACTOR = "mail"
 """How whoever carries our mail is named in the record."""
@@ -63,6 +63,8 @@ def _note(session: Session, message: Message, report: DeliveryReport, now: dt.da
             recorded_at=now,
         )
     )
+    named = {"message": [message.id]}
+    audit.note_about(session, message.clinic_id, named, actor=ACTOR, act=f"message.{report.kind}", now=now)
 
 
 def _address_changed(session: Session, patient: Patient, message: Message) -> bool:

@@ -12,6 +12,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.rules import Finding
 from prom_service.queries.flags import flag_view
+from prom_service.services import audit
 
 RULES = "rules"
 """The actor of every step that no person took."""
@@ -143,6 +144,8 @@ def note(
         )
     )
     session.flush()
+    whose = {"flag": [flag.id], "episode": [flag.episode_id], "patient": [patient.id]}
+    audit.note(session, flag.clinic_id, actor=actor, act=f"flag.{type_}", subjects=whose, now=now)
 
 
 def _keep_escalation(flag: Flag, now: dt.datetime) -> None:

@@ -20,7 +20,7 @@ from prom_service.models import Clinic, Episode, EpisodeVisit, Patient, Visit
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
-from prom_service.services import enrolment, visits
+from prom_service.services import audit, enrolment, visits
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.services.row_file import Column, Row, RowFault, day, read_rows, text, word, yes_no
 from prom_service.services.visits import VisitDetails
@@ -183,6 +183,8 @@ class _Patients:
             course = EpisodeDetails(external_id=episode_number, **_episode_values(row))
             episode = enrolment.enrol(self.session, self.clinic, patient, course, actor=self.actor, now=self.now)
             written.append("enrolled")
+        if written:
+            self._audit(patient, episode)
         return _Taken(tuple(written), (patient, episode))
 
     def keep(self, thing: tuple[Patient, Episode | None]) -> None:
@@ -209,6 +211,11 @@ class _Patients:
             errors["started_on"] = ["Is needed to enrol: a date such as 2026-03-02."]
         if errors:
             raise InvalidInputError(errors)
+
+    def _audit(self, patient: Patient, episode: Episode | None) -> None:
+        whose = {"patient": [patient.id], "episode": [episode.id] if episode else []}
+        act = "import patients"
+        audit.note(self.session, self.clinic.id, actor=self.actor, act=act, subjects=whose, now=self.now)
 
     def _patient_values(self, row: Row) -> dict[str, Any]:
         return {"language": self.clinic.language, **_filled(row, PATIENT_FIELDS)}
@@ -240,6 +247,9 @@ class _Visits:
         if visit is not None and _is_recorded(visit, details) and (visit.id, episode.id) in self.served:
             return _Taken((), (visit, episode))
         visit, added = visits.put_visit(self.session, episode, number, details, actor=self.actor, now=self.now)
+        whose = {"patient": [episode.patient_id], "episode": [episode.id], "visit": [visit.id]}
+        act = "import visits"
+        audit.note(self.session, episode.clinic_id, actor=self.actor, act=act, subjects=whose, now=self.now)
         return _Taken(("recorded" if added else "corrected",), (visit, episode))
 
     def keep(self, thing: tuple[Visit, Episode]) -> None:

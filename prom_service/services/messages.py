@@ -22,7 +22,7 @@ from prom_service.models import Administration, Episode, Message, MessageEvent, 
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.plan import PlannedMessage
 from prom_service.queries.pace import measured_paces
-from prom_service.services import history
+from prom_service.services import audit, history
 from prom_service.services.contact import EXPLANATIONS, Addressee, Permission, addressees, may_contact
 from prom_service.services.letter_writing import write_letter
 from prom_service.settings import Settings
@@ -280,7 +280,9 @@ def _settle(session: Session, message: Message, outcome: Outcome, now: dt.dateti
             message.due_at = now + BACK_OFF[0]
     if outcome.result != "withheld" and not outcome.relay_at_fault:
         message.attempts += 1
-    _note(session, message, "deferred" if message.phase == "planned" else message.phase, now, outcome.reason)
+    kind = "deferred" if message.phase == "planned" else message.phase
+    _note(session, message, kind, now, outcome.reason)
+    _audit(session, message, kind, now)
 
 
 def release(session: Session, unsent: Collection[Letter], *, now: dt.datetime) -> None:
@@ -304,6 +306,7 @@ def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -
         _note(session, message, "released", now, "lease_lapsed")
     for message in unknown:
         _note(session, message, "assumed_sent", now, message.reason)
+        _audit(session, message, "assumed_sent", now)
     return len(unsent) + len(unknown)
 
 
@@ -396,6 +399,11 @@ def _note(
     actor: str = "sweep",
 ) -> None:
     session.add(_event(message.clinic_id, message.id, kind, now, reason, actor=actor))
+
+
+def _audit(session: Session, message: Message, kind: str, now: dt.datetime) -> None:
+    named = {"message": [message.id]}
+    audit.note_about(session, message.clinic_id, named, actor="sweep", act=f"message.{kind}", now=now)
 
 
 def _event(

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.services import access, standing
 from prom_service.services.access import LinkTarget
+from prom_service.web import audit
 from prom_service.web.context import prom
 from prom_service.web.survey import texts
 
@@ -29,11 +30,15 @@ def stop(token: str) -> Any:
         pressed = request.form.get("List-Unsubscribe") == "One-Click"
         if target is not None and pressed:
             standing.unsubscribe(session, target.patient, actor="patient", now=prom.now())
+            audit.note(session)
         return _show(target, done=pressed)
 
 
 def _find(session: Session, token: str) -> LinkTarget | None:
-    return access.find_link(session, token, purpose="unsubscribe", secret=prom.settings.secret)
+    target = access.find_link(session, token, purpose="unsubscribe", secret=prom.settings.secret)
+    if target is not None:
+        audit.about(clinic_id=target.clinic.id, episode=[target.episode.id])
+    return target
 
 
 def _show(target: LinkTarget | None, *, done: bool) -> Any:

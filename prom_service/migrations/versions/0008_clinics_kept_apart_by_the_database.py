@@ -5,7 +5,7 @@ from alembic import op
 from prom_service.migrations import row_security
 
 revision = '0008'
-down_revision = '0006'
+down_revision = '0007'
 branch_labels = None
 depends_on = None
 

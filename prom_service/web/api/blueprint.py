@@ -1,7 +1,8 @@
 """How a route of the API is declared: who may call it, what it takes, what it answers. The rest follows from that.
 
 A route that reads sees one snapshot of the database, its key included. A route that writes has one transaction,
-opened after the body was understood, and repeats nothing under an ``Idempotency-Key`` it has seen.
+opened after the body was understood, and repeats nothing under an ``Idempotency-Key`` it has seen. Both leave an entry
+in the audit, but for routes that any key may call: these know nothing of a patient.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import flask_smorest
 from flask import Response, request
 from marshmallow import Schema
 
-from prom_service.web import guards, looks
+from prom_service.web import audit, guards, looks
 from prom_service.web.api import etag, idempotency
 from prom_service.web.api.schemas.problem import CONDITIONS, PROBLEMS
 from prom_service.web.api.strict_json import LARGEST_BODY, StrictParser
@@ -144,6 +145,8 @@ def _in_snapshot(view: View, scope: str) -> View:
         guards.note_use()
         if scope == FLAGS:
             looks.note(own_clinic_id(), principal.actor)
+        if scope != guards.ANY_KEY:
+            audit.note_answer(response)
         return response
 
     return reading
@@ -164,8 +167,10 @@ def _admitted(view: View, scope: str) -> View:
 def _in_transaction(view: View, *, keep_answer: bool) -> View:
     @wraps(view)
     def writing(**parts: Any) -> Response:
-        with idempotency.in_flight(), prom.transaction() as session:
-            return idempotency.once(session, lambda: view(session, **parts), keep_answer=keep_answer)
+        with idempotency.in_flight(), audit.writing() as session:
+            response = idempotency.once(session, lambda: view(session, **parts), keep_answer=keep_answer)
+            audit.about_answer(response)
+            return response
 
     return writing
 

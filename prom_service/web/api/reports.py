@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
 from prom_service.reports.query import BASES, FORMATS, GROUPINGS, ReportQuery, default_period
+from prom_service.web import audit
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.fields import Day, Instant, Strict
 from prom_service.web.context import principal, prom
@@ -43,7 +44,10 @@ def show_utilization(session: Session, query: Mapping[str, Any]) -> Response:
     """
     from prom_service.reports import export, utilization_report  # pandas takes a second, and few requests need it.
 
-    content = export.render(utilization_report(session, _asked(query)), query["format"])
+    asked = _asked(query)
+    report = utilization_report(session, asked)
+    audit.about(shown=sum(map(len, report.tables.values())), detail=asked.in_words())
+    content = export.render(report, query["format"])
     form = export.FORMATS[query["format"]]
     response = Response(content, content_type=form.media_type)
     if query["format"] != "json":

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from prom_service.queries import directory
 from prom_service.services import identity
 from prom_service.services.paper_writing import write_paper
-from prom_service.web import paper
+from prom_service.web import audit, paper
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
@@ -17,7 +17,7 @@ from prom_service.web.dashboard.staff_session import chosen_clinic, person
 @blueprint.post("/administrations/<uuid:administration_id>/paper")
 def print_paper(administration_id: uuid.UUID) -> Response:
     """Hand over what an administration asks as a PDF, with the QR code of a link made for it."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         pdf = write_paper(
             session,
             directory.find_administration(session, chosen_clinic(), administration_id),
@@ -32,7 +32,7 @@ def print_paper(administration_id: uuid.UUID) -> Response:
 @blueprint.post("/administrations/<uuid:administration_id>/unlock")
 def unlock(administration_id: uuid.UUID) -> Response:
     """Let a patient who was locked out take the identity check again."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         administration = directory.find_administration(session, chosen_clinic(), administration_id)
         identity.unlock(session, administration, actor=person.actor, now=prom.now())
     page = url_for(".show_episode", episode_id=administration.episode_id, _anchor=administration.timepoint)

@@ -9,7 +9,7 @@ from flask import Response as WrappedResponse
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from prom_service.web import looks
+from prom_service.web import audit, looks
 from prom_service.web.context import prom
 from prom_service.web.dashboard.staff_session import chosen_clinic, person, require_log_in
 from prom_service.web.dashboard.words import KINDS, OUTCOMES, PAPERS, SEVERITY_WORDS, answered, asked, explained, words
@@ -55,6 +55,9 @@ def note_look(response: WrappedResponse) -> WrappedResponse:
     if request.endpoint in LOOKS and response.status_code == HTTPStatus.OK:
         looks.note(chosen_clinic(), person.actor)
     return response
+
+
+blueprint.after_request(audit.note_page)
 
 
 def show_problem(problem: Problem) -> str:

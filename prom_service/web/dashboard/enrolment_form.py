@@ -17,6 +17,7 @@ from prom_service.queries import directory, patients
 from prom_service.services import enrolment
 from prom_service.services.clinics import find_zone
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
+from prom_service.web import audit
 from prom_service.web.api.schemas.episode import NewEpisodeSchema
 from prom_service.web.api.schemas.patient import NewPatientSchema
 from prom_service.web.context import prom
@@ -94,7 +95,7 @@ def _read(patient: Patient | None) -> Enrolment:
 
 def _save(said: Enrolment, clinic_id: uuid.UUID) -> uuid.UUID:
     """Return the episode that is on record now: the one just written, or the same one of a first press."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         clinic = session.get_one(Clinic, clinic_id)
         return _same_before(session, clinic, said) or _write(session, clinic, said, prom.now()).id
 

@@ -14,6 +14,7 @@ from prom_service.queries.amendments import amendments_of
 from prom_service.queries.flags import find_flag
 from prom_service.queries.waiting import waiting_in_episode
 from prom_service.services import flags
+from prom_service.web import audit
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.episode_view import course_view
@@ -53,7 +54,7 @@ def resolve(flag_id: uuid.UUID) -> Response | tuple[str, int]:
 
 def _take_step(flag_id: uuid.UUID, step: Any) -> Response | tuple[str, int]:
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             flag: Flag | None = flags.find_for_update(session, chosen_clinic(), flag_id)
             if flag is None:
                 raise NotFoundError("There is no such flag.")

@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from prom_service.models.audit import SERVICE
 from prom_service.services import staff
+from prom_service.services.audit import note
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
@@ -42,6 +44,7 @@ def log_in() -> Response | tuple[str, int]:
     with prom.transaction() as session:
         staff.forgive_tries(session, email, source=source, secret=secret, now=now)
         begin(staff.open_session(session, user, secret=secret, now=now))
+        note(session, SERVICE, actor=f"user:{user.id}", act="POST /login", subjects={}, now=now)
     return redirect(_inside(request.form.get("next", "")), code=303)
 
 

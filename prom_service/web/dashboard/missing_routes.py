@@ -8,6 +8,7 @@ from sqlalchemy import select
 from prom_service.models import Clinic
 from prom_service.queries.amendments import amended_since
 from prom_service.queries.missing import missing_answers
+from prom_service.web import audit
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.staff_session import chosen_clinic, clinics_to_read
@@ -28,9 +29,12 @@ def show_missing() -> str:
         amended = amended_since(session, clinic_id, prom.now() - AMENDMENTS_LISTED)
         clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
         read_in(session.get_one(Clinic, clinic_id).time_zone)
+    listed = rows[(page - 1) * PAGE : page * PAGE]
+    on_page = [*(row.episode_id for row in listed), *(one.response.episode_id for one in amended)]
+    audit.about(shown=len(on_page), episode=on_page)
     return render_template(
         "dashboard/missing.html",
-        rows=rows[(page - 1) * PAGE : page * PAGE],
+        rows=listed,
         total=len(rows),
         more=page + 1 if len(rows) > page * PAGE else None,
         amended=amended,

@@ -15,6 +15,7 @@ from prom_service.models import Clinic, Patient
 from prom_service.pathway import definition as pathways
 from prom_service.queries import directory, patients
 from prom_service.services import enrolment, standing
+from prom_service.web import audit
 from prom_service.web.api.schemas.patient import PatientChangeSchema, PauseSchema, StandingSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
@@ -157,7 +158,7 @@ def change_patient(patient_id: uuid.UUID) -> Response | tuple[str, int]:
 
 def _change(patient_id: uuid.UUID, changes: Mapping[str, Any]) -> None:
     """Write what differs. A stop by the patient's own hand is lifted only when staff say that the patient asked."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         patient = directory.find_patient(session, chosen_clinic(), patient_id)
         news = {name: value for name, value in changes.items() if getattr(patient, name) != value}
         if request.form.get("resubscribe") == "true" and changes.get("email_allowed") and patient.unsubscribed_at:
@@ -186,7 +187,7 @@ def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
     if errors:
         return _step_page(patient, step, errors), 422
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             held = directory.find_patient(session, chosen_clinic(), patient_id)
             chosen.act(session, held, **details, actor=person.actor, now=prom.now())
     except InvalidInputError as error:

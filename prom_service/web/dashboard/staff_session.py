@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from prom_service.errors import NotFoundError
 from prom_service.services import staff
 from prom_service.services.staff import StaffPrincipal
+from prom_service.web import audit
 from prom_service.web.context import prom
 
 TOKEN = "staff"  # noqa: S105 (the name of the place, not the token)
@@ -68,4 +69,5 @@ def chosen_clinic() -> uuid.UUID:
     if clinic_id not in readable:
         raise NotFoundError("There is no such clinic.")
     session[CLINIC] = str(clinic_id)
+    audit.about(clinic_id=clinic_id)
     return clinic_id

@@ -15,6 +15,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.queries import directory, visits
 from prom_service.services.clinics import find_zone
 from prom_service.services.visits import VisitDetails, record_visit, void_visit
+from prom_service.web import audit
 from prom_service.web.api.fields import Text
 from prom_service.web.api.schemas.visit import VisitDetailsSchema
 from prom_service.web.context import prom
@@ -84,7 +85,7 @@ def add_visit(episode_id: uuid.UUID) -> Response | tuple[str, int]:
     if errors or more:
         return _form(episode, request.form, errors | more), 422
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             held = directory.find_episode(session, chosen_clinic(), episode_id)
             _refuse_overwriting(session, held, named["external_id"], details)
             record_visit(session, held, named["external_id"], details, actor=person.actor, now=prom.now())
@@ -114,7 +115,7 @@ def correct_visit(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response | tupl
     if errors:
         return _form(episode, request.form, errors, visit), 422
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             held = directory.find_episode(session, chosen_clinic(), episode_id)
             newest = visits.find_visit(session, held, visit_id)
             _refuse_stale(newest, details)
@@ -138,7 +139,7 @@ def show_void(episode_id: uuid.UUID, visit_id: uuid.UUID) -> str:
 @blueprint.post("/episodes/<uuid:episode_id>/visits/<uuid:visit_id>/void")
 def void(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response:
     """Take a visit off the course of care; it stays on record. Pressing twice has one effect."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         visit = visits.find_visit(session, episode, visit_id)
         void_visit(session, episode, visit.external_id, actor=person.actor, now=prom.now())

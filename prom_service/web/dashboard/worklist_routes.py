@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest
 from prom_service.models import Clinic
 from prom_service.models.flag import QUEUES
 from prom_service.queries.worklist import count_live, worklist
+from prom_service.web import audit
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.staff_session import chosen_clinic, clinics_to_read
@@ -29,6 +30,7 @@ def show_worklist() -> str:
         counts = count_live(session, clinic_id)
         clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
         read_in(session.get_one(Clinic, clinic_id).time_zone)
+    audit.about(shown=len(rows[:PAGE]), flag=(row.flag.id for row in rows[:PAGE]))
     return render_template(
         "dashboard/worklist.html",
         rows=rows[:PAGE],

@@ -19,6 +19,7 @@ from prom_service.queries.wording import words_of
 from prom_service.services import access, answer_window, questions, saved_answers, submission
 from prom_service.services.access import LinkTarget
 from prom_service.services.clinics import zone_of
+from prom_service.web import audit
 from prom_service.web.survey import texts
 from prom_service.web.survey.paging import Page, make_pages
 
@@ -123,6 +124,7 @@ def _find_target(session: Session, token: str, secret: bytes) -> LinkTarget:
     target = access.find_link(session, token, purpose="survey", secret=secret)
     if target is None:
         raise DeadEndError("unknown")
+    audit.about(clinic_id=target.clinic.id, administration=[target.administration.id], episode=[target.episode.id])
     return target
 
 

@@ -5,7 +5,8 @@ scanner opens or posts empty leaves no trace.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
@@ -15,6 +16,7 @@ from prom_service.models import Administration
 from prom_service.models.response import ANSWERED_BY
 from prom_service.queries.waiting import find_waiting
 from prom_service.services import access, amendment, answer_window, fresh_link, identity, misdelivery, submission
+from prom_service.web import audit
 from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens, trend
@@ -51,7 +53,7 @@ def landing(token: str) -> str:
 @blueprint.post("/<token>")
 def start(token: str) -> Any:
     """Note that the patient pressed Start, and go to the first question without an answer."""
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = _open(session, token)
         if _pressed() != "start":
             return screens.landing(survey, token, now=prom.now()), 422
@@ -75,7 +77,7 @@ def show_page(token: str, number: int) -> Any:
 @blueprint.post("/<token>/<int:number>")
 def save_page(token: str, number: int) -> Any:
     """Save one page of answers, or show the page again with what is wrong."""
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = hold_survey(session, token, secret=prom.settings.secret)
         page = _page(session, survey, number)
         if survey.target.administration.state == "completed":
@@ -104,7 +106,7 @@ def save_on_the_way(token: str, number: int) -> Any:
 
     409 when they are not taken any more or come too late: the page is saved as a whole when it is left.
     """
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = hold_survey(session, token, secret=prom.settings.secret)
         check_open(session, survey, now=prom.now())
         posted = request.form.to_dict(flat=False)
@@ -156,7 +158,7 @@ def review(token: str) -> Any:
 @blueprint.post("/<token>/review")
 def send(token: str) -> Any:
     """Take the answers in: scored, judged and flagged when the thanks page is shown. Sending twice has one effect."""
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = find_survey(session, token, secret=prom.settings.secret)
         if survey.target.administration.state == "completed":
             return _go_to_thanks(token)
@@ -191,7 +193,7 @@ def check(token: str) -> Any:
 @blueprint.post("/<token>/check")
 def answer_check(token: str) -> Any:
     """Go on to the page that was asked for when the year is right; else ask again, five times at most."""
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = hold_survey(session, token, secret=prom.settings.secret)
         check_open(session, survey, now=prom.now())
         target = survey.target
@@ -220,7 +222,7 @@ def thanks(token: str) -> Any:
 @blueprint.post("/<token>/thanks")
 def lead_on(token: str) -> Any:
     """Go on to the patient's other open questionnaire by a link of its own."""
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = find_survey(session, token, secret=prom.settings.secret)
         waiting = _waiting(session, survey)
         if waiting is None or _pressed() != "next":
@@ -240,7 +242,7 @@ def not_me(token: str) -> str:
 @blueprint.post("/<token>/not-me")
 def report_not_me(token: str) -> Any:
     """Stop the emails and ask the clinic to check the address."""
-    with prom.transaction() as session:
+    with _writing() as session:
         survey = _open(session, token)
         if _pressed() != "not-me":
             return screens.not_me(survey, token), 422
@@ -257,7 +259,7 @@ def not_me_noted(token: str) -> str:
 @blueprint.post("/<token>/fresh")
 def ask_for_link(token: str) -> Any:
     """Have a link to what is open now mailed to the address on file; the answer is the same whether it can be."""
-    with prom.transaction() as session:
+    with _writing() as session:
         target = find_survey(session, token, secret=prom.settings.secret).target
         if _pressed() != "fresh":
             return _go_to_landing(token)
@@ -288,6 +290,15 @@ def show_closed(_closed: answer_window.AnswersClosedError) -> Any:
 def show_problem(problem: Problem) -> Response:
     """Return the page for an error that is nobody's fault: an address that is no page, or an outage."""
     return make_response(screens.dead_end("outage" if problem.status >= 500 else "moved"))
+
+
+@contextmanager
+def _writing() -> Iterator[Session]:
+    """Open a transaction; what a patient does in it by a button is on record with it, what a scanner posts is not."""
+    with prom.transaction() as session:
+        yield session
+        if _pressed():
+            audit.note(session)
 
 
 def _open(session: Session, token: str) -> Survey:
