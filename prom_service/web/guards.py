@@ -2,12 +2,13 @@
 
 A route's policy is a scope (``episodes:read``), ``any key``, or a word for a room that has its own door:
 ``link`` (the unguessable path is the proof), ``secret`` (one shared with a program), ``staff`` (a log-in), ``public``.
+A route of the staff names the roles it admits as well.
 """
 
 import datetime as dt
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, request
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from prom_service import tenancy
 from prom_service.models.api_key import SCOPES
+from prom_service.models.user import ROLES
 from prom_service.services import access
 from prom_service.web import rate_limit
 from prom_service.web.context import prom
@@ -23,6 +25,7 @@ from prom_service.web.context import prom
 ANY_KEY = "any key"
 POLICIES = (*SCOPES, ANY_KEY, "link", "secret", "staff", "public")
 LONGEST_KEY = 200
+View = TypeVar("View", bound=Callable[..., Any])
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
 
 
@@ -75,6 +78,25 @@ def declare(view: Callable[..., Any], policy: str) -> None:
     view.policy = policy  # type: ignore[attr-defined]
 
 
+def admits(*roles: str) -> Callable[[View], View]:
+    """Say which roles at a clinic open a page of the staff for that clinic; an unknown one is refused at once."""
+    unknown = set(roles) - set(ROLES)
+    if unknown or not roles:
+        raise UnguardedRouteError(f"{unknown or 'none'}: no roles; known are {', '.join(ROLES)}")
+
+    def declare_roles(view: View) -> View:
+        view.roles = frozenset(roles)  # type: ignore[attr-defined]
+        return view
+
+    return declare_roles
+
+
+def roles_of(app: Flask, endpoint: str) -> frozenset[str]:
+    """Return the roles that open ``endpoint``: none unless it names them."""
+    roles: frozenset[str] = getattr(app.view_functions[endpoint], "roles", frozenset())
+    return roles
+
+
 def policy_of(app: Flask, endpoint: str) -> str | None:
     """Return who may use ``endpoint``: as its view says, else as its blueprint was registered, else None."""
     declared = getattr(app.view_functions[endpoint], "policy", None)
@@ -83,10 +105,15 @@ def policy_of(app: Flask, endpoint: str) -> str | None:
 
 
 def check_every_route(app: Flask) -> None:
-    """Raise ``UnguardedRouteError`` naming the routes without a policy."""
-    open_doors = [rule.rule for rule in app.url_map.iter_rules() if policy_of(app, rule.endpoint) is None]
+    """Raise ``UnguardedRouteError`` naming the routes without a policy, and those of the staff without roles."""
+    open_doors = [rule.rule for rule in app.url_map.iter_rules() if not _is_guarded(app, rule.endpoint)]
     if open_doors:
-        raise UnguardedRouteError(f"no policy for {', '.join(sorted(open_doors))}")
+        raise UnguardedRouteError(f"no policy or no roles for {', '.join(sorted(open_doors))}")
+
+
+def _is_guarded(app: Flask, endpoint: str) -> bool:
+    policy = policy_of(app, endpoint)
+    return policy is not None and (policy != "staff" or bool(roles_of(app, endpoint)))
 
 
 def _bearer_key() -> str:

@@ -25,6 +25,7 @@ PUBLIC = {
 LINK = {"confirm", "survey", "unsubscribe"}
 SECRET = {"mail_hook"}
 STAFF = {"dashboard"}
+OF_EVERY_ROLE = {"dashboard.home", "dashboard.log_out"}
 
 
 def test_every_route_is_public_by_this_list_or_says_who_may_use_it(client: FlaskClient) -> None:
@@ -36,6 +37,30 @@ def test_every_route_is_public_by_this_list_or_says_who_may_use_it(client: Flask
     assert {endpoint.split(".")[0] for endpoint, policy in policies.items() if policy == "secret"} == SECRET
     assert {endpoint.split(".")[0] for endpoint, policy in policies.items() if policy == "staff"} == STAFF
     assert None not in policies.values()
+
+
+def test_every_page_of_the_staff_names_the_roles_it_admits(client: FlaskClient) -> None:
+    app = client.application
+    staff = [rule.endpoint for rule in app.url_map.iter_rules() if guards.policy_of(app, rule.endpoint) == "staff"]
+
+    assert {endpoint for endpoint in staff if not guards.roles_of(app, endpoint)} == set()
+    assert {endpoint for endpoint in staff if "operator" in guards.roles_of(app, endpoint)} == OF_EVERY_ROLE
+
+
+def test_an_application_with_a_page_of_the_staff_for_no_role_does_not_start() -> None:
+    app = Flask("a")
+    guards.install(app)
+    app.add_url_rule("/page", "page", lambda: "in")
+    guards.declare(app.view_functions["page"], "staff")
+
+    with pytest.raises(UnguardedRouteError, match="/page"):
+        guards.check_every_route(app)
+
+
+@pytest.mark.parametrize("roles", [("surgeon",), ()])
+def test_a_role_that_is_none_is_refused_when_the_module_is_imported(roles: tuple[str, ...]) -> None:
+    with pytest.raises(UnguardedRouteError, match="no roles"):
+        guards.admits(*roles)
 
 
 def test_an_application_with_a_route_that_says_nothing_does_not_start() -> None:

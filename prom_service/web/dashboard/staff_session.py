@@ -3,21 +3,20 @@
 import uuid
 from typing import cast
 
-from flask import g, redirect, request, session, url_for
+from flask import current_app, g, redirect, request, session, url_for
 from werkzeug.exceptions import Forbidden
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
 
 from prom_service.errors import NotFoundError
+from prom_service.models.user import ROLES
 from prom_service.services import staff
 from prom_service.services.staff import StaffPrincipal
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.context import prom
 
 TOKEN = "staff"  # noqa: S105 (the name of the place, not the token)
 CLINIC = "clinic"
-READING_ROLES = ("clinician", "clinic_admin")
-
 person = cast(StaffPrincipal, LocalProxy(lambda: g.person))
 """Who is logged in; set before every page of the staff."""
 
@@ -30,7 +29,7 @@ def require_log_in() -> Response | None:
             found = staff.session_user(database, token, secret=prom.settings.secret, now=prom.now())
         if found is not None:
             g.person = found
-            g.reach = frozenset(clinics_to_read())
+            g.reach = _clinics_admitted()
             with prom.transaction() as database:
                 staff.note_seen(database, token, secret=prom.settings.secret, now=prom.now())
             return None
@@ -52,8 +51,8 @@ def end() -> str | None:
 
 
 def clinics_to_read() -> list[uuid.UUID]:
-    """Return the clinics whose flags the person may read."""
-    return [clinic for clinic, role in person.roles.items() if role in READING_ROLES]
+    """Return the clinics at which the person has a role that this page admits."""
+    return [clinic for clinic in person.roles if clinic in g.reach]
 
 
 def chosen_clinic() -> uuid.UUID:
@@ -71,3 +70,15 @@ def chosen_clinic() -> uuid.UUID:
     session[CLINIC] = str(clinic_id)
     audit.about(clinic_id=clinic_id)
     return clinic_id
+
+
+def _clinics_admitted() -> frozenset[uuid.UUID]:
+    """Return the clinics this page may be about; raise ``Forbidden`` when it is not for any role of the person.
+
+    What every role may do, such as logging out, needs no clinic.
+    """
+    roles = guards.roles_of(current_app, str(request.endpoint))
+    clinics = frozenset(clinic for clinic, role in person.roles.items() if role in roles)
+    if not clinics and roles != frozenset(ROLES):
+        raise Forbidden("This page is not for your role.")
+    return clinics
