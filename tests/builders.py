@@ -16,13 +16,14 @@ from prom_service.models import (
     Clinic,
     Episode,
     EscalationPlan,
+    Flag,
     Organisation,
     Patient,
     User,
     WordingPack,
 )
 from prom_service.models.escalation import STEPS
-from prom_service.services import access, clinics, enrolment, escalation, questions, staff, wording_packs
+from prom_service.services import access, clinics, enrolment, escalation, flag_ledger, questions, staff, wording_packs
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.services.escalation import PlanDetails
 from prom_service.services.working_time import WEEKDAYS
@@ -119,6 +120,26 @@ def a_user(session: Session, clinic: Clinic, *, now: dt.datetime, role: str = "c
         **changes,
     }
     return staff.add_user(session, organisation_id=clinic.organisation_id, now=now, **values)
+
+
+def a_flag(session: Session, episode: Episode, *, now: dt.datetime, **changes: Any) -> Flag:
+    """A live flag of ``episode``, as the rules would have raised it; without evidence unless it is given."""
+    values = {
+        "kind": "non_responder",
+        "checkpoint": "6-weeks",
+        "basis": f"response:{next(_number)}",
+        "severity": "medium",
+        "queue": "clinical",
+        "status": "open",
+        "why": "Not yet improving.",
+        "evidence": {},
+        "guidance": {"text": "Reassess.", "source": "A guideline", "evidence_status": "consensus", "options": []},
+        **changes,
+    }
+    flag = Flag(clinic_id=episode.clinic_id, episode_id=episode.id, raised_at=now, updated_at=now, number=0, **values)
+    patient = session.get_one(Patient, episode.patient_id)
+    flag_ledger.note(session, flag, episode, patient, "raised", flag_ledger.RULES, {}, now)
+    return flag
 
 
 def the_administration(session: Session, episode: Episode, timepoint: str) -> Administration:

@@ -10,6 +10,8 @@ from prom_service.db import Base
 from prom_service.models.columns import Key, Name, Word, one_of
 
 ROLES = ("clinician", "clinic_admin", "quality_analyst", "operator")
+READING_ROLES = ("clinician", "clinic_admin")
+"""Roles that read a clinic's flags."""
 
 
 class User(Base):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
@@ -32,28 +32,43 @@ class FlagFilter:
     kind: str | None = None
     checkpoint: str | None = None
     queue: str | None = None
+    severity: str | None = None
     clinician: str | None = None
     episode_id: uuid.UUID | None = None
+    assignee_id: uuid.UUID | None = None
+    patient: str | None = None
+    """Any part of the clinic's own number for the patient, in capitals or not."""
 
 
 def list_flags(
     session: Session, clinic_id: uuid.UUID, wanted: FlagFilter, *, after: uuid.UUID | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """Return up to ``limit`` flags of the clinic with their histories, newest first, those older than ``after``."""
-    query = _flags(clinic_id).order_by(Flag.id.desc()).limit(limit)
-    query = query.where(Flag.status == wanted.status if wanted.status else Flag.status.in_(LIVE_STATUSES))
-    for column, value in (
-        (Flag.kind, wanted.kind),
-        (Flag.checkpoint, wanted.checkpoint),
-        (Flag.queue, wanted.queue),
-        (Episode.clinician, wanted.clinician),
-        (Flag.episode_id, wanted.episode_id),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    query = _flags(clinic_id).where(*conditions(wanted)).order_by(Flag.id.desc()).limit(limit)
     if after is not None:
         query = query.where(Flag.id < after)
     return _with_history(session, _views(session.execute(query)))
+
+
+def conditions(wanted: FlagFilter) -> list[ColumnElement[bool]]:
+    """Return what a flag has to meet, for a select that joins its episode and its patient."""
+    equal = (
+        (Flag.kind, wanted.kind),
+        (Flag.checkpoint, wanted.checkpoint),
+        (Flag.queue, wanted.queue),
+        (Flag.severity, wanted.severity),
+        (Episode.clinician, wanted.clinician),
+        (Flag.episode_id, wanted.episode_id),
+        (Flag.assignee_id, wanted.assignee_id),
+    )
+    met = [Flag.status == wanted.status if wanted.status else Flag.status.in_(LIVE_STATUSES)]
+    met += [column == value for column, value in equal if value is not None]
+    return met + of_patient(wanted.patient)
+
+
+def of_patient(part: str | None) -> list[ColumnElement[bool]]:
+    """Return what the patient's number has to meet; nothing when no part of it is given."""
+    return [Patient.external_id.icontains(part, autoescape=True)] if part else []
 
 
 def find_flag(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Episode, Flag, Membership, Patient
+from prom_service.models import Episode, Flag, Patient
 from prom_service.models.flag import RESOLUTIONS
 from prom_service.pathway.facts import LIVE_STATUSES
+from prom_service.queries.colleagues import may_read
 from prom_service.services import assessment, flag_ledger
 
 
@@ -41,10 +42,10 @@ def assign(
     note: str = "",
     now: dt.datetime,
 ) -> Flag:
-    """Give the flag to one of the clinic's users."""
+    """Give the flag to one of the clinic's users who may read it."""
     _must_be_live(flag)
-    if session.get(Membership, (user_id, flag.clinic_id)) is None:
-        raise InvalidInputError({"user_id": ["No user of this clinic."]})
+    if not may_read(session, flag.clinic_id, user_id):
+        raise InvalidInputError({"user_id": ["No user of this clinic who may read its flags."]})
     flag.status = "assigned"
     flag.assignee_id = user_id
     flag.snoozed_until = None
@@ -117,19 +118,21 @@ def wake_snoozed(session: Session, *, now: dt.datetime, limit: int) -> int:
 
 
 def find_for_update(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> Flag | None:
-    """Return the clinic's flag, its episode held until the transaction ends, or None.
+    """Return the clinic's flag, its episode held until the transaction ends, or None."""
+    return next(iter(find_all_for_update(session, clinic_id, [flag_id])), None)
 
-    Whoever writes flags holds the episode first; so no two writers wait for each other.
+
+def find_all_for_update(session: Session, clinic_id: uuid.UUID, flag_ids: Collection[uuid.UUID]) -> Sequence[Flag]:
+    """Return those of the flags that are the clinic's, their episodes held until the transaction ends.
+
+    Whoever writes flags holds the episodes first, in the order of their ids; so no two writers wait for each other.
     """
-    session.scalar(
-        select(Episode.id)
-        .join(Flag, Flag.episode_id == Episode.id)
-        .where(Flag.clinic_id == clinic_id, Flag.id == flag_id)
-        .with_for_update(of=Episode, key_share=True)
-    )
-    return session.scalar(
-        select(Flag).where(Flag.clinic_id == clinic_id, Flag.id == flag_id).execution_options(populate_existing=True)
-    )
+    wanted = (Flag.clinic_id == clinic_id, Flag.id.in_(flag_ids))
+    episodes = select(Flag.episode_id).where(*wanted)
+    held = select(Episode.id).where(Episode.clinic_id == clinic_id, Episode.id.in_(episodes)).order_by(Episode.id)
+    session.execute(held.with_for_update(of=Episode, key_share=True)).all()
+    found = select(Flag).where(*wanted).order_by(Flag.id).execution_options(populate_existing=True)
+    return session.scalars(found).all()
 
 
 def _must_be_live(flag: Flag) -> None:

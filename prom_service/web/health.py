@@ -16,7 +16,6 @@ from prom_service.models import (
     Alert,
     Episode,
     Flag,
-    Heartbeat,
     JobRun,
     Message,
     Webhook,
@@ -26,15 +25,13 @@ from prom_service.models.message import PENDING_PHASES
 from prom_service.models.webhook import PENDING_DELIVERIES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.services import brake
+from prom_service.web import pulse
 from prom_service.web.context import prom
 from prom_service.web.json_provider import json_response
 
 health = Blueprint("health", __name__)
 
-LEAST_SILENCE = dt.timedelta(seconds=60)
 FAILURES_SHOWN = dt.timedelta(days=7)
-MISSED_BEATS = 4
-"""So many ticks without a sign of life, and the scheduler counts as gone."""
 
 
 @health.get("/healthz")
@@ -52,7 +49,11 @@ def show_ready() -> Response:
     """
     try:
         with prom.reading() as session:
-            checks = {"database": True, "migrations": _is_migrated(session), "scheduler": _scheduler_beats(session)}
+            checks = {
+                "database": True,
+                "migrations": _is_migrated(session),
+                "scheduler": pulse.scheduler_beats(session),
+            }
             sending = _sending(session) if checks["migrations"] else "unknown"
             row_security = tenancy.row_security(session)
     except SQLAlchemyError:
@@ -93,19 +94,6 @@ def _sending(session: Session) -> str:
     return "ok" if pulled is None else f"stopped: {pulled.reason}"
 
 
-def _silence(session: Session) -> dt.timedelta | None:
-    """Return how long ago the newest scheduler gave a sign of life; None when none ever did."""
-    last = session.scalar(sa.select(sa.func.max(Heartbeat.beat_at)).where(Heartbeat.kind == "scheduler"))
-    return None if last is None else prom.now() - last
-
-
-def _scheduler_beats(session: Session) -> bool:
-    silence = _silence(session)
-    return silence is not None and silence <= max(
-        LEAST_SILENCE, MISSED_BEATS * dt.timedelta(seconds=prom.settings.tick_seconds)
-    )
-
-
 def _measure(session: Session, registry: CollectorRegistry) -> None:
     flags = Gauge("prom_flags_live", "Live flags", ["kind", "severity"], registry=registry)
     live = sa.select(Flag.kind, Flag.severity, sa.func.count()).where(Flag.status.in_(LIVE_STATUSES))
@@ -132,7 +120,7 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
     Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)
     unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())
     Gauge("prom_episodes_due", "Episodes to be assessed", registry=registry).set(session.scalar(unassessed) or 0)
-    silence = _silence(session)
+    silence = pulse.silence(session)
     if silence is not None:
         Gauge("prom_scheduler_silence_seconds", "Since the scheduler's last sign of life", registry=registry).set(
             silence.total_seconds()

@@ -1,18 +1,34 @@
 """What all pages of the staff share: the door, the token of their forms, the words they may say."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, render_template, request
+from flask import Blueprint, Flask, g, render_template, request
 from flask import Response as WrappedResponse
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from prom_service.models import Clinic
 from prom_service.web import audit, looks
 from prom_service.web.context import prom
-from prom_service.web.dashboard.staff_session import chosen_clinic, person, require_log_in
-from prom_service.web.dashboard.words import KINDS, OUTCOMES, PAPERS, SEVERITY_WORDS, answered, asked, explained, words
+from prom_service.web.dashboard.notices import notices
+from prom_service.web.dashboard.staff_session import chosen_clinic, clinics_to_read, person, require_log_in
+from prom_service.web.dashboard.words import (
+    KINDS,
+    OUTCOMES,
+    PAPERS,
+    SEVERITY_WORDS,
+    age,
+    answered,
+    asked,
+    by,
+    explained,
+    words,
+)
 from prom_service.web.problems import Problem
 
 blueprint = Blueprint("dashboard", __name__)
@@ -32,7 +48,7 @@ def install(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     csrf.init_app(app)
-    app.jinja_env.filters.update(words=words, explained=explained, asked=asked, answered=answered)
+    app.jinja_env.filters.update(words=words, explained=explained, asked=asked, answered=answered, age=age, by=by)
 
 
 def prom_base_url(app: Flask) -> str:
@@ -75,3 +91,14 @@ def common() -> dict[str, Any]:
         "papers": PAPERS,
         "now": prom.now(),
     }
+
+
+@blueprint.context_processor
+def notices_at_hand() -> dict[str, Any]:
+    """Let every page behind the log-in ask what is to be said first."""
+    return {"notices": notices} if "person" in g else {}
+
+
+def clinics_shown(session: Session) -> Sequence[Clinic]:
+    """Return the clinics the person may change to, by name."""
+    return session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()

@@ -3,15 +3,14 @@
 import datetime as dt
 
 from flask import render_template, request
-from sqlalchemy import select
 
 from prom_service.models import Clinic
 from prom_service.queries.amendments import amended_since
 from prom_service.queries.missing import missing_answers
 from prom_service.web import audit
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint, common
-from prom_service.web.dashboard.staff_session import chosen_clinic, clinics_to_read
+from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
+from prom_service.web.dashboard.staff_session import chosen_clinic
 from prom_service.web.dashboard.words import CAUSES, read_in
 
 PAGE = 50
@@ -27,7 +26,7 @@ def show_missing() -> str:
     with prom.reading() as session:
         rows = missing_answers(session, clinic_id, now=prom.now())
         amended = amended_since(session, clinic_id, prom.now() - AMENDMENTS_LISTED)
-        clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)).all()
+        clinics = clinics_shown(session)
         read_in(session.get_one(Clinic, clinic_id).time_zone)
     listed = rows[(page - 1) * PAGE : page * PAGE]
     on_page = [*(row.episode_id for row in listed), *(one.response.episode_id for one in amended)]

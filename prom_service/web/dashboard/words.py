@@ -1,6 +1,8 @@
 """How the pages of the staff name things."""
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import g
@@ -8,6 +10,7 @@ from flask import g
 import instruments
 from instruments.answer import NotApplicable
 from prom_service.services.contact import EXPLANATIONS
+from prom_service.web.context import prom
 
 KINDS = {
     "red_flag_symptom": "Red-flag symptom",
@@ -73,7 +76,21 @@ ACTORS = {
     "key": "by a program of the clinic",
     "user": "by staff",
 }
+UNNAMED = {"rules": "the rules", "user": "a former colleague", "command": "whoever runs this service"}
+"""Who takes steps with flags and has no name of their own on record."""
 PAPERS = {"a4": "PDF for A4", "letter": "PDF for US letter"}
+STEPS = {
+    "raised": "Raised",
+    "updated": "Changed by new answers or visits",
+    "acknowledged": "Acknowledged",
+    "assigned": "Assigned",
+    "snoozed": "Snoozed",
+    "reopened": "Woken from its snooze",
+    "resolved": "Resolved",
+    "superseded": "Superseded",
+}
+"""What happened to a flag."""
+QUEUE_WORDS = {"clinical": "Clinical", "follow_up": "Follow-up"}
 SEVERITY_WORDS = {"urgent": "Urgent", "high": "High", "medium": "Medium", "low": "Low"}
 OUTCOMES = {
     "on_track": "On track",
@@ -109,6 +126,30 @@ def answered(value: object, ref: str, item: str) -> str:
         return "does not apply"
     choices = () if "." in item else instruments.find(ref).item(item).choices
     return next((text for code, text in choices if code == value), str(value))
+
+
+def by(actor: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Return who took a step: a colleague by name, a program with whom it spoke for, or this service."""
+    number, person = actor["id"], actor.get("on_behalf_of")
+    kind = number.partition(":")[0]
+    named = f"the program {names.get(number, 'of the clinic')}" if kind == "key" else names.get(number)
+    said = named or UNNAMED.get(kind, kind)
+    return f"{person.get('name') or person.get('id')}, by {said}" if person else said
+
+
+def age(instant: dt.datetime | str | None) -> str:
+    """Return how long ago an instant was, or in how long it will be, in its one largest unit; a dash for none."""
+    if not instant:
+        return "–"
+    at = dt.datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+    passed = prom.now() - at
+    length = abs(passed)
+    units = (("d", dt.timedelta(days=1)), ("h", dt.timedelta(hours=1)), ("min", dt.timedelta(minutes=1)))
+    largest = next(((length // size, name) for name, size in units if length >= size), None)
+    if largest is None:
+        return "just now" if passed >= dt.timedelta() else "in a moment"
+    number, name = largest
+    return f"{number} {name} ago" if passed > dt.timedelta() else f"in {number} {name}"
 
 
 def read_in(zone: str) -> None:

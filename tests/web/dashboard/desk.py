@@ -7,7 +7,7 @@ from typing import Any
 
 from prom_service.models import Administration, Episode
 from prom_service.runtime import Runtime
-from prom_service.services import submission
+from prom_service.services import flags, submission
 from tests import builders
 from tests.builders import PASSWORD
 from tests.fakes import Clock
@@ -18,11 +18,11 @@ EMAIL = "sam@example.org"
 class Desk:
     """A clinic in London with one of its staff at the keyboard."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, client: Any) -> None:
+    def __init__(self, runtime: Runtime, clock: Clock, client: Any, *, role: str = "clinician") -> None:
         self.runtime, self.clock, self.client = runtime, clock, client
         with runtime.transaction() as session:
             self.clinic = builders.a_clinic(session, now=clock.now(), name="Northside Clinic")
-            builders.a_user(session, self.clinic, now=clock.now(), email=EMAIL)
+            self.user = builders.a_user(session, self.clinic, now=clock.now(), email=EMAIL, role=role)
 
     def log_in(self) -> None:
         form = {"email": EMAIL, "password": PASSWORD, "csrf_token": self._token(self.client.get("/login").text)}
@@ -52,6 +52,21 @@ class Desk:
             answers = builders.complete_answers(administration, episode, **levels)
             submission.submit(session, administration, answers=answers, now=self.clock.now())
         return administration.id
+
+    def flag(self, **values: Any) -> uuid.UUID:
+        """Raise a flag of a patient of its own and return its id."""
+        with self.runtime.transaction() as session:
+            episode = builders.an_episode(session, self.clinic, now=self.clock.now())
+            return builders.a_flag(session, episode, now=self.clock.now(), **values).id
+
+    def step(self, flag_id: uuid.UUID, step: Any, *given: Any, actor: str = "command", **more: Any) -> None:
+        """Let somebody else take a step with a flag."""
+        with self.runtime.transaction() as session:
+            flag = flags.find_for_update(session, self.clinic.id, flag_id)
+            step(session, flag, *given, actor=actor, now=self.clock.now(), **more)
+
+    def get(self, path: str) -> Any:
+        return self.client.get(path)
 
     def post(self, path: str, **fields: Any) -> Any:
         """Send a form; a double underscore in a name stands for a dot."""
