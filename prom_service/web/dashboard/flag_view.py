@@ -1,0 +1,60 @@
+"""What the page of a flag is given to show: the flag, what it rests on, who did what, and what lies beside it."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.models import Clinic, Flag
+from prom_service.pathway.facts import LIVE_STATUSES
+from prom_service.queries import directory
+from prom_service.queries.amendments import amendments_of
+from prom_service.queries.colleagues import list_readers, names_of
+from prom_service.queries.flags import find_flag
+from prom_service.queries.waiting import waiting_in_episode
+from prom_service.queries.worklist import neighbours
+from prom_service.web.context import prom
+from prom_service.web.dashboard.episode_view import course_view
+from prom_service.web.dashboard.worklist_filter import wanted_flags
+
+
+def flag_view(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID, kept: Mapping[str, str]) -> dict[str, Any]:
+    """Return everything the page says; raise ``NotFoundError`` when the clinic has no such flag."""
+    flag = find_flag(session, clinic_id, flag_id)
+    episode = directory.find_episode(session, clinic_id, uuid.UUID(flag["episode_id"]))
+    previous, following = neighbours(session, clinic_id, wanted_flags(kept), flag_id)
+    return {
+        **course_view(session, episode),
+        "flag": flag,
+        "live": flag["status"] in LIVE_STATUSES,
+        "changed_since": _changed_since(flag),
+        "people": _people(session, flag),
+        "readers": list_readers(session, clinic_id),
+        "clinic": session.get_one(Clinic, clinic_id),
+        "amendments": amendments_of(session, episode.id),
+        "waiting": waiting_in_episode(session, episode.id, now=prom.now()),
+        "kept": kept,
+        "previous": previous,
+        "following": following,
+        "successor": _successor(session, clinic_id, episode.id, flag_id),
+    }
+
+
+def _changed_since(flag: Mapping[str, Any]) -> bool:
+    """Return whether the rules changed the flag after somebody took it up."""
+    return flag["status"] in ("acknowledged", "assigned") and flag["history"][-1]["type"] == "updated"
+
+
+def _people(session: Session, flag: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of all who took a step with the flag or were given it."""
+    took = [event["actor"]["id"] for event in flag["history"]]
+    given = [f"user:{event['detail']['user_id']}" for event in flag["history"] if "user_id" in event["detail"]]
+    return names_of(session, (*took, *given))
+
+
+def _successor(session: Session, clinic_id: uuid.UUID, episode_id: uuid.UUID, flag_id: uuid.UUID) -> uuid.UUID | None:
+    """Return the flag as which the finding came back on a new basis, if it did."""
+    of_episode = (Flag.clinic_id == clinic_id, Flag.episode_id == episode_id)
+    return session.scalar(select(Flag.id).where(*of_episode, Flag.predecessor_id == flag_id).order_by(Flag.id).limit(1))
