@@ -28,3 +28,9 @@ def ago(at: dt.datetime | dt.date | str, now: dt.datetime) -> str:
         return "today"
     span = "1 day" if abs(days) == 1 else f"{abs(days)} days"
     return f"{span} ago" if days > 0 else f"in {span}"
+
+
+@blueprint.app_template_filter("reached")
+def reached(at: str, now: dt.datetime) -> bool:
+    """Return whether an instant has come."""
+    return dt.datetime.fromisoformat(at) <= now

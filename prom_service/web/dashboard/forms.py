@@ -13,13 +13,16 @@ Errors = dict[str, list[str]]
 """By the name of a field, what is wrong with it."""
 
 
-def read(schema: Schema, prefix: str, *, cleared: bool = False) -> tuple[Any, Errors]:
+def read(
+    schema: Schema, prefix: str, *, cleared: bool = False, given: Mapping[str, str] | None = None
+) -> tuple[Any, Errors]:
     """Return what the fields named ``prefix.…`` mean by ``schema``, and what is wrong with them.
 
-    A field left empty was not said; with ``cleared`` it says that there is nothing any more.
+    They are those that were posted, unless others are ``given``. A field left empty was not said; with ``cleared`` it
+    says that there is nothing any more.
     """
     try:
-        return schema.load(_nested(schema, prefix, cleared=cleared)), {}
+        return schema.load(_nested(schema, prefix, request.form if given is None else given, cleared=cleared)), {}
     except ValidationError as error:
         return None, under(prefix, dict(flatten(error.messages)))
 
@@ -29,9 +32,9 @@ def under(prefix: str, errors: Mapping[str, list[str]]) -> Errors:
     return {f"{prefix}.{name}": list(texts) for name, texts in errors.items()}
 
 
-def _nested(schema: Schema, prefix: str, *, cleared: bool) -> dict[str, Any]:
+def _nested(schema: Schema, prefix: str, given: Mapping[str, str], *, cleared: bool) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, text in request.form.items():
+    for name, text in given.items():
         if name.startswith(f"{prefix}.") and (text.strip() or cleared):
             *path, last = name.removeprefix(f"{prefix}.").split(".")
             place = values

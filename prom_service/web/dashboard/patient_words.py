@@ -16,3 +16,9 @@ ANSWERS = {
     "waiting": "Asked, no answer yet",
     "overdue": "Overdue",
 }
+ANSWERED_BY_WORDS = {
+    "self": "By the patient alone",
+    "helped": "The patient was helped",
+    "proxy": "Somebody answered for the patient",
+    "unknown": "Not recorded",
+}

@@ -38,9 +38,8 @@ class _Drawing:
 
     def __init__(self, scale: Scale, course: Course) -> None:
         self.scale, self.course = scale, course
-        days = [course.started_on, course.last_on, *(place.on for place in scale.places)]
-        self.first = min([*days, *course.visits.days])
-        self.last = max([*days, *(shown.until_on for shown in scale.bands)], default=course.last_on)
+        self.first = min([course.started_on, *course.visits.days, *(place.on for place in scale.places)])
+        self.last = course.last_on
 
     def parts(self) -> Iterator[str]:
         """Yield what is drawn, from the back to the front."""
@@ -93,8 +92,8 @@ class _Drawing:
         for kind, label, low, high in zones:
             yield f'<rect class="band {kind}" x="{left:.1f}" y="{high:.1f}" width="{right - left:.1f}"'
             yield f' height="{max(low - high, 0):.1f}"/>'
-            if low - high >= 12:
-                yield _text(middle, low - 4 if kind != "worse" else high + 11, label, "middle", "zone")
+            if low - high >= 10:
+                yield _text(middle, low - 4 if kind == "worse" else high + 10, label, "middle", "zone")
 
     def _scores(self) -> Iterator[str]:
         """Yield the scores joined where nothing is missing between them; a gap stays a gap."""

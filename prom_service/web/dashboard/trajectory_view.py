@@ -108,10 +108,11 @@ def course_of(
     titles = {one.key: one.title for one in pathway.timepoints}
     days = tuple(one.visit.visited_on for one in visits if one.place is not None)
     answered = [local_day(response["answered_at"]) for one in administrations for response in one["responses"]]
+    in_time = [local_day(one["late_after"]) for one in administrations]
     return Course(
         started_on=episode.started_on,
         today=local_day(now),
-        last_on=max([episode.started_on, *(on for _, on in targets), *days, *answered]),
+        last_on=max([episode.started_on, *in_time, *days, *answered]),
         targets=tuple((titles[key], on) for key, on in targets),
         visits=Visits(days, pathway.visit_limit, pathway.visit_notice),
     )

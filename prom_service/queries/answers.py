@@ -1,0 +1,54 @@
+"""The answers of one administration as they were given, and those of the start beside them."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from prom_service.models import Administration, AnswerSet, Response
+
+
+@dataclass(frozen=True)
+class GivenAnswers:
+    """One response with its answers by instrument, and in which words each was asked."""
+
+    response: Response
+    answers: Mapping[str, Mapping[str, Any]]
+    wording: Mapping[str, str]
+
+
+def responses_of(session: Session, administration: Administration) -> Sequence[GivenAnswers]:
+    """Return what came in for an administration, in order; the newest that is no amendment stands."""
+    query = select(Response).where(
+        Response.clinic_id == administration.clinic_id, Response.administration_id == administration.id
+    )
+    responses = session.scalars(query.order_by(Response.number)).all()
+    kept = session.scalars(
+        select(AnswerSet)
+        .where(AnswerSet.response_id.in_([response.id for response in responses]))
+        .order_by(AnswerSet.id)
+    ).all()
+    return [_given(response, [one for one in kept if one.response_id == response.id]) for response in responses]
+
+
+def standing_of(given: Sequence[GivenAnswers]) -> GivenAnswers | None:
+    """Return the one that stands; None when nothing came in."""
+    return next((one for one in reversed(given) if not one.response.amendment), None)
+
+
+def start_of(session: Session, clinic_id: uuid.UUID, episode_id: uuid.UUID) -> Administration:
+    """Return the administration every change counts from."""
+    return session.scalars(
+        select(Administration).where(
+            Administration.clinic_id == clinic_id, Administration.episode_id == episode_id, Administration.sequence == 0
+        )
+    ).one()
+
+
+def _given(response: Response, kept: Sequence[AnswerSet]) -> GivenAnswers:
+    return GivenAnswers(
+        response, {one.instrument: one.answers for one in kept}, {one.instrument: one.wording for one in kept}
+    )

@@ -1,0 +1,52 @@
+"""How a questionnaire reaches the patient by the hand of staff: sent now, or as a link for the tablet at the desk."""
+
+import uuid
+
+from flask import redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from prom_service.models import Clinic, Episode
+from prom_service.pathway import definition as pathways
+from prom_service.queries import directory
+from prom_service.services import access, answer_window, messages
+from prom_service.web.context import prom
+from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.staff_session import chosen_clinic, person
+from prom_service.web.dashboard.words import read_in
+
+
+@blueprint.post("/administrations/<uuid:administration_id>/send")
+def send_now(administration_id: uuid.UUID) -> Response:
+    """Send the next email now, or at the next moment at which the patient may be mailed."""
+    with prom.transaction() as session:
+        administration = directory.find_administration(session, chosen_clinic(), administration_id)
+        messages.send_now(session, administration, actor=person.actor, now=prom.now())
+    page = url_for(".show_episode", episode_id=administration.episode_id, _anchor=administration.timepoint)
+    return redirect(page, code=303)
+
+
+@blueprint.post("/administrations/<uuid:administration_id>/link")
+def make_link(administration_id: uuid.UUID) -> tuple[str, int]:
+    """Make a survey link for the tablet at the desk. It is on this page and nowhere else, so no redirect follows."""
+    with prom.transaction() as session:
+        administration = directory.find_administration(session, chosen_clinic(), administration_id)
+        episode = directory.find_episode(session, administration.clinic_id, administration.episode_id)
+        answer_window.check_open(administration, episode, episode.patient, at=prom.now())
+        token = access.issue_link(
+            session, administration, issued_by=person.actor, secret=prom.settings.secret, now=prom.now()
+        )
+        zone = session.get_one(Clinic, administration.clinic_id).time_zone
+    read_in(zone)
+    page = render_template(
+        "dashboard/link.html",
+        episode=episode,
+        administration=administration,
+        title=_title(episode, administration.timepoint),
+        link=f"{prom.settings.base_url.rstrip('/')}/s/{token}",
+        **common(),
+    )
+    return page, 201
+
+
+def _title(episode: Episode, timepoint: str) -> str:
+    return pathways.find(episode.pathway).timepoint(timepoint).title
