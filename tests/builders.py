@@ -7,23 +7,36 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 import instruments
 from instruments import Item
 from prom_service.models import (
     Administration,
     Clinic,
+    ClinicPathway,
     Episode,
     EscalationPlan,
     Flag,
+    Membership,
     Organisation,
     Patient,
     User,
     WordingPack,
 )
 from prom_service.models.escalation import STEPS
-from prom_service.services import access, clinics, enrolment, escalation, flag_ledger, questions, staff, wording_packs
+from prom_service.pathway import definition
+from prom_service.services import (
+    access,
+    clinics,
+    enrolment,
+    escalation,
+    flag_ledger,
+    pathway_changes,
+    questions,
+    staff,
+    wording_packs,
+)
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.services.escalation import PlanDetails
 from prom_service.services.working_time import WEEKDAYS
@@ -160,7 +173,7 @@ def complete_answers(
     """Answers to everything asked; no to every safety item. Every iHOT item has the same value: so has the total."""
     level = {"ihot-12-1.0": ihot, "nprs-1.0": nprs, "groc-1.0": groc, "pass-1.0": acceptable, "safety-1.0": 0}
     answers: dict[str, dict[str, Any]] = {}
-    for instrument in questions.instruments_asked(administration, episode):
+    for instrument in questions.instruments_asked(object_session(episode), administration, episode):
         items = questions.items_asked(instrument, follow_up=administration.sequence > 0)
         answers[instrument.ref] = {item.code: level.get(instrument.ref, 1) for item in items}
         if any(item.activity for item in items):
@@ -198,6 +211,33 @@ def pack_text(ref: str, *, language: str = "en", wording: str = "official", mark
 def a_pack(session: Session, clinic: Clinic, ref: str, *, now: dt.datetime, **changes: str) -> WordingPack:
     """A wording pack in force at ``clinic``."""
     return wording_packs.load_pack(session, clinic, pack_text(ref, **changes), actor=ACTOR, now=now)[0]
+
+
+def a_colleague(session: Session, clinic: Clinic, *, now: dt.datetime, role: str = "clinic_admin") -> User:
+    """A member of the staff who does not log in: a password takes long to hash."""
+    user = User(
+        organisation_id=clinic.organisation_id,
+        email=f"colleague{next(_number)}@example.org",
+        name="Kim Colleague",
+        password_hash="-",
+        created_at=now,
+    )
+    session.add(user)
+    session.flush()
+    session.add(Membership(user_id=user.id, clinic_id=clinic.id, role=role))
+    session.flush()
+    return user
+
+
+def a_pathway(session: Session, clinic: Clinic, numbers: Mapping[str, str], *, now: dt.datetime) -> ClinicPathway:
+    """A version of the default pathway with these numbers, in force at ``clinic``."""
+    author, other = (a_colleague(session, clinic, now=now) for _ in range(2))
+    text = pathway_changes.with_numbers(definition.text_of(definition.DEFAULT), numbers)
+    version = pathway_changes.draft(session, clinic, text, note="Agreed.", author_id=author.id, actor=ACTOR, now=now)
+    seen = pathway_changes.preview(session, version, now=now)
+    pathway_changes.note_preview(session, version, seen, seen_by_id=other.id, actor=ACTOR, now=now)
+    pathway_changes.activate(session, clinic, version, by_id=other.id, actor=ACTOR, now=now)
+    return version
 
 
 def _toml(texts: Mapping[str, str]) -> list[str]:

@@ -5,6 +5,7 @@ from prom_service.models.administration import Administration, Link, SavedAnswer
 from prom_service.models.api_key import ApiKey, IdempotentRequest
 from prom_service.models.audit import AuditChain, AuditEntry
 from prom_service.models.clinic import Clinic, ClinicText, Organisation
+from prom_service.models.clinic_pathway import ClinicPathway, PathwayActivation, PathwayPreview
 from prom_service.models.episode import Episode, EpisodeChange
 from prom_service.models.escalation import Alert, EscalationPlan, LastLook
 from prom_service.models.flag import Flag, FlagEvent
@@ -27,6 +28,7 @@ __all__ = [
     "Base",
     "Brake",
     "Clinic",
+    "ClinicPathway",
     "ClinicText",
     "Episode",
     "EpisodeChange",
@@ -46,6 +48,8 @@ __all__ = [
     "MessageEvent",
     "Organisation",
     "Pace",
+    "PathwayActivation",
+    "PathwayPreview",
     "Patient",
     "PatientChange",
     "PinnedPack",

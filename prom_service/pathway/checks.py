@@ -4,12 +4,14 @@ from collections.abc import Collection
 from itertools import pairwise
 
 import instruments
+from instruments.definition import Scale
 from instruments.errors import UnknownInstrumentError
 from prom_service.pathway.shape import (
     EDUCATION_TOPICS,
     FLAG_KINDS,
     GROC,
     PASS,
+    SAFETY,
     VISIT_FORMATS,
     Pathway,
     Timepoint,
@@ -26,6 +28,7 @@ def check_pathway(pathway: Pathway, table: Table, judged: Collection[str]) -> No
     _check_checkpoints(pathway, table, judged)
     _check_messages(pathway, table)
     _check_visits(pathway, table)
+    _check_safety(pathway, table)
     _check_guidance(pathway, table)
     _check_education(pathway, table)
 
@@ -40,6 +43,15 @@ def check_instruments(timepoint: Timepoint, table: Table) -> None:
             raise table.fault("optional_scales", f"{ref} is not asked here")
         if scale not in {known.key for known in instruments.find(ref).scales}:
             raise table.fault("optional_scales", f"{ref} has no scale {scale!r}")
+
+
+def check_scale(instrument: str, scale: str, table: Table) -> Scale:
+    """The scale of that key, which the instrument has; both are refused by name otherwise."""
+    _check_instrument(instrument, table, "instrument")
+    scales = {known.key: known for known in instruments.find(instrument).scales}
+    if scale not in scales:
+        raise table.fault("scale", f"{instrument} has no scale {scale!r}; it has {', '.join(scales)}")
+    return scales[scale]
 
 
 def _check_instrument(ref: str, table: Table, key: str) -> None:
@@ -109,6 +121,13 @@ def _check_visits(pathway: Pathway, table: Table) -> None:
     for visit_format in pathway.counted_formats:
         if visit_format not in VISIT_FORMATS:
             raise table.fault("visits.counted_formats", f"{visit_format!r} is not one of {', '.join(VISIT_FORMATS)}")
+
+
+def _check_safety(pathway: Pathway, table: Table) -> None:
+    allowed = [item.code for item in instruments.find(SAFETY).items if item.tier == "same_day"]
+    for item in pathway.emergency_items:
+        if item not in allowed:
+            raise table.fault("safety.emergency", f"{item!r} is not one of the same-day items {', '.join(allowed)}")
 
 
 def _check_guidance(pathway: Pathway, table: Table) -> None:

@@ -4,17 +4,16 @@ Once an episode was started under a version it never changes; a change is a new 
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 
-import instruments
-from instruments.errors import UnknownInstrumentError, UnknownThresholdError
-from instruments.thresholds import Threshold
+from instruments.errors import UnknownThresholdError
+from instruments.thresholds import Threshold, for_instrument
 from instruments.thresholds import find as find_threshold
 from prom_service.errors import NotFoundError
-from prom_service.pathway.checks import check_instruments, check_pathway
+from prom_service.pathway.checks import check_instruments, check_pathway, check_scale
 from prom_service.pathway.dates import Offset
 from prom_service.pathway.shape import (
     EDUCATION_TOPICS,
@@ -46,9 +45,14 @@ __all__ = [
     "all_pathways",
     "find",
     "read",
+    "text_of",
 ]
 
 DEFAULT = "hip-related-pain-1"
+CHANGES = ("MIC", "MCII", "SCB", "SEM", "MDC_individual", "MDC_group", "working")
+"""Kinds of rows that are an amount of change; the others are places on a scale."""
+Rows = Callable[[str], Threshold]
+"""Finds a threshold row by its id; raises UnknownThresholdError."""
 
 
 class UnknownPathwayError(NotFoundError):
@@ -63,6 +67,11 @@ def find(ref: str) -> Pathway:
     return pathway
 
 
+def text_of(ref: str) -> str:
+    """The TOML text of a pathway that ships; UnknownPathwayError when there is none of that reference."""
+    return (files(__package__) / "data" / f"{find(ref).ref}.toml").read_text(encoding="utf-8")
+
+
 def all_pathways() -> tuple[Pathway, ...]:
     """Every pathway that ships, the default first."""
     return tuple(_shipped().values())
@@ -73,8 +82,8 @@ def read(text: str, name: str) -> Pathway:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PathwayDefinitionError(f"{name}: is not TOML ({error})") from error
-    return _pathway(Table(f"{name}: ", values))
+        raise PathwayDefinitionError(name, "", f"is not TOML ({error})") from error
+    return _pathway(Table(name, values))
 
 
 @lru_cache
@@ -87,13 +96,14 @@ def _shipped() -> Mapping[str, Pathway]:
 
 
 def _pathway(table: Table) -> Pathway:
-    listed = tuple(map(_measure, table.tables("measures")))
+    rows = _working_rows(table)
+    listed = tuple(_measure(place, rows) for place in table.tables("measures"))
     measures = {measure.key: measure for measure, _ in listed}
     if len(measures) != len(listed):
         raise table.fault("measures", "a scale is given twice")
-    primary, criteria = _criteria(listed)
+    primary, criteria = _criteria(listed, rows)
     timepoints = tuple(_timepoint(place, criteria) for place in table.tables("timepoints"))
-    messages, visits = table.table("messages"), table.table("visits")
+    messages, visits, safety = table.table("messages"), table.table("visits"), table.table("safety")
     pathway = Pathway(
         key=table.text("key"),
         version=table.text("version"),
@@ -101,8 +111,8 @@ def _pathway(table: Table) -> Pathway:
         summary=table.text("summary"),
         timepoints=timepoints,
         primary=primary,
-        function=tuple(_function(place, measures) for place in table.tables("function")),
-        anchors=_anchors(table.table("anchors")),
+        function=tuple(_function(place, measures, rows) for place in table.tables("function")),
+        anchors=_anchors(table.table("anchors"), rows),
         reminder_days=messages.wholes("days"),
         phone_after_days=messages.whole("phone_after_days", at_least=1),
         last_closes_days_after_late=table.whole("last_closes_days_after_late", at_least=0),
@@ -112,36 +122,78 @@ def _pathway(table: Table) -> Pathway:
         diagnoses=table.texts("diagnoses"),
         guidance=MappingProxyType(dict(_guidance_entries(table.table("guidance")))),
         education=tuple(map(_education, table.tables("education"))),
+        emergency_items=safety.texts("emergency", ()),
     )
-    for place in (messages, visits, table):
+    for place in (messages, visits, safety, table):
         place.finish()
     check_pathway(pathway, table, criteria)
     return pathway
 
 
-def _measure(table: Table) -> tuple[Measure, Table]:
+def _working_rows(table: Table) -> Rows:
+    """The rows of the registry, and beside them those the definition gives itself: numbers of its own, marked so."""
+    own: dict[str, Threshold] = {}
+    for place in table.tables("working"):
+        row = _working_row(place)
+        if row.id in own or _registered(row.id):
+            raise place.fault("id", f"{row.id!r} is used already")
+        own[row.id] = row
+    return lambda row_id: own.get(row_id) or find_threshold(row_id)
+
+
+def _working_row(table: Table) -> Threshold:
     instrument, scale = table.text("instrument"), table.text("scale")
+    found = check_scale(instrument, scale, table)
+    row = Threshold(
+        id=table.text("id"),
+        instrument=instrument,
+        scale=scale,
+        kind="working",
+        value=table.number("value", above=0),
+        unit=table.one_of("unit", ("points", "percent"), default="points"),
+        population=table.text("population", "not stated"),
+        treatment="",
+        timepoint="",
+        method="judgement of the clinic",
+        citation="",
+        doi="",
+        verified=False,
+        note=table.text("note"),
+    )
+    width = 100 if row.unit == "percent" else found.maximum - found.minimum
+    if row.value > width:
+        raise table.fault("value", f"is more than the scale can change: {width:g}")
+    table.finish()
+    return row
+
+
+def _registered(row_id: str) -> bool:
     try:
-        definition = instruments.find(instrument)
-    except UnknownInstrumentError as error:
-        raise table.fault("instrument", f"{instrument!r} is not known") from error
-    if scale not in {known.key for known in definition.scales}:
-        raise table.fault("scale", f"{instrument} has no scale {scale!r}")
-    found = definition.scale(scale)
+        find_threshold(row_id)
+    except UnknownThresholdError:
+        return False
+    return True
+
+
+def _measure(table: Table, rows: Rows) -> tuple[Measure, Table]:
+    instrument, scale = table.text("instrument"), table.text("scale")
+    found = check_scale(instrument, scale, table)
     measure = Measure(
         instrument=instrument,
         scale=scale,
         title=table.text("title"),
         best=float(found.best),
         worst=float(found.worst),
-        measurement_error=_optional_row(table, "measurement_error", (instrument, scale), kinds=("MDC_individual",)),
-        acceptable_state=_optional_row(table, "acceptable_state", (instrument, scale), kinds=("PASS",)),
+        measurement_error=_optional_row(
+            table, "measurement_error", (instrument, scale), rows, kinds=("MDC_individual",)
+        ),
+        acceptable_state=_optional_row(table, "acceptable_state", (instrument, scale), rows, kinds=("PASS",)),
     )
     return measure, table
 
 
 def _criteria(
-    measures: Iterable[tuple[Measure, Table]],
+    measures: Iterable[tuple[Measure, Table]], rows: Rows
 ) -> tuple[tuple[Primary, ...], dict[str, list[Criterion]]]:
     """The primary scales (those that name a worsening) and, for each checkpoint, their criteria."""
     primary: list[Primary] = []
@@ -149,19 +201,19 @@ def _criteria(
     for measure, table in measures:
         improved, borderline = table.table("improved"), table.table("borderline")
         if table.has("worse"):
-            primary.append(Primary(measure, _row(table, "worse", table.text("worse"), measure.key)))
+            primary.append(Primary(measure, _row(table, "worse", table.text("worse"), measure.key, rows, CHANGES)))
             for checkpoint in improved.keys():  # noqa: SIM118 (a Table is not a dict)
-                criterion = _criterion(primary[-1], checkpoint, improved, borderline)
+                criterion = _criterion(primary[-1], checkpoint, improved, borderline, rows)
                 criteria.setdefault(checkpoint, []).append(criterion)
         for place in (improved, borderline, table):
             place.finish()
     return tuple(primary), criteria
 
 
-def _criterion(primary: Primary, checkpoint: str, improved: Table, borderline: Table) -> Criterion:
+def _criterion(primary: Primary, checkpoint: str, improved: Table, borderline: Table, rows: Rows) -> Criterion:
     key = primary.measure.key
-    needed = tuple(_row(improved, checkpoint, row, key) for row in improved.texts(checkpoint))
-    band = tuple(_row(borderline, checkpoint, row, key) for row in borderline.texts(checkpoint, ()))
+    needed = tuple(_row(improved, checkpoint, row, key, rows, CHANGES) for row in improved.texts(checkpoint))
+    band = tuple(_row(borderline, checkpoint, row, key, rows, CHANGES) for row in borderline.texts(checkpoint, ()))
     if [row.unit for row in needed].count("points") != 1:
         raise improved.fault(checkpoint, "needs exactly one row in points, by which the headroom is measured")
     ceiling = {row.unit: row.value for row in needed}
@@ -203,33 +255,36 @@ def _scale_name(table: Table, name: str) -> tuple[str, str]:
     return instrument, scale
 
 
-def _function(table: Table, measures: Mapping[tuple[str, str], Measure]) -> FunctionCriterion:
+def _function(table: Table, measures: Mapping[tuple[str, str], Measure], rows: Rows) -> FunctionCriterion:
     key = table.text("instrument"), table.text("scale")
     if key not in measures:
         raise table.fault("scale", f"{' '.join(key)} is not among the measures")
     criterion = FunctionCriterion(
         measure=measures[key],
-        change=_row(table, "change", table.text("change"), key),
-        groc=_optional_row(table, "groc", GROC, kinds=("cutoff", "working")),
+        change=_row(table, "change", table.text("change"), key, rows, CHANGES),
+        groc=_optional_row(table, "groc", GROC, rows, kinds=("cutoff", "working")),
     )
     table.finish()
     return criterion
 
 
-def _anchors(table: Table) -> Anchors:
-    anchors = Anchors(*(_row(table, key, table.text(key), GROC) for key in ("improved", "worse", "much_worse")))
+def _anchors(table: Table, rows: Rows) -> Anchors:
+    anchors = Anchors(*(_row(table, key, table.text(key), GROC, rows) for key in ("improved", "worse", "much_worse")))
     if not anchors.much_worse.value < anchors.worse.value < 0 < anchors.improved.value:
         raise table.fault("worse", "must lie between much_worse and 0, and improved above 0")
     table.finish()
     return anchors
 
 
-def _row(table: Table, key: str, row_id: str, scale: tuple[str, str], kinds: tuple[str, ...] = ()) -> Threshold:
+def _row(
+    table: Table, key: str, row_id: str, scale: tuple[str, str], rows: Rows, kinds: tuple[str, ...] = ()
+) -> Threshold:
     """The threshold row of that id, refused unless it belongs to the scale and is of one of the kinds, where named."""
     try:
-        row = find_threshold(row_id)
+        row = rows(row_id)
     except UnknownThresholdError as error:
-        raise table.fault(key, f"there is no threshold {row_id!r}") from error
+        known = ", ".join(one.id for one in for_instrument(scale[0]) if one.scale == scale[1])
+        raise table.fault(key, f"there is no threshold {row_id!r}; of this scale there are {known}") from error
     if (row.instrument, row.scale) != scale:
         raise table.fault(key, f"threshold {row_id!r} belongs to {row.instrument} {row.scale}")
     if kinds and row.kind not in kinds:
@@ -237,8 +292,10 @@ def _row(table: Table, key: str, row_id: str, scale: tuple[str, str], kinds: tup
     return row
 
 
-def _optional_row(table: Table, key: str, scale: tuple[str, str], *, kinds: tuple[str, ...]) -> Threshold | None:
-    return _row(table, key, table.text(key), scale, kinds) if table.has(key) else None
+def _optional_row(
+    table: Table, key: str, scale: tuple[str, str], rows: Rows, *, kinds: tuple[str, ...]
+) -> Threshold | None:
+    return _row(table, key, table.text(key), scale, rows, kinds) if table.has(key) else None
 
 
 def _guidance_entries(table: Table) -> Iterable[tuple[str, Guidance]]:

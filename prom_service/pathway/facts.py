@@ -118,6 +118,11 @@ class FlagFacts:
     basis: str = ""
 
     @property
+    def found_basis(self) -> str:
+        """The basis, as the ledger calls it."""
+        return self.basis
+
+    @property
     def is_live(self) -> bool:
         """Whether the clinic still has it before it."""
         return self.status in LIVE_STATUSES

@@ -21,6 +21,7 @@ FLAG_KINDS = (
 VISIT_FORMATS = ("individual", "group", "telehealth")
 EVIDENCE_STATUSES = ("consensus", "published", "working", "administrative", "unverified")
 EDUCATION_TOPICS = ("condition", "pain", "activity", "recovery")
+SAFETY = "safety-1.0"
 GROC = ("groc-1.0", "total")
 PASS = ("pass-1.0", "total")
 
@@ -179,6 +180,8 @@ class Pathway:
     diagnoses: tuple[str, ...]
     guidance: Mapping[str, Guidance] = field(repr=False)
     education: tuple[Education, ...] = field(repr=False)
+    emergency_items: tuple[str, ...] = ()
+    """Same-day safety items that are an emergency here. No tier is ever lowered."""
 
     @property
     def ref(self) -> str:
@@ -201,6 +204,10 @@ class Pathway:
             if timepoint.key == key:
                 return timepoint
         raise KeyError(key)
+
+    def tier(self, item: str, tier: str) -> str:
+        """How urgent a yes to a safety item is here; ``tier`` is what its instrument says."""
+        return "emergency" if item in self.emergency_items else tier
 
     def guidance_key(self, kind: str, checkpoint: str) -> str:
         """The key of the guidance for a finding: its own for that checkpoint when there is one, else the kind's."""

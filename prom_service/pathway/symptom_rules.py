@@ -7,8 +7,8 @@ import instruments
 from prom_service.pathway.case import Case
 from prom_service.pathway.evidence import instant
 from prom_service.pathway.facts import Finding, SafetyFacts
+from prom_service.pathway.shape import SAFETY
 
-SAFETY = "safety-1.0"
 URGENT_TIERS = ("emergency", "same_day")
 ITEMS_NAMED = 3
 

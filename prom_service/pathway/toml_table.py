@@ -1,5 +1,6 @@
 """Reads TOML so strictly that every fault names the file and the key."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,20 +8,29 @@ from prom_service.errors import PromError
 
 
 class PathwayDefinitionError(PromError):
-    """A pathway definition cannot be used; the message names the file and the key."""
+    """A pathway definition cannot be used; the message names the file and the key.
+
+    ``path`` is the key with the tables around it, such as ``timepoints[1].review``; empty where there is none.
+    """
+
+    def __init__(self, file: str, path: str, what: str) -> None:
+        self.path = path
+        self.what = what
+        super().__init__(": ".join(part for part in (file, path, what) if part))
 
 
 class Table:
     """One TOML table, read key by key; ``finish`` refuses whatever was not read."""
 
-    def __init__(self, place: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, file: str, values: Mapping[str, Any], place: str = "") -> None:
+        self._file = file
         self._place = place
         self._values = values
         self._read: set[str] = set()
 
     def fault(self, key: str, what: str) -> PathwayDefinitionError:
         """The error to raise about one key of this table."""
-        return PathwayDefinitionError(f"{self._place}{key}: {what}")
+        return PathwayDefinitionError(self._file, f"{self._place}{key}", what)
 
     def has(self, key: str) -> bool:
         """Whether the key is given."""
@@ -38,6 +48,20 @@ class Table:
         value = self._take(key, default)
         if type(value) is not int or value < at_least:
             raise self.fault(key, f"must be a whole number of at least {at_least}")
+        return value
+
+    def number(self, key: str, *, above: float) -> float:
+        """The number under a key, greater than ``above`` and finite."""
+        value = self._take(key, None)
+        if type(value) not in (int, float) or not above < value < math.inf:
+            raise self.fault(key, f"must be a number above {above:g}")
+        return float(value)
+
+    def one_of(self, key: str, words: tuple[str, ...], *, default: str) -> Any:
+        """The word under a key, one of ``words``."""
+        value = self._take(key, default)
+        if value not in words:
+            raise self.fault(key, f"must be one of {', '.join(words)}")
         return value
 
     def truth(self, key: str, *, default: bool) -> bool:
@@ -68,14 +92,14 @@ class Table:
         value = self._take(key, {})
         if not isinstance(value, dict):
             raise self.fault(key, "must be a table")
-        return Table(f"{self._place}{key}.", value)
+        return Table(self._file, value, f"{self._place}{key}.")
 
     def tables(self, key: str) -> tuple["Table", ...]:
         """The list of tables under a key; none when it is not given."""
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self.fault(key, "must be a list of tables")
-        return tuple(Table(f"{self._place}{key}[{number}].", value) for number, value in enumerate(values))
+        return tuple(Table(self._file, value, f"{self._place}{key}[{number}].") for number, value in enumerate(values))
 
     def named(self) -> tuple[tuple[str, "Table"], ...]:
         """Every key of this table with the table under it."""

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -28,7 +28,6 @@ from prom_service.models import (
     Visit,
 )
 from prom_service.models.message import DELIVERED_PHASES
-from prom_service.pathway import definition as pathways
 from prom_service.pathway.dates import start_of_day
 from prom_service.pathway.facts import (
     EpisodeFacts,
@@ -39,7 +38,8 @@ from prom_service.pathway.facts import (
     VisitFacts,
 )
 from prom_service.pathway.plan import PlannedAdministration, phone_from
-from prom_service.pathway.symptom_rules import SAFETY
+from prom_service.pathway.shape import SAFETY, Pathway
+from prom_service.queries.pathways import find_pathway
 
 YES = "1"
 ADDRESS_REFUSED = "address_refused"
@@ -146,6 +146,7 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
             flags[episode.id],
             _facts(
                 episode,
+                find_pathway(session, episode.pathway),
                 ZoneInfo(patient.time_zone or clinic_zone),
                 by_episode[episode.id],
                 messages,
@@ -190,6 +191,7 @@ def missed_cause(administration: Administration, messages: Sequence[Message]) ->
 
 def _facts(
     episode: Episode,
+    pathway: Pathway,
     zone: ZoneInfo,
     administrations: Sequence[Administration],
     messages: Mapping[uuid.UUID, list[Message]],
@@ -199,7 +201,6 @@ def _facts(
     flags: Sequence[Flag],
     participation: str,
 ) -> EpisodeFacts:
-    pathway = pathways.find(episode.pathway)
     here = {str(one.id) for one in administrations}
     return EpisodeFacts(
         episode_id=str(episode.id),
@@ -223,7 +224,11 @@ def _facts(
             for one in administrations
         ),
         visits=tuple(visits),
-        safety=tuple(one for one in safety if one.tier != "background" and one.administration_id in here),
+        safety=tuple(
+            replace(one, tier=pathway.tier(one.item, one.tier))
+            for one in safety
+            if one.tier != "background" and one.administration_id in here
+        ),
         background=tuple(sorted({one.item for one in safety if one.tier == "background" and one.now_yes})),
         flags=tuple(flag_facts(flag) for flag in flags),
         participation=participation,

@@ -10,11 +10,12 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Flag, Message, Patient, PatientChange
-from prom_service.pathway import definition as pathways
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.pathway.plan import phone_from
+from prom_service.pathway.shape import Pathway
 from prom_service.queries.facts import missed_cause, planned_as
 from prom_service.queries.locks import locked_until
+from prom_service.queries.pathways import find_pathway
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ def missing_answers(
     for message in session.scalars(select(Message).where(Message.administration_id.in_(ids))):
         messages[message.administration_id].append(message)
     locks = locked_until(session, ids, now=now)
-    found = (_missing(*row, messages[row[0].id], locks.get(row[0].id)) for row in rows)
+    found = (
+        _missing(*row, find_pathway(session, row[1].pathway), messages[row[0].id], locks.get(row[0].id)) for row in rows
+    )
     return [one for one in found if one.state in ("missed", "partial") or one.cause in AT_ONCE or one.phone_from <= now]
 
 
@@ -181,6 +184,7 @@ def _missing(
     patient: Patient,
     clinic: Clinic,
     not_me: bool,
+    pathway: Pathway,
     messages: list[Message],
     locked: dt.datetime | None,
 ) -> MissingAnswers:
@@ -191,9 +195,7 @@ def _missing(
         episode_id=episode.id,
         timepoint=administration.timepoint,
         state=administration.state,
-        phone_from=phone_from(
-            pathways.find(episode.pathway), planned_as(administration), enrolled_at=episode.enrolled_at, zone=zone
-        ),
+        phone_from=phone_from(pathway, planned_as(administration), enrolled_at=episode.enrolled_at, zone=zone),
         late_after=administration.late_after,
         closes_at=administration.closes_at,
         cause=cause,

@@ -14,7 +14,7 @@ from instruments import wording
 from instruments.definition import Instrument
 from instruments.errors import WordingError
 from prom_service.models import Administration, Clinic, PinnedPack, WordingPack, WordingWithdrawal
-from prom_service.pathway import definition as pathways
+from prom_service.queries.pathways import known_pathways
 from prom_service.queries.registry import list_languages
 
 OFFICIAL = "official"
@@ -150,7 +150,8 @@ def list_own_wording(session: Session, clinic: Clinic) -> list[str]:
     Every instrument with scores that any pathway asks, in each language in which the clinic asks. Those without scores
     are our own questions: nothing published rests on their words.
     """
-    asked = {ref for pathway in pathways.all_pathways() for at in pathway.timepoints for ref in at.instruments}
+    pathways = known_pathways(session, [clinic.id])
+    asked = {ref for pathway in pathways for at in pathway.timepoints for ref in at.instruments}
     scored = sorted(ref for ref in asked if instruments.find(ref).scales)
     words = [words_in_force(session, clinic.id, language) for language in list_languages(session, clinic)]
     return [f"{ref} in {one.language}" for one in words for ref in scored if one.instrument(ref).wording != OFFICIAL]

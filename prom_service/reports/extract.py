@@ -5,7 +5,7 @@ follows the number of groups and of distinct visit counts, not the number of pat
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from prom_service.models import Administration, Clinic, Message, Score
-from prom_service.pathway.definition import all_pathways
+from prom_service.pathway.shape import Pathway
+from prom_service.queries.pathways import known_pathways
 from prom_service.reports import known
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.windows import Windows, windows_at
@@ -72,6 +73,7 @@ class _Builder:
         self.session, self.query = session, query
         self.scope = known.scope_of(query)
         self.windows: Windows = windows_at(session, self.scope)
+        self.pathways = known_pathways(session, self.scope.clinics)
         period = (query.from_on, query.to_on)
         known_then = known.episodes(self.scope, period if query.basis == "episodes" else None)
         candidates = known_then.cte("candidate").prefix_with(AT_ONCE)
@@ -109,7 +111,7 @@ class _Builder:
             )
         )
         frame = self._counted(cells, flags=("closed", "due"))
-        limits = {pathway.ref: pathway.visit_limit for pathway in all_pathways()}
+        limits = {pathway.ref: pathway.visit_limit for pathway in self.pathways}
         frame.insert(2, "visit_limit", frame["pathway"].map(limits).astype("int64"))
         return frame
 
@@ -183,7 +185,7 @@ class _Builder:
         services = known.services(self.scope).subquery()
         formats = [
             sa.and_(candidates.c.pathway == pathway.ref, visits.c.format.in_(pathway.counted_formats))
-            for pathway in all_pathways()
+            for pathway in self.pathways
         ]
         return (
             sa.select(
@@ -257,7 +259,7 @@ class _Builder:
             Score.response_id == response,
             Score.value.is_not(None),
             Score.recorded_at <= self.scope.as_of,
-            _on_primary(self.chosen.c.pathway, Score.instrument, Score.scale),
+            _on_primary(self.pathways, self.chosen.c.pathway, Score.instrument, Score.scale),
         )
         if baseline is None:
             return scored
@@ -310,8 +312,8 @@ def _recorded(text: Any) -> sa.ColumnElement[str]:
     return sa.case((text == "", known.NOT_RECORDED), else_=text)
 
 
-def _on_primary(pathway: Any, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:
+def _on_primary(known: Iterable[Pathway], pathway: Any, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:
     """Return whether a scale is one by which the pathway judges."""
-    keys = [(one.ref, primary.measure) for one in all_pathways() for primary in one.primary]
+    keys = [(one.ref, primary.measure) for one in known for primary in one.primary]
     same = [(pathway == ref) & (instrument == key.instrument) & (scale == key.scale) for ref, key in keys]
     return sa.or_(*same)

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Patient, Response
-from prom_service.pathway.definition import find
 from prom_service.pathway.plan import PlannedAdministration, plan_administrations
+from prom_service.queries.pathways import find_pathway
 from prom_service.reports.known import Scope, later_change
 
 
@@ -77,9 +77,8 @@ def _moved(session: Session, scope: Scope) -> Iterator[tuple[Any, PlannedAdminis
         .where(start.c.value.is_not(None), ~answered, ~cancelled)
     )
     for row in rows:
-        plan = plan_administrations(
-            find(row.pathway), dt.date.fromisoformat(row.value), ZoneInfo(row.zone), enrolled_at=row.enrolled_at
-        )
+        pathway, started_on = find_pathway(session, row.pathway), dt.date.fromisoformat(row.value)
+        plan = plan_administrations(pathway, started_on, ZoneInfo(row.zone), enrolled_at=row.enrolled_at)
         for planned in plan:
             if planned.timepoint == row.timepoint:
                 yield row, planned

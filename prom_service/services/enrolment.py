@@ -12,7 +12,8 @@ from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Episode, Patient
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
-from prom_service.pathway import definition as pathways
+from prom_service.pathway.shape import Pathway
+from prom_service.queries.pathways import find_pathway, refs_in_force
 from prom_service.services import assessment, history, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
@@ -124,10 +125,9 @@ def enrol(
         way_back = "" if patient.status == "deceased" else " Resume the patient first, if the patient wishes so."
         raise ConflictError(f"The patient is recorded as {patient.status}.{way_back}")
     _check_episode(vars(details), patient)
-    pathway = _find_pathway(details.pathway)
-    episode = Episode(
-        clinic_id=clinic.id, patient_id=patient.id, pathway_key=pathway.key, enrolled_at=now, **vars(details)
-    )
+    pathway = _pathway_in_force(session, clinic, details.pathway)
+    said = {**vars(details), "pathway": pathway.ref}
+    episode = Episode(clinic_id=clinic.id, patient_id=patient.id, pathway_key=pathway.key, enrolled_at=now, **said)
     if session.scalar(
         select(Episode.id).where(Episode.clinic_id == clinic.id, Episode.external_id == details.external_id)
     ):
@@ -135,7 +135,7 @@ def enrol(
     else:
         message = OPEN_ALREADY
     add_or_conflict(session, episode, message)
-    history.note_episode(session, episode, "enrolled", after=vars(details), actor=actor, now=now)
+    history.note_episode(session, episode, "enrolled", after=said, actor=actor, now=now)
     planning.plan_episode(session, episode, pathway, zone_of(patient, clinic), now=now)
     assessment.assess_episodes(session, [episode.id], now=now)
     return episode
@@ -251,12 +251,12 @@ def _plan_by_zone(session: Session, patient: Patient, actor: str, now: dt.dateti
     assessment.assess_episodes(session, [episode.id for episode in episodes], now=now)
 
 
-def _find_pathway(ref: str) -> pathways.Pathway:
-    try:
-        return pathways.find(ref)
-    except pathways.UnknownPathwayError:
-        allowed = ", ".join(pathway.ref for pathway in pathways.all_pathways())
-        raise InvalidInputError({"pathway": [f"Unknown. Allowed are {allowed}."]}) from None
+def _pathway_in_force(session: Session, clinic: Clinic, ref: str) -> Pathway:
+    """Return the version on which the clinic enrols now, named by the pathway that ships or by its own reference."""
+    in_force = refs_in_force(session, clinic.id)
+    if ref not in in_force and ref not in in_force.values():
+        raise InvalidInputError({"pathway": [f"Unknown. Allowed are {', '.join(in_force)}."]})
+    return find_pathway(session, in_force.get(ref, ref))
 
 
 def _years(born: dt.date, on: dt.date) -> int:

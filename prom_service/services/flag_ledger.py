@@ -8,10 +8,10 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
-from prom_service.pathway import definition as pathways
-from prom_service.pathway.facts import LIVE_STATUSES
+from prom_service.pathway import ledger
 from prom_service.pathway.rules import Finding
 from prom_service.queries.flags import flag_view
+from prom_service.queries.pathways import find_pathway
 from prom_service.services import audit
 
 RULES = "rules"
@@ -37,26 +37,19 @@ def reconcile(
 ) -> list[Flag]:
     """Make the flags of ``episode`` say what ``findings`` say; return all of them, the new ones last.
 
-    ``known`` are all flags the episode ever had; the caller holds the episode's row, so nobody else writes them. A
-    live flag is updated, or superseded when its finding has moved to another basis or has gone. A resolved flag
-    stays resolved: its finding returns only on a new basis, as a new flag that names its predecessor. A superseded
-    one was never answered, so its finding may return on the old basis, counted on: ``…#1``.
+    ``known`` are all flags the episode ever had; the caller holds the episode's row, so nobody else writes them. What
+    happens to each is decided by ``ledger.steps``. A new flag names its predecessor; a finding that returns on the
+    basis of a superseded one is counted on: ``…#1``.
     """
-    found = {(finding.kind, finding.checkpoint) for finding in findings}
-    live = {(flag.kind, flag.checkpoint): flag for flag in known if flag.status in LIVE_STATUSES}
     flags = list(known)
-    for key in live.keys() - found:
-        _supersede(session, live[key], episode, patient, "no_longer_applies", now)
-    for finding in findings:
-        alike = [flag for flag in known if (flag.kind, flag.checkpoint) == (finding.kind, finding.checkpoint)]
-        current = live.get((finding.kind, finding.checkpoint))
-        if current is not None and current.found_basis == finding.basis:
-            _update(session, current, finding, episode, patient, now)
-            continue
-        if current is not None:
-            _supersede(session, current, episode, patient, "new_basis", now)
-        if not any(flag.found_basis == finding.basis and flag.status == "resolved" for flag in alike):
-            flags.append(_raise(session, finding, alike, episode, patient, now))
+    for step in ledger.steps(known, findings):
+        match step:
+            case ledger.Supersede(flag, reason):
+                _supersede(session, flag, episode, patient, reason, now)
+            case ledger.Update(flag, finding):
+                _update(session, flag, finding, episode, patient, now)
+            case ledger.Raise(finding, alike):
+                flags.append(_raise(session, finding, alike, episode, patient, now))
     return flags
 
 
@@ -76,7 +69,7 @@ def _raise(
         status="open",
         why=finding.why,
         evidence=dict(finding.evidence),
-        guidance=_guidance(finding, episode),
+        guidance=_guidance(session, finding, episode),
         raised_at=now,
         updated_at=now,
         number=0,
@@ -156,7 +149,7 @@ def _keep_escalation(flag: Flag, now: dt.datetime) -> None:
         flag.escalate_at = now
 
 
-def _guidance(finding: Finding, episode: Episode) -> dict[str, Any]:
-    shown = pathways.find(episode.pathway).guidance_for(finding.guidance_key, diagnosis=episode.diagnosis)
+def _guidance(session: Session, finding: Finding, episode: Episode) -> dict[str, Any]:
+    shown = find_pathway(session, episode.pathway).guidance_for(finding.guidance_key, diagnosis=episode.diagnosis)
     texts = [{"text": one.text, "source": one.source, "evidence_status": one.evidence_status} for one in shown]
     return {**texts[0], "options": texts[1:]}

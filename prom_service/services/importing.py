@@ -20,6 +20,7 @@ from prom_service.models import Clinic, Episode, EpisodeVisit, Patient, Visit
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
+from prom_service.pathway.variant import base_of
 from prom_service.services import audit, enrolment, visits
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.services.row_file import Column, Row, RowFault, day, read_rows, text, word, yes_no
@@ -308,8 +309,14 @@ def _differences(row: Row, record: Base, values: Mapping[str, Any]) -> dict[str,
     return {
         name: [DIFFERS]
         for name in names
-        if name in row.cells and values.get(name, defaults.get(name)) != getattr(record, name)
+        if name in row.cells and values.get(name, defaults.get(name)) not in _sayable(record, name)
     }
+
+
+def _sayable(record: Base, name: str) -> tuple[Any, ...]:
+    """Return what a file may say of a field; a version of the clinic is named by its pathway as well."""
+    value = getattr(record, name)
+    return (value, base_of(value)) if name == "pathway" else (value,)
 
 
 def _filled(row: Row, names: Iterable[str]) -> dict[str, Any]:

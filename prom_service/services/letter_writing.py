@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from prom_service.mail import letters
 from prom_service.mail.letters import Letter
 from prom_service.models import Message
-from prom_service.pathway import definition as pathways
+from prom_service.pathway.shape import Pathway
 from prom_service.queries.pace import WORKING_ESTIMATE, Paces, in_minutes, items_asked
+from prom_service.queries.pathways import find_pathway
 from prom_service.services import access
 from prom_service.services.contact import Addressee
 from prom_service.settings import Settings
@@ -30,7 +31,7 @@ def write_letter(
         phone=clinic.phone,
         reply_hours=addressee.clinic_texts.reply_hours,
         reply_hours_language=addressee.clinic_texts.language,
-        minutes=minutes_needed(addressee.episode.pathway, administration.timepoint, paces),
+        minutes=minutes_needed(find_pathway(session, addressee.episode.pathway), administration.timepoint, paces),
         last_day=(administration.late_after - dt.timedelta(seconds=1)).astimezone(addressee.facts.zone).date(),
         survey_url=f"{settings.base_url.rstrip('/')}/s/{survey}",
         stop_url=f"{settings.base_url.rstrip('/')}/u/{stop}",
@@ -46,7 +47,7 @@ def write_letter(
     )
 
 
-def minutes_needed(pathway: str, timepoint: str, paces: Paces) -> int:
+def minutes_needed(pathway: Pathway, timepoint: str, paces: Paces) -> int:
     """Return the time a questionnaire takes, in whole minutes."""
-    items = items_asked(pathways.find(pathway).timepoint(timepoint))
-    return in_minutes(items, paces.get((pathway, timepoint), WORKING_ESTIMATE))
+    items = items_asked(pathway.timepoint(timepoint))
+    return in_minutes(items, paces.get((pathway.ref, timepoint), WORKING_ESTIMATE))

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from prom_service.db import insert_if_absent
 from prom_service.models import Administration, Episode, Pace, Response, SavedAnswer
 from prom_service.models.operation import FEWEST_TIMED
-from prom_service.pathway import definition as pathways
 from prom_service.queries.pace import items_asked
+from prom_service.queries.pathways import find_pathway, known_pathways
 
 NEWEST = 500
 """So many of the newest responses are timed."""
@@ -31,7 +31,7 @@ def measure_due(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Measure the pace at up to ``limit`` timepoints where that was not done for a day; return at how many."""
     fresh = select(Pace.pathway, Pace.timepoint).where(Pace.computed_at > now - MEASURED_EVERY)
     done = {(pathway, timepoint) for pathway, timepoint in session.execute(fresh)}
-    asked = [(pathway.ref, one.key) for pathway in pathways.all_pathways() for one in pathway.timepoints]
+    asked = [(pathway.ref, one.key) for pathway in known_pathways(session) for one in pathway.timepoints]
     due = [key for key in asked if key not in done][:limit]
     for pathway, timepoint in due:
         _measure(session, pathway, timepoint, now)
@@ -41,7 +41,7 @@ def measure_due(session: Session, *, now: dt.datetime, limit: int) -> int:
 def _measure(session: Session, pathway: str, timepoint: str, now: dt.datetime) -> None:
     """Write what one timepoint's newest responses took; with too few of them only how many there are."""
     spent = _seconds_spent(session, pathway, timepoint)
-    items = items_asked(pathways.find(pathway).timepoint(timepoint))
+    items = items_asked(find_pathway(session, pathway).timepoint(timepoint))
     key = {"pathway": pathway, "timepoint": timepoint}
     measured = {
         "seconds_per_item": statistics.median(spent) / items if len(spent) >= FEWEST_TIMED else None,

@@ -9,6 +9,7 @@ from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, Clinic, Episode, Patient
 from prom_service.paper import drawing, questionnaire
 from prom_service.paper.questionnaire import Occasion, Part, Question, Questionnaire
+from prom_service.queries.pathways import find_pathway
 from prom_service.queries.wording import Words, words_in_force
 from prom_service.services import access, answer_window, questions
 from prom_service.services.clinic_texts import find_texts
@@ -63,11 +64,12 @@ def _check_paper(paper: str) -> None:
 
 def _parts(session: Session, administration: Administration, episode: Episode, words: Words) -> tuple[Part, ...]:
     """Return what is asked. At a follow-up the activities named at the baseline are rated, and none is named."""
-    follow_up = administration.sequence > 0
+    follow_up, pathway = administration.sequence > 0, find_pathway(session, episode.pathway)
     parts = []
-    for instrument in questions.instruments_asked(administration, episode):
+    for instrument in questions.instruments_asked(session, administration, episode):
         activities = questions.baseline_activities(session, episode, instrument) if follow_up else {}
-        parts.append(_part(words.instrument(instrument.ref), follow_up=follow_up, activities=activities))
+        worded = questions.with_tiers(words.instrument(instrument.ref), pathway)
+        parts.append(_part(worded, follow_up=follow_up, activities=activities))
     return tuple(part for part in parts if part.questions)
 
 

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
 from prom_service.models.message import LEFT_PHASES
-from prom_service.pathway import definition as pathways
 from prom_service.pathway.plan import PlannedAdministration, PlannedMessage, plan_administrations, plan_messages
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.facts import planned_as
+from prom_service.queries.pathways import find_pathway
 from prom_service.services import messages
 from prom_service.services.answer_window import ENDED
 from prom_service.services.clinics import zone_of
@@ -68,10 +68,15 @@ def preview_start(
 ) -> StartChange:
     """Return what moving the start to ``started_on`` would do; nothing is written."""
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    moves = _moves(session.scalars(_administrations([episode.id])).all(), episode, patient, started_on, zone)
+    pathway = find_pathway(session, episode.pathway)
+    moves = _moves(session.scalars(_administrations([episode.id])).all(), episode, pathway, patient, started_on, zone)
     moving = {move.administration.id: move.planned for move in moves if move.planned}
     known = _messages(session, moving)
-    steps = [step for key, planned in moving.items() for step in _steps_ahead(planned, known[key], episode, zone, now)]
+    steps = [
+        step
+        for key, planned in moving.items()
+        for step in _steps_ahead(planned, known[key], episode, pathway, zone, now)
+    ]
     return StartChange(
         started_on,
         tuple(moves),
@@ -89,12 +94,13 @@ def move_start(
     start it plans anew by the zone the patient is in now. Where nothing is asked any more, nothing moves.
     """
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    moves = _moves(hold_administrations(session, [episode.id]), episode, patient, started_on, zone)
+    pathway = find_pathway(session, episode.pathway)
+    moves = _moves(hold_administrations(session, [episode.id]), episode, pathway, patient, started_on, zone)
     episode.started_on = started_on
     moving = {move.administration: move.planned for move in moves if move.planned}
     known = _messages(session, [administration.id for administration in moving])
     for administration, planned in moving.items():
-        steps = _steps_ahead(planned, known[administration.id], episode, zone, now)
+        steps = _steps_ahead(planned, known[administration.id], episode, pathway, zone, now)
         _move_to(administration, planned, known[administration.id], now)
         session.flush()
         messages.cancel_pending(session, [administration.id], "start_changed", actor=actor, now=now)
@@ -139,7 +145,9 @@ def resume_messages(session: Session, patient: Patient, *, now: dt.datetime) -> 
     for administration in asked:
         of_it = known[administration.id]
         waiting = {message.planned_for for message in of_it if message.phase in messages.CANCELLABLE_PHASES}
-        steps = _steps_ahead(planned_as(administration), of_it, by_id[administration.episode_id], zone, now)
+        episode = by_id[administration.episode_id]
+        pathway = find_pathway(session, episode.pathway)
+        steps = _steps_ahead(planned_as(administration), of_it, episode, pathway, zone, now)
         messages.plan_messages(session, administration, [step for step in steps if step.planned_for not in waiting])
 
 
@@ -154,16 +162,14 @@ def _administrations(episode_ids: Iterable[uuid.UUID]) -> Select[Administration]
 def _moves(
     administrations: Iterable[Administration],
     episode: Episode,
+    pathway: Pathway,
     patient: Patient,
     started_on: dt.date,
     zone: ZoneInfo,
 ) -> list[Move]:
     ended = episode.closed_on is not None or patient.status in ENDED
     planned = {
-        one.timepoint: one
-        for one in plan_administrations(
-            pathways.find(episode.pathway), started_on, zone, enrolled_at=episode.enrolled_at
-        )
+        one.timepoint: one for one in plan_administrations(pathway, started_on, zone, enrolled_at=episode.enrolled_at)
     }
     return [_move(administration, planned[administration.timepoint], ended=ended) for administration in administrations]
 
@@ -202,7 +208,12 @@ def _messages(session: Session, administration_ids: Iterable[uuid.UUID]) -> dict
 
 
 def _steps_ahead(
-    planned: PlannedAdministration, known: Iterable[Message], episode: Episode, zone: ZoneInfo, now: dt.datetime
+    planned: PlannedAdministration,
+    known: Iterable[Message],
+    episode: Episode,
+    pathway: Pathway,
+    zone: ZoneInfo,
+    now: dt.datetime,
 ) -> list[PlannedMessage]:
     """Return the emails of a window that are still to go: the coming ones, and one for all that were missed.
 
@@ -218,7 +229,7 @@ def _steps_ahead(
         and message.sent_at >= planned.opens_at
         for message in known
     )
-    cadence = plan_messages(pathways.find(episode.pathway), planned, enrolled_at=episode.enrolled_at, zone=zone)
+    cadence = plan_messages(pathway, planned, enrolled_at=episode.enrolled_at, zone=zone)
     missed = [step for step in cadence[arrived:] if step.planned_for <= now]
     caught_up = [replace(missed[-1], kind=missed[0].kind, ordinal=missed[0].ordinal)] if missed and not arrived else []
     return caught_up + [step for step in cadence[arrived:] if step.planned_for > now]

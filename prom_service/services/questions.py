@@ -1,6 +1,7 @@
 """What is asked at an administration, and whether answers to it are good ones."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -12,7 +13,8 @@ from instruments.answer import NotApplicable
 from instruments.definition import Instrument, Item
 from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, AnswerSet, Episode, Response
-from prom_service.pathway import definition as pathways
+from prom_service.pathway.shape import Pathway
+from prom_service.queries.pathways import find_pathway
 from prom_service.services.scoring import Checked
 
 TEXT_LENGTH = 100
@@ -21,10 +23,19 @@ Answers = Mapping[str, Mapping[str, object]]
 """Instrument reference → item code → whole number, ``"NA"``, the text of an activity under ``<item>.text``, or None."""
 
 
-def instruments_asked(administration: Administration, episode: Episode) -> tuple[Instrument, ...]:
+def instruments_asked(session: Session, administration: Administration, episode: Episode) -> tuple[Instrument, ...]:
     """Return the instruments of this timepoint, in the order of the pathway."""
-    timepoint = pathways.find(episode.pathway).timepoint(administration.timepoint)
+    timepoint = find_pathway(session, episode.pathway).timepoint(administration.timepoint)
     return tuple(instruments.find(ref) for ref in timepoint.instruments)
+
+
+def with_tiers(instrument: Instrument, pathway: Pathway) -> Instrument:
+    """Return the instrument, its items as urgent as the pathway says."""
+    if not pathway.emergency_items or not any(item.tier for item in instrument.items):
+        return instrument
+    raised = pathway.emergency_items
+    items = (replace(item, tier="emergency") if item.code in raised else item for item in instrument.items)
+    return replace(instrument, items=tuple(items))
 
 
 def items_asked(instrument: Instrument, *, follow_up: bool) -> tuple[Item, ...]:
@@ -55,7 +66,7 @@ def baseline_activities(session: Session, episode: Episode, instrument: Instrume
 
 def check(session: Session, administration: Administration, episode: Episode, answers: Answers) -> Checked:
     """Return the answers by instrument with codes and activity texts; raise with every bad one named."""
-    asked = {instrument.ref: instrument for instrument in instruments_asked(administration, episode)}
+    asked = {instrument.ref: instrument for instrument in instruments_asked(session, administration, episode)}
     errors: dict[str, list[str]] = {
         ref: [f"Not asked here. Asked are {', '.join(asked)}."] for ref in answers if ref not in asked
     }

@@ -16,7 +16,7 @@ from prom_service.models import (
     Response,
 )
 from prom_service.models.response import WORDINGS
-from prom_service.pathway.symptom_rules import SAFETY
+from prom_service.pathway.shape import SAFETY
 from prom_service.queries.wording import Worded, Words, words_in_force, words_of
 from prom_service.services import answer_window, assessment, messages, questions, saved_answers, scoring, wording_packs
 
@@ -64,7 +64,7 @@ def start(session: Session, administration: Administration, *, now: dt.datetime)
     episode, patient = _whose(session, administration)
     answer_window.check_open(administration, episode, patient, at=now)
     if administration.started_at is None:
-        asked = (instrument.ref for instrument in questions.instruments_asked(administration, episode))
+        asked = (instrument.ref for instrument in questions.instruments_asked(session, administration, episode))
         wording_packs.pin_packs(session, administration, asked, patient.language, now=now)
         administration.started_at = now
     if administration.state in ("planned", "open"):

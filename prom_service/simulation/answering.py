@@ -22,7 +22,7 @@ def answers_of(
     draw = random.Random(f"{person.noise}:{administration.timepoint}")  # noqa: S311
     level = level_at(person, administration.timepoint)
     answers = {}
-    for instrument in questions.instruments_asked(administration, episode):
+    for instrument in questions.instruments_asked(session, administration, episode):
         items = questions.items_asked(instrument, follow_up=administration.sequence > 0)
         given = _answers(person, instrument, items, level, administration.timepoint, draw)
         if any(item.activity for item in items) and not questions.baseline_activities(session, episode, instrument):

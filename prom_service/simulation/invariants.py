@@ -29,7 +29,7 @@ from prom_service.models import (
     Score,
 )
 from prom_service.models.message import DELIVERED_PHASES
-from prom_service.pathway import definition as pathways
+from prom_service.queries.pathways import known_pathways
 
 BETWEEN = dt.timedelta(hours=48)
 MOST_MAILS = 4
@@ -103,7 +103,7 @@ def _answer_faults(session: Session) -> Iterator[str]:
     )
     if unscored:
         yield f"{unscored} sets of answers were not scored"
-    checkpoints = {one.key for pathway in pathways.all_pathways() for one in pathway.checkpoints}
+    checkpoints = {one.key for pathway in known_pathways(session) for one in pathway.checkpoints}
     newer = aliased(Response)
     judged = exists().where(Judgement.response_id == Response.id)
     unjudged = session.scalar(

@@ -253,7 +253,7 @@ class Life:
 
         def save(session: Session, administration: Administration, episode: Episode) -> None:
             answers = answers_of(session, person, administration, episode, keep=KEPT.get(manner, 1.0))
-            first = questions.instruments_asked(administration, episode)[0].ref
+            first = questions.instruments_asked(session, administration, episode)[0].ref
             submission.save_answers(session, administration, {first: answers[first]}, now=self.clock.now())
 
         self._with_link(token, save)

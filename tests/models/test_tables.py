@@ -28,6 +28,9 @@ FACTS = (
     "wording_pack",
     "wording_withdrawal",
     "pinned_pack",
+    "clinic_pathway",
+    "pathway_preview",
+    "pathway_activation",
 )
 NOT_OF_A_CLINIC = {
     "brake",
@@ -48,7 +51,9 @@ NOT_OF_A_CLINIC = {
 
 @pytest.fixture
 def answered(runtime: Runtime, clock: Clock) -> Episode:
-    """An episode with an urgent symptom at baseline and no change at 6 weeks, in words that were withdrawn since."""
+    """An episode with an urgent symptom at baseline and no change at 6 weeks, in words that were withdrawn since, at a
+    clinic that has changed its pathway.
+    """
     from prom_service.services import visits, wording_packs
     from prom_service.services.visits import VisitDetails
 
@@ -64,6 +69,7 @@ def answered(runtime: Runtime, clock: Clock) -> Episode:
             clock.advance(days=42)
         wording_packs.withdraw_pack(session, clinic, "nprs-1.0", "en", actor="test", now=clock.now())
         visits.record_visit(session, episode, "V1", VisitDetails(clock.now().date()), actor="test", now=clock.now())
+        builders.a_pathway(session, clinic, {"limit": "20"}, now=clock.now())
     return episode
 
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import Clinic, Episode, Patient
 from prom_service.models.message import PENDING_PHASES
-from prom_service.pathway import definition as pathways
 from prom_service.queries import directory
 from prom_service.queries.flags import FlagFilter, list_flags
 from prom_service.queries.instants import written
 from prom_service.queries.missing import missing_answers
+from prom_service.queries.pathways import find_pathway
 from prom_service.queries.timeline import timeline
 from prom_service.queries.trajectory import trajectory
 from prom_service.queries.visits import visits_of
@@ -64,7 +64,7 @@ def _charts(
 def course_view(session: Session, episode: Episode) -> dict[str, Any]:
     """Return whose course it is, and its scores by timepoint."""
     course = trajectory(session, episode.id)
-    pathway = pathways.find(episode.pathway)
+    pathway = find_pathway(session, episode.pathway)
     reached = {point["timepoint"] for scale in course["scales"] for point in scale["points"]}
     return {
         "episode": episode,

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from instruments.activities import TEXT
 from prom_service.errors import PromError
 from prom_service.language import Texts
-from prom_service.pathway import definition as pathways
-from prom_service.pathway.shape import Education
+from prom_service.pathway.shape import Education, Pathway
 from prom_service.queries.pace import seconds_per_item
+from prom_service.queries.pathways import find_pathway
 from prom_service.queries.wording import words_of
 from prom_service.services import access, answer_window, questions, saved_answers, submission
 from prom_service.services.access import LinkTarget
@@ -41,6 +41,7 @@ class Survey:
     pages: tuple[Page, ...]
     answers: Mapping[str, Mapping[str, Any]]
     seconds_per_item: float
+    pathway: Pathway
 
     @property
     def started(self) -> bool:
@@ -79,8 +80,7 @@ class Survey:
     @property
     def education(self) -> tuple[Education, ...]:
         """The pathway's texts for the patient, in the language of the pages."""
-        pathway = pathways.find(self.target.episode.pathway)
-        return tuple(topic for topic in pathway.education if topic.language == self.texts.code)
+        return tuple(topic for topic in self.pathway.education if topic.language == self.texts.code)
 
     def _day_before(self, end: dt.datetime) -> dt.date:
         return (end.astimezone(self.zone) - dt.timedelta(microseconds=1)).date()
@@ -131,13 +131,19 @@ def _find_target(session: Session, token: str, secret: bytes) -> LinkTarget:
 def _survey(session: Session, target: LinkTarget) -> Survey:
     answers = saved_answers.current_answers(session, target.administration)
     pace = seconds_per_item(session, target.episode.pathway, target.administration.timepoint)
-    return Survey(target, _pages(session, target, answers), answers, pace)
+    pathway = find_pathway(session, target.episode.pathway)
+    return Survey(target, _pages(session, target, pathway, answers), answers, pace, pathway)
 
 
-def _pages(session: Session, target: LinkTarget, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Page, ...]:
+def _pages(
+    session: Session, target: LinkTarget, pathway: Pathway, answers: Mapping[str, Mapping[str, Any]]
+) -> tuple[Page, ...]:
     language = texts.find(target.patient.language).code
     words = words_of(session, target.administration, language)
-    asked = [words.instrument(one.ref) for one in questions.instruments_asked(target.administration, target.episode)]
+    asked = [
+        questions.with_tiers(words.instrument(ref), pathway)
+        for ref in pathway.timepoint(target.administration.timepoint).instruments
+    ]
     follow_up = target.administration.sequence > 0
     activities: dict[tuple[str, str], str] = {}
     for instrument in asked:
