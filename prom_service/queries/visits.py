@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
 from prom_service.models import Episode, EpisodeVisit, Visit, VisitVersion
-from prom_service.pathway import definition as pathways
+from prom_service.queries.pathways import find_pathway
 
 ATTENDED = "attended"
 
@@ -35,7 +35,7 @@ def visits_of(session: Session, episode: Episode) -> list[ShownVisit]:
     ).all()
     newest = {visit: removed_at is None and visit.voided_at is None for visit, removed_at in rows}
     versions = _versions(session, episode, [visit.id for visit in newest])
-    counted = pathways.find(episode.pathway).counted_formats
+    counted = find_pathway(session, episode.pathway).counted_formats
     places = iter(range(1, len(newest) + 1))
     shown = []
     for visit, serving in newest.items():

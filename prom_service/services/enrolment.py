@@ -66,7 +66,9 @@ def register_patient(
     return patient
 
 
-def check_enrolment(patient: Patient | PatientDetails, episode: EpisodeDetails, *, now: dt.datetime) -> None:
+def check_enrolment(
+    session: Session, clinic: Clinic, patient: Patient | PatientDetails, episode: EpisodeDetails, *, now: dt.datetime
+) -> None:
     """Raise naming everything that is wrong with a patient, and with a course of care of that patient, at once.
 
     Faults are named ``patient.…`` and ``episode.…``. Nothing is written; what contradicts the record is not seen here.
@@ -74,7 +76,10 @@ def check_enrolment(patient: Patient | PatientDetails, episode: EpisodeDetails, 
     said = vars(patient) if isinstance(patient, PatientDetails) else {}
     checks: dict[str, list[Callable[[], object]]] = {
         "patient": [lambda: _check_patient(said, now)],
-        "episode": [lambda: _check_episode(vars(episode), patient), lambda: _find_pathway(episode.pathway)],
+        "episode": [
+            lambda: _check_episode(vars(episode), patient),
+            lambda: _pathway_in_force(session, clinic, episode.pathway),
+        ],
     }
     errors: dict[str, list[str]] = {}
     for part, of_part in checks.items():

@@ -5,16 +5,18 @@ import uuid
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import identity
 from prom_service.services.paper_writing import write_paper
-from prom_service.web import audit, paper
+from prom_service.web import audit, guards, paper
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 
 
 @blueprint.post("/administrations/<uuid:administration_id>/paper")
+@guards.admits(*READING_ROLES)
 def print_paper(administration_id: uuid.UUID) -> Response:
     """Hand over what an administration asks as a PDF, with the QR code of a link made for it."""
     with audit.writing() as session:
@@ -30,6 +32,7 @@ def print_paper(administration_id: uuid.UUID) -> Response:
 
 
 @blueprint.post("/administrations/<uuid:administration_id>/unlock")
+@guards.admits(*READING_ROLES)
 def unlock(administration_id: uuid.UUID) -> Response:
     """Let a patient who was locked out take the identity check again."""
     with audit.writing() as session:

@@ -16,17 +16,18 @@ from instruments.definition import Instrument, Item
 from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, Clinic, Episode
 from prom_service.models.response import ANSWERED_BY, WORDINGS
-from prom_service.pathway import definition as pathways
+from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.queries.wording import Words, words_in_force
 from prom_service.services import questions, submission
 from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.clinics import zone_of
+from prom_service.web import audit, guards
 from prom_service.web.api.fields import Day
 from prom_service.web.api.schemas.administration import STAFF_MODES
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.patient_words import ANSWERED_BY_WORDS, LANGUAGES
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import MODES, read_in
@@ -66,6 +67,7 @@ class Entry:
 
 
 @blueprint.get("/administrations/<uuid:administration_id>/entry")
+@guards.admits(*READING_ROLES)
 def show_entry(administration_id: uuid.UUID) -> str | tuple[str, int]:
     """Ask when and how the answers were given; then show the questions in the words in force on that day."""
     with prom.reading() as session:
@@ -82,6 +84,7 @@ def show_entry(administration_id: uuid.UUID) -> str | tuple[str, int]:
 
 
 @blueprint.post("/administrations/<uuid:administration_id>/entry")
+@guards.admits(*READING_ROLES)
 def enter(administration_id: uuid.UUID) -> Response | tuple[str, int]:
     """Take the answers in: scored, judged and flagged at once. The same answers again have no further effect."""
     how, errors = forms.read(HOW, "how")
@@ -90,7 +93,7 @@ def enter(administration_id: uuid.UUID) -> Response | tuple[str, int]:
     if errors:
         return _how_form(entry, request.form, errors), 422
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             held = directory.find_administration(session, chosen_clinic(), administration_id)
             submission.submit(
                 session,
@@ -123,7 +126,7 @@ def _entry(session: Session, administration_id: uuid.UUID, answered_on: dt.date)
 
 def _asked(session: Session, administration: Administration, episode: Episode, words: Words) -> Iterator[Asked]:
     follow_up = administration.sequence > 0
-    for instrument in questions.instruments_asked(administration, episode):
+    for instrument in questions.instruments_asked(session, administration, episode):
         worded = words.instrument(instrument.ref)
         known = questions.baseline_activities(session, episode, instrument) if follow_up else {}
         yield Asked(worded, questions.items_asked(worded, follow_up=follow_up), follow_up, known)
@@ -202,7 +205,7 @@ def _page(template: str, entry: Entry, form: Mapping[str, Any], errors: forms.Er
         template,
         entry=entry,
         patient=entry.episode.patient,
-        title=pathways.find(entry.episode.pathway).timepoint(entry.administration.timepoint).title,
+        title=pathway_of(entry.episode).timepoint(entry.administration.timepoint).title,
         form=form,
         errors=errors,
         modes={mode: MODES[mode] for mode in STAFF_MODES},

@@ -13,15 +13,16 @@ from instruments.answer import NotApplicable
 from instruments.definition import Instrument, Item
 from instruments.direction import higher_is_better
 from prom_service.models import Clinic
-from prom_service.pathway import definition as pathways
-from prom_service.pathway.symptom_rules import SAFETY
+from prom_service.models.user import READING_ROLES
+from prom_service.pathway.shape import SAFETY
 from prom_service.queries import directory
 from prom_service.queries.amendments import changes_of
 from prom_service.queries.answers import GivenAnswers, responses_of, standing_of, start_of
 from prom_service.queries.scores import scores_of
 from prom_service.services.questions import items_asked
+from prom_service.web import guards
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.patient_words import ANSWERED_BY_WORDS, LANGUAGES
 from prom_service.web.dashboard.staff_session import chosen_clinic
 from prom_service.web.dashboard.words import ACTORS, MODES, answered, read_in
@@ -67,6 +68,7 @@ class Symptom:
 
 
 @blueprint.get("/administrations/<uuid:administration_id>/answers")
+@guards.admits(*READING_ROLES)
 def show_answers(administration_id: uuid.UUID) -> str:
     """Show the answers that stand, safety first, each beside the start; amendments are shown with what they change."""
     with prom.reading() as session:
@@ -82,7 +84,7 @@ def show_answers(administration_id: uuid.UUID) -> str:
         scores = scores_of(session, standing.response.id) if standing else {}
     read_in(clinic.time_zone)
     follow_up = administration.sequence > 0
-    pathway = pathways.find(episode.pathway)
+    pathway = pathway_of(episode)
     return render_template(
         "dashboard/answers.html",
         administration=administration,

@@ -12,7 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from prom_service.models import Clinic
+from prom_service.models import Clinic, Episode
+from prom_service.pathway.shape import Pathway
+from prom_service.queries.pathways import find_pathway
 from prom_service.web import audit, looks
 from prom_service.web.context import prom
 from prom_service.web.dashboard.notices import notices
@@ -79,6 +81,12 @@ blueprint.after_request(audit.note_page)
 def show_problem(problem: Problem) -> str:
     """Return the page for what went wrong under the staff's addresses."""
     return render_template("dashboard/problem.html", problem=problem)
+
+
+def pathway_of(episode: Episode) -> Pathway:
+    """Return the version of the pathway that the episode keeps."""
+    with prom.reading() as session:
+        return find_pathway(session, episode.pathway)
 
 
 def common() -> dict[str, Any]:

@@ -12,17 +12,18 @@ from werkzeug.wrappers import Response
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Episode, Patient
+from prom_service.models.user import READING_ROLES
 from prom_service.pathway import definition as pathways
 from prom_service.queries import directory, patients
 from prom_service.services import enrolment
 from prom_service.services.clinics import find_zone
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import NewEpisodeSchema
 from prom_service.web.api.schemas.patient import NewPatientSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.episode_view import episode_view
 from prom_service.web.dashboard.patient_words import LANGUAGES
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
@@ -50,6 +51,7 @@ class KnownNumberError(ConflictError):
 
 @blueprint.get("/patients/enrol")
 @blueprint.get("/patients/<uuid:patient_id>/enrol")
+@guards.admits(*READING_ROLES)
 def show_enrolment(patient_id: uuid.UUID | None = None) -> str:
     """Show the form: a patient and a course of care, or one more course of care of a patient."""
     with prom.reading() as session:
@@ -60,6 +62,7 @@ def show_enrolment(patient_id: uuid.UUID | None = None) -> str:
 
 @blueprint.post("/patients/enrol")
 @blueprint.post("/patients/<uuid:patient_id>/enrol")
+@guards.admits(*READING_ROLES)
 def enrol(patient_id: uuid.UUID | None = None) -> Response | str | tuple[str, int]:
     """Show what would be asked and mailed when, and only on confirmation save it. Pressing twice enrols once."""
     with prom.reading() as session:
@@ -68,7 +71,8 @@ def enrol(patient_id: uuid.UUID | None = None) -> Response | str | tuple[str, in
         return _form(clinic, patient, request.form, {})
     try:
         said = _read(patient)
-        enrolment.check_enrolment(said.patient, said.episode, now=prom.now())
+        with prom.reading() as session:
+            enrolment.check_enrolment(session, clinic, said.patient, said.episode, now=prom.now())
         if request.form.get("go") == "save":
             return redirect(url_for(".show_episode", episode_id=_save(said, clinic.id)), code=303)
         return _preview(clinic, patient, said)
@@ -141,7 +145,7 @@ def _preview(clinic: Clinic, patient: Patient | None, said: Enrolment) -> str:
         clinic=clinic,
         patient=patient,
         said=said,
-        pathway=pathways.find(said.episode.pathway),
+        pathway=pathway_of(episode),
         fields_said=_fields_said(),
         languages=LANGUAGES,
         **planned,

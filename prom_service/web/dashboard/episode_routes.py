@@ -4,6 +4,8 @@ import uuid
 
 from flask import render_template
 
+from prom_service.models.user import READING_ROLES
+from prom_service.web import guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.episode_view import episode_view
@@ -12,6 +14,7 @@ from prom_service.web.dashboard.words import ACTORS, MODES, PATIENT_CHANGES, PHA
 
 
 @blueprint.get("/episodes/<uuid:episode_id>")
+@guards.admits(*READING_ROLES)
 def show_episode(episode_id: uuid.UUID) -> str:
     """Show a course of care: what was asked, sent and answered, what will be sent, and why something was not."""
     with prom.reading() as session:

@@ -14,9 +14,10 @@ from werkzeug.wrappers import Response
 from prom_service.errors import ConflictError, InvalidInputError, NotFoundError, StaleVersionError
 from prom_service.models import Clinic, Flag
 from prom_service.models.flag import RESOLUTIONS
+from prom_service.models.user import READING_ROLES
 from prom_service.pathway.dates import start_of_day
 from prom_service.services import flags
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.flag_view import flag_view
@@ -32,24 +33,28 @@ Step = Callable[[Session, Flag], Any]
 
 
 @blueprint.get("/flags/<uuid:flag_id>")
+@guards.admits(*READING_ROLES)
 def show_flag(flag_id: uuid.UUID) -> str:
     """Show one flag: why, on which numbers, what the pathway advises, and what has been done."""
     return _flag_page(flag_id)
 
 
 @blueprint.post("/flags/<uuid:flag_id>/acknowledge")
+@guards.admits(*READING_ROLES)
 def acknowledge(flag_id: uuid.UUID) -> Response | tuple[str, int]:
     """Record that the flag was seen."""
     return _take_step(flag_id, lambda session, flag: flags.acknowledge(session, flag, note=_note(), **_by_whom()))
 
 
 @blueprint.post("/flags/<uuid:flag_id>/assign")
+@guards.admits(*READING_ROLES)
 def assign(flag_id: uuid.UUID) -> Response | tuple[str, int]:
     """Give the flag to somebody who may read it."""
     return _take_step(flag_id, lambda session, flag: flags.assign(session, flag, _user(), note=_note(), **_by_whom()))
 
 
 @blueprint.post("/flags/<uuid:flag_id>/snooze")
+@guards.admits(*READING_ROLES)
 def snooze(flag_id: uuid.UUID) -> Response | tuple[str, int]:
     """Put the flag aside until the morning of a day; it wakes as open."""
     return _take_step(
@@ -59,6 +64,7 @@ def snooze(flag_id: uuid.UUID) -> Response | tuple[str, int]:
 
 
 @blueprint.post("/flags/<uuid:flag_id>/resolve")
+@guards.admits(*READING_ROLES)
 def resolve(flag_id: uuid.UUID) -> Response | tuple[str, int]:
     """Close the flag with a reason."""
     return _take_step(

@@ -6,19 +6,21 @@ from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from prom_service.models import Clinic, Episode
-from prom_service.pathway import definition as pathways
+from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import access, answer_window, messages
+from prom_service.web import audit, guards
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
 
 
 @blueprint.post("/administrations/<uuid:administration_id>/send")
+@guards.admits(*READING_ROLES)
 def send_now(administration_id: uuid.UUID) -> Response:
     """Send the next email now, or at the next moment at which the patient may be mailed."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         administration = directory.find_administration(session, chosen_clinic(), administration_id)
         messages.send_now(session, administration, actor=person.actor, now=prom.now())
     page = url_for(".show_episode", episode_id=administration.episode_id, _anchor=administration.timepoint)
@@ -26,9 +28,10 @@ def send_now(administration_id: uuid.UUID) -> Response:
 
 
 @blueprint.post("/administrations/<uuid:administration_id>/link")
+@guards.admits(*READING_ROLES)
 def make_link(administration_id: uuid.UUID) -> tuple[str, int]:
     """Make a survey link for the tablet at the desk. It is on this page and nowhere else, so no redirect follows."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         administration = directory.find_administration(session, chosen_clinic(), administration_id)
         episode = directory.find_episode(session, administration.clinic_id, administration.episode_id)
         answer_window.check_open(administration, episode, episode.patient, at=prom.now())
@@ -49,4 +52,4 @@ def make_link(administration_id: uuid.UUID) -> tuple[str, int]:
 
 
 def _title(episode: Episode, timepoint: str) -> str:
-    return pathways.find(episode.pathway).timepoint(timepoint).title
+    return pathway_of(episode).timepoint(timepoint).title

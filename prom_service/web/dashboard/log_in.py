@@ -6,6 +6,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from prom_service.models.audit import SERVICE
+from prom_service.models.user import ROLES
 from prom_service.services import staff
 from prom_service.services.audit import note
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
@@ -16,6 +17,7 @@ from prom_service.web.dashboard.staff_session import begin, end
 
 
 @blueprint.get("/")
+@guards.admits(*ROLES)
 def home() -> Response:
     """Lead to the worklist."""
     return redirect(url_for(".show_worklist"), code=303)
@@ -49,6 +51,7 @@ def log_in() -> Response | tuple[str, int]:
 
 
 @blueprint.post("/logout")
+@guards.admits(*ROLES)
 def log_out() -> Response:
     """End the session on the server, not only in the browser."""
     token = end()

@@ -5,9 +5,10 @@ import datetime as dt
 from flask import render_template, request
 
 from prom_service.models import Clinic
+from prom_service.models.user import READING_ROLES
 from prom_service.queries.amendments import amended_since
 from prom_service.queries.missing import missing_answers
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
 from prom_service.web.dashboard.staff_session import chosen_clinic
@@ -19,6 +20,7 @@ AMENDMENTS_LISTED = dt.timedelta(days=28)
 
 
 @blueprint.get("/missing")
+@guards.admits(*READING_ROLES)
 def show_missing() -> str:
     """Show whose answers are missing, why, and what to do next; what closes first comes first."""
     clinic_id = chosen_clinic()

@@ -12,14 +12,14 @@ from werkzeug.wrappers import Response
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Patient
-from prom_service.pathway import definition as pathways
+from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory, patients
 from prom_service.services import enrolment, standing
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.api.schemas.patient import PatientChangeSchema, PauseSchema, StandingSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.patient_words import ANSWERS, CONTACT, LANGUAGES
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import ACTORS, PATIENT_CHANGES, read_in
@@ -86,6 +86,7 @@ STEPS: Mapping[str, Step] = {
 
 
 @blueprint.get("/patients")
+@guards.admits(*READING_ROLES)
 def list_patients() -> str:
     """Show the clinic's patients by its own numbers, each with how far the answers came."""
     wanted = request.args.get("q", "").strip()[:LONGEST_SEARCH]
@@ -107,6 +108,7 @@ def list_patients() -> str:
 
 
 @blueprint.get("/patients/<uuid:patient_id>")
+@guards.admits(*READING_ROLES)
 def show_patient(patient_id: uuid.UUID) -> str:
     """Show who a patient is, whether the patient can be reached, and the courses of care."""
     with prom.reading() as session:
@@ -120,7 +122,7 @@ def show_patient(patient_id: uuid.UUID) -> str:
         patient=patient,
         clinic=clinic,
         episodes=episodes,
-        titles={one.pathway: pathways.find(one.pathway).title for one in episodes},
+        titles={one.pathway: pathway_of(one).title for one in episodes},
         changes=changes,
         change_words=PATIENT_CHANGES,
         actors=ACTORS,
@@ -132,6 +134,7 @@ def show_patient(patient_id: uuid.UUID) -> str:
 
 
 @blueprint.get("/patients/<uuid:patient_id>/change")
+@guards.admits(*READING_ROLES)
 def show_patient_change(patient_id: uuid.UUID) -> str:
     """Show what is said of a patient, to be changed."""
     with prom.reading() as session:
@@ -140,6 +143,7 @@ def show_patient_change(patient_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/patients/<uuid:patient_id>/change")
+@guards.admits(*READING_ROLES)
 def change_patient(patient_id: uuid.UUID) -> Response | tuple[str, int]:
     """Change what is said of a patient, by those who saw it as it is."""
     with prom.reading() as session:
@@ -170,6 +174,7 @@ def _change(patient_id: uuid.UUID, changes: Mapping[str, Any]) -> None:
 
 
 @blueprint.get("/patients/<uuid:patient_id>/<any(pause, resume, withdraw, deceased):step>")
+@guards.admits(*READING_ROLES)
 def show_step(patient_id: uuid.UUID, step: str) -> str:
     """Say what a step would do, before it is taken."""
     with prom.reading() as session:
@@ -178,6 +183,7 @@ def show_step(patient_id: uuid.UUID, step: str) -> str:
 
 
 @blueprint.post("/patients/<uuid:patient_id>/<any(pause, resume, withdraw, deceased):step>")
+@guards.admits(*READING_ROLES)
 def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
     """Pause or resume the follow-up, or record a withdrawal or a death. Pressing twice has one effect."""
     chosen = STEPS[step]

@@ -12,15 +12,16 @@ from werkzeug.wrappers import Response
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Administration, Clinic, Episode
-from prom_service.pathway import definition as pathways
+from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import enrolment, planning
 from prom_service.services.clinics import find_zone
 from prom_service.services.planning import PENDING, StartChange
+from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import CloseSchema, EpisodeChangeSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
 
@@ -35,6 +36,7 @@ STAYS = {
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/start")
+@guards.admits(*READING_ROLES)
 def show_start(episode_id: uuid.UUID) -> str:
     """Show the day on which care started, to be changed."""
     with prom.reading() as session:
@@ -43,6 +45,7 @@ def show_start(episode_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/start")
+@guards.admits(*READING_ROLES)
 def change_start(episode_id: uuid.UUID) -> Response | str | tuple[str, int]:
     """Show what another start would do; on confirmation change it, if it would still do what was shown."""
     with prom.reading() as session:
@@ -61,6 +64,7 @@ def change_start(episode_id: uuid.UUID) -> Response | str | tuple[str, int]:
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/close")
+@guards.admits(*READING_ROLES)
 def show_close(episode_id: uuid.UUID) -> str:
     """Say what closing would end."""
     with prom.reading() as session:
@@ -72,6 +76,7 @@ def show_close(episode_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/close")
+@guards.admits(*READING_ROLES)
 def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
     """Close a course of care: everything pending is cancelled with it. Pressing twice has one effect."""
     with prom.reading() as session:
@@ -83,7 +88,7 @@ def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
     if errors:
         return _close_form(episode, pending, request.form, errors), 422
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             held = directory.find_episode(session, chosen_clinic(), episode_id)
             enrolment.close_episode(session, held, **said, actor=person.actor, now=prom.now())
     except InvalidInputError as error:
@@ -92,6 +97,7 @@ def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/change")
+@guards.admits(*READING_ROLES)
 def show_details(episode_id: uuid.UUID) -> str:
     """Show what is said of a course of care, to be changed."""
     with prom.reading() as session:
@@ -100,6 +106,7 @@ def show_details(episode_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/change")
+@guards.admits(*READING_ROLES)
 def change_details(episode_id: uuid.UUID) -> Response | tuple[str, int]:
     """Change what is said of a course of care, by those who saw it as it is."""
     with prom.reading() as session:
@@ -117,7 +124,7 @@ def change_details(episode_id: uuid.UUID) -> Response | tuple[str, int]:
 
 
 def _change(episode_id: uuid.UUID, said: Mapping[str, Any]) -> None:
-    with prom.transaction() as session:
+    with audit.writing() as session:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         news = {name: value for name, value in said.items() if getattr(episode, name) != value}
         if news and request.form.get("version") != str(episode.version):
@@ -139,7 +146,7 @@ def _said_of(episode: Episode) -> dict[str, str]:
 
 def _move(episode_id: uuid.UUID, started_on: Any) -> Response | tuple[str, int]:
     """Change the start when it would do what was shown; else show what it would do now."""
-    with prom.transaction() as session:
+    with audit.writing() as session:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         done = episode.started_on == started_on
         planning.hold_administrations(session, [episode.id])
@@ -166,7 +173,7 @@ def _start_preview(episode_id: uuid.UUID, started_on: Any, *, stale: bool = Fals
         stale=stale,
         seen=_seen(episode, change),
         stays=STAYS,
-        titles={one.key: one.title for one in pathways.find(episode.pathway).timepoints},
+        titles={one.key: one.title for one in pathway_of(episode).timepoints},
         **common(),
     )
 
@@ -183,7 +190,7 @@ def _seen(episode: Episode, change: StartChange) -> str:
 
 def _pending(session: Session, episode: Episode) -> list[str]:
     """Return the titles of what is still to be answered."""
-    titles = {one.key: one.title for one in pathways.find(episode.pathway).timepoints}
+    titles = {one.key: one.title for one in pathway_of(episode).timepoints}
     query = select(Administration.timepoint).where(
         Administration.clinic_id == episode.clinic_id,
         Administration.episode_id == episode.id,

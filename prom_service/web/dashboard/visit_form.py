@@ -11,16 +11,16 @@ from werkzeug.wrappers import Response
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Episode, Visit
-from prom_service.pathway import definition as pathways
+from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory, visits
 from prom_service.services.clinics import find_zone
 from prom_service.services.visits import VisitDetails, record_visit, void_visit
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.api.fields import Text
 from prom_service.web.api.schemas.visit import VisitDetailsSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
 
@@ -45,6 +45,7 @@ DOCUMENTATION = {
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/visits")
+@guards.admits(*READING_ROLES)
 def list_visits(episode_id: uuid.UUID) -> str:
     """Show the visits of a course of care, each with its history, against the limit."""
     with prom.reading() as session:
@@ -57,7 +58,7 @@ def list_visits(episode_id: uuid.UUID) -> str:
         episode=episode,
         visits=shown,
         counted=sum(one.place is not None for one in shown),
-        pathway=pathways.find(episode.pathway),
+        pathway=pathway_of(episode),
         statuses=STATUSES,
         formats=FORMATS,
         documented={name: label for group in DOCUMENTATION.values() for name, label in group.items()},
@@ -66,6 +67,7 @@ def list_visits(episode_id: uuid.UUID) -> str:
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/visits/add")
+@guards.admits(*READING_ROLES)
 def show_new_visit(episode_id: uuid.UUID) -> str:
     """Show the form for a visit."""
     with prom.reading() as session:
@@ -76,6 +78,7 @@ def show_new_visit(episode_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/visits/add")
+@guards.admits(*READING_ROLES)
 def add_visit(episode_id: uuid.UUID) -> Response | tuple[str, int]:
     """Record a visit under the clinic's own number; one that is there already is not overwritten."""
     with prom.reading() as session:
@@ -97,6 +100,7 @@ def add_visit(episode_id: uuid.UUID) -> Response | tuple[str, int]:
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/visits/<uuid:visit_id>")
+@guards.admits(*READING_ROLES)
 def show_visit(episode_id: uuid.UUID, visit_id: uuid.UUID) -> str:
     """Show a visit, to be corrected."""
     with prom.reading() as session:
@@ -106,6 +110,7 @@ def show_visit(episode_id: uuid.UUID, visit_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/visits/<uuid:visit_id>")
+@guards.admits(*READING_ROLES)
 def correct_visit(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response | tuple[str, int]:
     """Correct a visit, or bring a void one back, by those who saw it as it is. Every earlier state is kept."""
     with prom.reading() as session:
@@ -128,6 +133,7 @@ def correct_visit(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response | tupl
 
 
 @blueprint.get("/episodes/<uuid:episode_id>/visits/<uuid:visit_id>/void")
+@guards.admits(*READING_ROLES)
 def show_void(episode_id: uuid.UUID, visit_id: uuid.UUID) -> str:
     """Say what voiding a visit would do."""
     with prom.reading() as session:
@@ -137,6 +143,7 @@ def show_void(episode_id: uuid.UUID, visit_id: uuid.UUID) -> str:
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/visits/<uuid:visit_id>/void")
+@guards.admits(*READING_ROLES)
 def void(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response:
     """Take a visit off the course of care; it stays on record. Pressing twice has one effect."""
     with audit.writing() as session:
@@ -179,7 +186,7 @@ def _form(episode: Episode, form: Mapping[str, Any], errors: forms.Errors, visit
         errors=errors,
         statuses=STATUSES,
         formats=FORMATS,
-        counted=[FORMATS[name].lower() for name in pathways.find(episode.pathway).counted_formats],
+        counted=[FORMATS[name].lower() for name in pathway_of(episode).counted_formats],
         documentation=DOCUMENTATION,
         **common(),
     )

@@ -11,11 +11,12 @@ from werkzeug.wrappers import Response
 
 from prom_service.errors import NotFoundError
 from prom_service.models import Clinic, Flag
+from prom_service.models.user import READING_ROLES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.queries.colleagues import names_of
 from prom_service.queries.worklist import WorklistRow, count_flags, find_rows, worklist
 from prom_service.services import flags
-from prom_service.web import audit
+from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
 from prom_service.web.dashboard.notices import freshness
@@ -28,12 +29,14 @@ DONE = {"acknowledge": "acknowledged", "take": "assigned to you"}
 
 
 @blueprint.get("/worklist")
+@guards.admits(*READING_ROLES)
 def show_worklist() -> str:
     """Show the clinic's flags that the address asks for; of the live ones the gravest first."""
     return _worklist_page()
 
 
 @blueprint.post("/worklist")
+@guards.admits(*READING_ROLES)
 def step_together() -> Response | tuple[str, int]:
     """Acknowledge the ticked flags or take them over, each a step of its own; name those that changed meanwhile."""
     step, seen = request.form.get("step", ""), _ticked()
