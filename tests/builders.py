@@ -155,6 +155,17 @@ def a_flag(session: Session, episode: Episode, *, now: dt.datetime, **changes: A
     return flag
 
 
+def the_episodes(session: Session) -> list[Episode]:
+    """Every episode there is, in the order of enrolment."""
+    return list(session.scalars(select(Episode).order_by(Episode.id)))
+
+
+def the_episode(session: Session) -> Episode:
+    """The one episode there is."""
+    [episode] = the_episodes(session)
+    return episode
+
+
 def the_administration(session: Session, episode: Episode, timepoint: str) -> Administration:
     """The administration of a timepoint."""
     query = select(Administration).where(Administration.episode_id == episode.id, Administration.timepoint == timepoint)
