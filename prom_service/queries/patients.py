@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Patient, PatientChange
-from prom_service.pathway import definition as pathways
 from prom_service.pathway.plan import phone_from
 from prom_service.queries.facts import planned_as
+from prom_service.queries.pathways import find_pathway
 
 ANSWERED = ("completed", "partial")
 PENDING = ("planned", "open", "started")
@@ -58,7 +58,8 @@ def list_rows(
 ) -> list[PatientRow]:
     """Return up to ``limit`` patients in the order of the clinic's own numbers, those behind the patient ``after``.
 
-    ``starting_with`` is the beginning of such a number, in large or small letters. Two queries, whatever their number.
+    ``starting_with`` is the beginning of such a number, in large or small letters. The number of
+    queries does not depend on theirs.
     """
     query = select(Patient).where(Patient.clinic_id == clinic.id)
     if starting_with:
@@ -113,7 +114,7 @@ def _asked(session: Session, clinic: Clinic, patients: Iterable[Patient]) -> def
     asked: defaultdict[uuid.UUID, list[_Asked]] = defaultdict(list)
     for administration, episode in rows:
         calling = phone_from(
-            pathways.find(episode.pathway),
+            find_pathway(session, episode.pathway),
             planned_as(administration),
             enrolled_at=episode.enrolled_at,
             zone=ZoneInfo(by_id[episode.patient_id].time_zone or clinic.time_zone),

@@ -15,6 +15,7 @@ from prom_service.models import Clinic, Episode, Patient
 from prom_service.models.user import READING_ROLES
 from prom_service.pathway import definition as pathways
 from prom_service.queries import directory, patients
+from prom_service.queries.pathways import find_pathway
 from prom_service.services import enrolment
 from prom_service.services.clinics import find_zone
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
@@ -23,7 +24,7 @@ from prom_service.web.api.schemas.episode import NewEpisodeSchema
 from prom_service.web.api.schemas.patient import NewPatientSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
-from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
+from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.episode_view import episode_view
 from prom_service.web.dashboard.patient_words import LANGUAGES
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
@@ -111,7 +112,9 @@ def _same_before(session: Session, clinic: Clinic, said: Enrolment) -> uuid.UUID
     if patient is None or not found or found[0].patient_id != patient.id:
         return None
     same_patient = not isinstance(said.patient, PatientDetails) or _agrees(patient, said.patient, clinic.language)
-    same_course = all(getattr(found[0], name) == value for name, value in vars(said.episode).items())
+    course = {name: value for name, value in vars(said.episode).items() if name != "pathway"}
+    same_course = all(getattr(found[0], name) == value for name, value in course.items())
+    same_course &= found[0].pathway_key == find_pathway(session, said.episode.pathway).key
     return found[0].id if same_patient and same_course else None
 
 
@@ -137,15 +140,14 @@ def _preview(clinic: Clinic, patient: Patient | None, said: Enrolment) -> str:
     with prom.transaction() as session:
         episode = _write(session, session.get_one(Clinic, clinic.id), said, prom.now())
         view = episode_view(session, clinic.id, episode.id, production=prom.settings.in_production, now=prom.now())
-        planned = {name: view[name] for name in ("administrations", "foreseen", "titles", "standing")}
+        planned = {name: view[name] for name in ("pathway", "administrations", "foreseen", "titles", "standing")}
         session.rollback()
     read_in(said.patient.time_zone or clinic.time_zone)
     return render_template(
         "dashboard/enrolment_preview.html",
         clinic=clinic,
         patient=patient,
-        said=said,
-        pathway=pathway_of(episode),
+        entered=said,
         fields_said=_fields_said(),
         languages=LANGUAGES,
         **planned,

@@ -93,6 +93,7 @@ def list_patients() -> str:
     with prom.reading() as session:
         clinic = session.get_one(Clinic, chosen_clinic())
         rows = patients.list_rows(session, clinic, starting_with=wanted, after=_after(), limit=PAGE + 1, now=prom.now())
+    audit.about(shown=len(rows[:PAGE]), patient=(row.id for row in rows[:PAGE]))
     read_in(clinic.time_zone)
     return render_template(
         "dashboard/patients.html",

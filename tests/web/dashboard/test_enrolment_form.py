@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from prom_service.models import Episode, Patient
+from tests import builders
 from tests.web.dashboard.desk import Desk, text_of
 
 FORM: dict[str, Any] = {
@@ -140,3 +141,18 @@ def test_going_back_keeps_what_was_typed(staffed: Desk) -> None:
     assert answer.status_code == 200
     assert 'value="ada@example.org"' in answer.text
     assert "There is a problem" not in answer.text
+
+
+def test_a_clinic_s_own_version_of_a_pathway_is_shown_saved_once_and_listed(staffed: Desk) -> None:
+    with staffed.runtime.transaction() as session:
+        version = builders.a_pathway(session, staffed.clinic, {"limit": "20"}, now=staffed.clock.now())
+
+    preview = staffed.post("/patients/enrol", **FORM, go="preview")
+    answers = [staffed.post("/patients/enrol", **FORM, go="save") for _ in range(2)]
+
+    assert preview.status_code == 200
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    with staffed.runtime.reading() as session:
+        assert session.scalars(select(Episode.pathway)).one() == version.ref
+    assert "Ada Nightingale" in staffed.shown("/patients")
+    assert "0 counted of 20" in staffed.shown(f"{answers[0].headers['Location']}/visits")
