@@ -35,10 +35,12 @@ from prom_service.services import (
     pathway_changes,
     questions,
     staff,
+    visits,
     wording_packs,
 )
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.services.escalation import PlanDetails
+from prom_service.services.visits import VisitDetails
 from prom_service.services.working_time import WEEKDAYS
 
 ACTOR = "command"
@@ -240,15 +242,27 @@ def a_colleague(session: Session, clinic: Clinic, *, now: dt.datetime, role: str
     return user
 
 
+def a_draft(session: Session, clinic: Clinic, numbers: Mapping[str, str], *, now: dt.datetime) -> ClinicPathway:
+    """A version of the default pathway with these numbers, by somebody else than any other version."""
+    author = a_colleague(session, clinic, now=now)
+    text = pathway_changes.with_numbers(definition.text_of(definition.DEFAULT), numbers)
+    return pathway_changes.draft(session, clinic, text, note="Agreed.", author_id=author.id, actor=ACTOR, now=now)
+
+
 def a_pathway(session: Session, clinic: Clinic, numbers: Mapping[str, str], *, now: dt.datetime) -> ClinicPathway:
     """A version of the default pathway with these numbers, in force at ``clinic``."""
-    author, other = (a_colleague(session, clinic, now=now) for _ in range(2))
-    text = pathway_changes.with_numbers(definition.text_of(definition.DEFAULT), numbers)
-    version = pathway_changes.draft(session, clinic, text, note="Agreed.", author_id=author.id, actor=ACTOR, now=now)
+    version, other = a_draft(session, clinic, numbers, now=now), a_colleague(session, clinic, now=now)
     seen = pathway_changes.preview(session, version, now=now)
-    pathway_changes.note_preview(session, version, seen, seen_by_id=other.id, actor=ACTOR, now=now)
+    pathway_changes.note_preview(session, clinic, version, seen, seen_by_id=other.id, actor=ACTOR, now=now)
     pathway_changes.activate(session, clinic, version, by_id=other.id, actor=ACTOR, now=now)
     return version
+
+
+def visited(session: Session, episode: Episode, times: int, *, now: dt.datetime) -> None:
+    """So many visits of the episode, all today."""
+    details = VisitDetails(now.date())
+    entries = [(episode, f"{episode.external_id}-{number}", details) for number in range(times)]
+    visits.record_visits(session, entries, actor=ACTOR, now=now)
 
 
 def _toml(texts: Mapping[str, str]) -> list[str]:

@@ -21,6 +21,7 @@ COMMANDS = (
     Lazy("apikey", "prom_service.cli.accounts", "Create, list and revoke API keys."),
     Lazy("import", "prom_service.cli.importing", "Import patients or visits from a CSV file."),
     Lazy("instruments", "prom_service.cli.instruments", "List, show and check instruments and their wording."),
+    Lazy("pathway", "prom_service.cli.pathways", "Draft, preview and activate a clinic's versions of a pathway."),
     Lazy("score", "prom_service.cli.score", "Score a CSV file of answers."),
     Lazy("timeline", "prom_service.cli.episodes", "Show what was sent, what will be, and why not."),
     Lazy("paper", "prom_service.cli.episodes", "Write a questionnaire for paper."),

@@ -16,6 +16,8 @@ from prom_service.services.verification import Batch, Difference
 def verify(as_json: bool) -> None:
     """Compute every score and every judgement again from the stored answers; exit 1 on any difference.
 
+    The versions of clinics' pathways are read again and must be the very texts that were drafted.
+
     Differences are named by ids, never by values.
     """
     with door.runtime() as prom, prom.reading() as session:
@@ -25,8 +27,11 @@ def verify(as_json: bool) -> None:
         judgements, in_episodes = _verify(
             session, "Judgements", verification.count_episodes(session), verification.verify_judgements
         )
-    differences = [*in_responses, *in_episodes]
-    _show(scores, judgements, differences, as_json=as_json)
+        pathways, in_pathways = _verify(
+            session, "Pathways", verification.count_pathways(session), verification.verify_pathways
+        )
+    differences = [*in_responses, *in_episodes, *in_pathways]
+    _show({"responses": scores, "episodes": judgements, "pathways": pathways}, differences, as_json=as_json)
     if differences:
         raise click.ClickException(f"Differences found: {len(differences)}.")
 
@@ -42,13 +47,14 @@ def _verify(
     return checked, differences
 
 
-def _show(responses: int, episodes: int, differences: list[Difference], *, as_json: bool) -> None:
+def _show(checked: dict[str, int], differences: list[Difference], *, as_json: bool) -> None:
     header = ("kind", "id", "place", "problem")
     rows = [(one.kind, one.row_id, one.place, one.problem) for one in differences]
     if as_json:
         found = [dict(zip(header, row, strict=True)) for row in rows]
-        show_json({"responses": responses, "episodes": episodes, "differences": found})
+        show_json({**checked, "differences": found})
         return
     if rows:
         show_table(header, rows)
-    click.echo(f"Verified {responses} responses and {episodes} episodes.")
+    versions = f" and {checked['pathways']} versions of pathways" if checked["pathways"] else ""
+    click.echo(f"Verified {checked['responses']} responses and {checked['episodes']} episodes{versions}.")

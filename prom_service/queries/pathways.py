@@ -83,9 +83,10 @@ def in_force(session: Session, clinic_id: uuid.UUID, base: str) -> InForce:
     return InForce(find_pathway(session, ref), text)
 
 
-def find_version(session: Session, clinic_id: uuid.UUID, ref: str) -> ClinicPathway:
+def find_version(session: Session, clinic_id: uuid.UUID, named: str | uuid.UUID) -> ClinicPathway:
     """Return the clinic's version of that reference or id; raise ``NotFoundError`` otherwise."""
-    found = session.scalar(select(ClinicPathway).where(ClinicPathway.clinic_id == clinic_id, ClinicPathway.ref == ref))
+    its = ClinicPathway.id == named if isinstance(named, uuid.UUID) else ClinicPathway.ref == named
+    found = session.scalar(select(ClinicPathway).where(ClinicPathway.clinic_id == clinic_id, its))
     if found is None:
         raise NotFoundError("There is no such version of a pathway.")
     return found

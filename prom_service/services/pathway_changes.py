@@ -125,9 +125,17 @@ def preview(session: Session, version: ClinicPathway, *, now: dt.datetime) -> Pr
 
 
 def note_preview(
-    session: Session, version: ClinicPathway, seen: Preview, *, seen_by_id: uuid.UUID, actor: str, now: dt.datetime
+    session: Session,
+    clinic: Clinic,
+    version: ClinicPathway,
+    seen: Preview,
+    *,
+    seen_by_id: uuid.UUID,
+    actor: str,
+    now: dt.datetime,
 ) -> PathwayPreview:
     """Put on record that somebody saw a preview of the version, and what was seen."""
+    _check_role(session, clinic, seen_by_id, DRAFTERS)
     row = PathwayPreview(
         clinic_id=version.clinic_id,
         version_id=version.id,

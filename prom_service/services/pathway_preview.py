@@ -71,9 +71,19 @@ class Preview:
     lost_flags: tuple[Moved, ...]
     cautions: tuple[str, ...]
 
+    @property
+    def headline(self) -> str:
+        """Return the one sentence that matters."""
+        now, then = self.in_force, self.draft
+        return (
+            f"Would have raised {_counted(then.flags, 'flag')} for {_counted(then.patients, 'patient')},"
+            f" {then.per_clinician_and_week:.1f} a week per clinician"
+            f" (now: {now.flags} for {now.patients}, {now.per_clinician_and_week:.1f})."
+        )
+
     def figures(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return asdict(self)
+        return {**asdict(self), "headline": self.headline}
 
 
 @dataclass
@@ -139,6 +149,10 @@ def preview(session: Session, clinic_id: uuid.UUID, in_force: Pathway, draft: Pa
     )
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _compare(
     history: EpisodeHistory, before: list[Raised], after: list[Raised]
 ) -> tuple[list[Moved], list[Moved], int]:
@@ -194,8 +208,8 @@ def _cautions(episodes: int, responses: int, since: dt.datetime, first: dt.datet
         return
     if episodes < FEWEST or responses < FEWEST:
         yield (
-            f"Too little data: {episodes} episodes and {responses} responses. Below {FEWEST} of either the numbers say"
-            " what happened to these patients, not what to expect."
+            f"Too little data: {_counted(episodes, 'episode')} and {_counted(responses, 'response')}."
+            f" Below {FEWEST} of either the numbers say what happened to these patients, not what to expect."
         )
     if first > since:
         yield f"The first of these episodes was enrolled on {first:%-d %b %Y}: less than 90 days are looked at."

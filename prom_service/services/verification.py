@@ -1,5 +1,6 @@
 """Everything computed is computed again: every score from the stored answers, every judgement from the stored facts."""
 
+import hashlib
 import json
 import uuid
 from collections import defaultdict
@@ -16,10 +17,12 @@ from instruments.activities import all_rated, ratings
 from instruments.codes import Codes
 from instruments.definition import Instrument
 from instruments.errors import InstrumentsError
-from prom_service.models import AnswerSet, Episode, Judgement, Response, Score
+from prom_service.models import AnswerSet, Clinic, ClinicPathway, Episode, Judgement, Response, Score
 from prom_service.pathway import rules
 from prom_service.pathway.evidence import Judgement as Judged
+from prom_service.pathway.toml_table import PathwayDefinitionError
 from prom_service.queries.facts import load_episodes
+from prom_service.queries.pathways import read_version
 
 RESPONSES_AT_ONCE = 500
 EPISODES_AT_ONCE = 200
@@ -54,11 +57,11 @@ class Difference:
     """One thing on record that is not what it is computed to be. Named by ids and columns only, never by a value."""
 
     kind: str
-    """``answers``, ``score`` or ``judgement``."""
+    """``answers``, ``score``, ``judgement`` or ``pathway``."""
     row_id: uuid.UUID
-    """The response of answers or a score; the episode of a judgement."""
+    """The response of answers or a score; the episode of a judgement; the version of a pathway."""
     place: str
-    """Instrument, instrument and scale, or checkpoint."""
+    """Instrument, instrument and scale, checkpoint, or reference."""
     problem: str
 
 
@@ -78,6 +81,11 @@ def count_responses(session: Session) -> int:
 def count_episodes(session: Session) -> int:
     """Return how many episodes there are to verify."""
     return session.scalar(select(func.count()).select_from(Episode)) or 0
+
+
+def count_pathways(session: Session) -> int:
+    """Return how many versions of clinics' pathways there are to verify."""
+    return session.scalar(select(func.count()).select_from(ClinicPathway)) or 0
 
 
 def verify_scores(session: Session) -> Iterator[Batch]:
@@ -101,6 +109,26 @@ def verify_judgements(session: Session) -> Iterator[Batch]:
             judged = rules.judge_episode(loaded.facts).checkpoints
             differences += _judgement_differences(loaded.episode, stored, judged)
         yield Batch(len(ids), _in_order(differences))
+
+
+def verify_pathways(session: Session) -> Iterator[Batch]:
+    """Read every version of a clinic's pathway again: its text is the one that was drafted, and still makes sense."""
+    for row, code in session.execute(
+        select(ClinicPathway, Clinic.code).join(Clinic, Clinic.id == ClinicPathway.clinic_id).order_by(ClinicPathway.id)
+    ):
+        yield Batch(1, tuple(_pathway_differences(row, code)))
+
+
+def _pathway_differences(row: ClinicPathway, code: str) -> Iterator[Difference]:
+    if hashlib.sha256(row.text.encode()).hexdigest() != row.digest:
+        yield Difference("pathway", row.id, row.ref, "the digest is not the text's")
+    try:
+        ref = read_version(row, code).ref
+    except PathwayDefinitionError:
+        yield Difference("pathway", row.id, row.ref, "the text makes no sense any more")
+        return
+    if ref != row.ref:
+        yield Difference("pathway", row.id, row.ref, "the text is that of another version")
 
 
 def _batches(session: Session, table: type[Response | Episode], size: int) -> Iterator[Sequence[uuid.UUID]]:

@@ -52,7 +52,9 @@ class Board:
             version = find_version(session, self.clinic.id, ref)
             seen = pathway_changes.preview(session, version, now=self.clock.now())
             seen_by = (by or self.admin).id
-            pathway_changes.note_preview(session, version, seen, seen_by_id=seen_by, actor="test", now=self.clock.now())
+            pathway_changes.note_preview(
+                session, self.clinic, version, seen, seen_by_id=seen_by, actor="test", now=self.clock.now()
+            )
 
     def activate(self, ref: str, *, by: User | None = None) -> None:
         with self.runtime.transaction() as session:
@@ -157,6 +159,7 @@ def test_the_database_refuses_an_activation_by_the_author(board: Board) -> None:
         version = find_version(session, board.clinic.id, ref)
         seen = pathway_changes.note_preview(
             session,
+            board.clinic,
             version,
             pathway_changes.preview(session, version, now=board.clock.now()),
             seen_by_id=board.admin.id,
@@ -176,7 +179,7 @@ def test_the_database_refuses_another_author_and_a_preview_that_somebody_else_sa
         figures = pathway_changes.preview(session, version, now=board.clock.now())
         by = {"another": board.admin, "true": board.author}[author]
         seen = pathway_changes.note_preview(
-            session, version, figures, seen_by_id=by.id, actor="test", now=board.clock.now()
+            session, board.clinic, version, figures, seen_by_id=by.id, actor="test", now=board.clock.now()
         )
     claimed = {"another": board.author.id, "true": board.admin.id}[author]
 
@@ -233,8 +236,9 @@ def test_a_clinician_may_draft_and_only_an_administrator_activates(board: Board,
     else:
         with pytest.raises(ConflictError, match="clinician or clinic_admin"):
             board.draft(by=member)
+        with pytest.raises(ConflictError, match="clinician or clinic_admin"):
+            board.preview(board.draft(), by=member)
     ref = board.draft(new="limit = 20")
-    board.preview(ref, by=member)
 
     with pytest.raises(ConflictError, match="takes the role clinic_admin"):
         board.activate(ref, by=member)
@@ -331,7 +335,7 @@ def test_a_preview_of_few_episodes_says_that_they_are_too_few_and_since_when(boa
 
     assert (seen.episodes, seen.patients, seen.responses) == (1, 1, 0)
     assert [(one.kind, one.episode_id) for one in seen.gained_flags] == [("visits_over_threshold", str(episode.id))]
-    assert "Too little data: 1 episodes and 0 responses." in seen.cautions[0]
+    assert "Too little data: 1 episode and 0 responses." in seen.cautions[0]
     assert "enrolled on 2 Mar 2026: less than 90 days" in seen.cautions[1]
 
 

@@ -6,6 +6,7 @@ from prom_service.web.dashboard import (
     flag_routes,
     log_in,
     missing_routes,
+    pathway_routes,
     patient_rooms,
     worklist_routes,
 )
@@ -17,6 +18,7 @@ ROOMS = (
     flag_routes,
     log_in,
     missing_routes,
+    pathway_routes,
     *patient_rooms.ROOMS,
     worklist_routes,
 )
