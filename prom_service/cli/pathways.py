@@ -82,6 +82,7 @@ def draft(file: Path, code: str, email: str, note: str, as_json: bool) -> None:
             session, clinic, text, note=note, author_id=person.id, actor=door.ACTOR, now=prom.now()
         )
         said = differences(in_force(session, clinic.id, row.base).pathway, find_pathway(session, row.ref))
+        door.note(session, clinic.id, "pathway draft", {"user": person.id}, detail=row.ref, now=prom.now())
     if as_json:
         show_json({"ref": row.ref, "digest": row.digest, "differences": said})
         return
@@ -105,6 +106,7 @@ def preview(ref: str, code: str, email: str, as_json: bool) -> None:
             pathway_changes.note_preview(
                 session, clinic, version, seen, seen_by_id=person.id, actor=door.ACTOR, now=prom.now()
             )
+            door.note(session, clinic.id, "pathway preview", {"user": person.id}, detail=ref, now=prom.now())
     if as_json:
         show_json(seen.figures())
     else:
@@ -121,6 +123,7 @@ def activate(ref: str, code: str, email: str) -> None:
         clinic, person = _who(session, code, email)
         version: ClinicPathway = find_version(session, clinic.id, ref)
         pathway_changes.activate(session, clinic, version, by_id=person.id, actor=door.ACTOR, now=prom.now())
+        door.note(session, clinic.id, "pathway activate", {"user": person.id}, detail=ref, now=prom.now())
     click.echo(f"{ref} is in force for whoever is enrolled at {clinic.code} from now on.")
 
 

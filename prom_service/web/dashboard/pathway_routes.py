@@ -6,7 +6,6 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
 from prom_service.errors import ConflictError, InvalidInputError, NotFoundError
@@ -24,12 +23,14 @@ from prom_service.queries.pathways import (
     refs_in_force,
 )
 from prom_service.services import pathway_changes
-from prom_service.services.pathway_changes import ACTIVATORS
+from prom_service.services.pathway_changes import ACTIVATORS, DRAFTERS
+from prom_service.web import audit
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint, common
+from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
 from prom_service.web.dashboard.forms import Errors
-from prom_service.web.dashboard.staff_session import chosen_clinic, clinics_to_read, person
+from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
+from prom_service.web.guards import admits
 
 NUMBERS = {
     "limit": "Visit limit",
@@ -40,6 +41,7 @@ NUMBERS = {
 
 
 @blueprint.get("/pathways")
+@admits(*DRAFTERS)
 def show_pathways() -> str:
     """Show, of each pathway, what the clinic enrols on now, and every version it ever drafted."""
     clinic_id = chosen_clinic()
@@ -51,15 +53,14 @@ def show_pathways() -> str:
             "versions": list_versions(session, clinic_id),
             "activations": list_activations(session, clinic_id),
             "names": _names(session),
-            "clinics": session.scalars(
-                select(Clinic).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name)
-            ).all(),
+            "clinics": clinics_shown(session),
         }
         read_in(session.get_one(Clinic, clinic_id).time_zone)
     return render_template("dashboard/pathways.html", **view, clinic_id=clinic_id, **common())
 
 
 @blueprint.get("/pathways/<base>/draft")
+@admits(*DRAFTERS)
 def show_pathway_draft(base: str) -> str:
     """Show the form for a change, filled with what is in force or with an earlier version."""
     with prom.reading() as session:
@@ -70,6 +71,7 @@ def show_pathway_draft(base: str) -> str:
 
 
 @blueprint.post("/pathways/<base>/draft")
+@admits(*DRAFTERS)
 def draft_pathway(base: str) -> Response | str | tuple[str, int]:
     """Show in plain words what a change says, and on confirmation keep it as a version."""
     form = request.form.to_dict() | {"text": request.form.get("text", "").replace("\r\n", "\n")}
@@ -91,12 +93,14 @@ def draft_pathway(base: str) -> Response | str | tuple[str, int]:
 
 
 @blueprint.get("/pathways/versions/<uuid:version_id>")
+@admits(*DRAFTERS)
 def show_pathway_version(version_id: uuid.UUID) -> str:
     """Show one version: who drafted it and why, what it changes, and what was seen of it."""
     return _version_page(version_id, {})
 
 
 @blueprint.post("/pathways/versions/<uuid:version_id>/preview")
+@admits(*DRAFTERS)
 def preview_pathway(version_id: uuid.UUID) -> Response:
     """Work out what the version would have flagged, put on record who saw it, and show it."""
     with prom.reading() as session:
@@ -111,17 +115,17 @@ def preview_pathway(version_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/pathways/previews/<uuid:preview_id>")
+@admits(*DRAFTERS)
 def show_pathway_preview(preview_id: uuid.UUID) -> str:
     """Show what somebody saw, with the form to activate the version for who may."""
     return _preview_page(preview_id, {})
 
 
 @blueprint.post("/pathways/previews/<uuid:preview_id>/activate")
+@admits(*ACTIVATORS)
 def activate_pathway(preview_id: uuid.UUID) -> Response | tuple[str, int]:
     """Put the version in force for whoever is enrolled from now on."""
     clinic_id = chosen_clinic()
-    if person.roles[clinic_id] not in ACTIVATORS:
-        raise Forbidden("Activating a version takes the role of a clinic administrator.")
     if request.form.get("confirm") != "yes":
         return _preview_page(preview_id, {"confirm": ["Say that you have looked at what it would have flagged."]}), 422
     try:
@@ -205,16 +209,17 @@ def _preview_page(preview_id: uuid.UUID, errors: Errors) -> str:
     with prom.reading() as session:
         seen = _find_preview(session, preview_id)
         version = find_version(session, clinic_id, seen.version_id)
-        current = refs_in_force(session, clinic_id)[version.base]
+        current, episodes = refs_in_force(session, clinic_id)[version.base], _episodes(session, clinic_id, seen)
         view = {
             "seen": seen,
             "version": version,
             "said": differences(find_pathway(session, seen.against), find_pathway(session, version.ref)),
-            "episodes": _episodes(session, clinic_id, seen),
+            "episodes": episodes,
             "names": _names(session),
             "hindrance": _hindrance(clinic_id, version, seen, current),
         }
         read_in(session.get_one(Clinic, clinic_id).time_zone)
+    audit.about(shown=len(episodes), episode=episodes)
     return render_template("dashboard/pathway_preview.html", **view, errors=errors, **common())
 
 
