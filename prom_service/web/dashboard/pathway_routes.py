@@ -173,7 +173,7 @@ def _draft_form(
         numbers={name: (label, _typed(current.pathway, name)) for name, label in NUMBERS.items()},
         form=form,
         errors=errors,
-        said=said,
+        changes=said,
         **common(),
     )
 
@@ -191,7 +191,7 @@ def _version_page(version_id: uuid.UUID, errors: Errors) -> str:
         view = {
             "version": version,
             "current": current,
-            "said": differences(current, find_pathway(session, version.ref)),
+            "changes": differences(current, find_pathway(session, version.ref)),
             "previews": session.scalars(
                 select(PathwayPreview)
                 .where(PathwayPreview.clinic_id == clinic_id, PathwayPreview.version_id == version.id)
@@ -213,7 +213,7 @@ def _preview_page(preview_id: uuid.UUID, errors: Errors) -> str:
         view = {
             "seen": seen,
             "version": version,
-            "said": differences(find_pathway(session, seen.against), find_pathway(session, version.ref)),
+            "changes": differences(find_pathway(session, seen.against), find_pathway(session, version.ref)),
             "episodes": episodes,
             "names": _names(session),
             "hindrance": _hindrance(clinic_id, version, seen, current),
