@@ -138,10 +138,7 @@ def _show_preview(seen: Preview) -> None:
     header = ("kind", "severity", seen.in_force.ref, seen.draft.ref)
     show_table(header, _rows(seen.in_force, seen.draft))
     click.echo(f"Gained {seen.gained}, lost {seen.lost}, of another severity {seen.regraded}.")
-    click.echo(
-        f"Rests on {seen.episodes} episodes of {seen.patients} patients and {seen.responses} responses,"
-        f" {seen.since[:10]} to {seen.until[:10]}."
-    )
+    click.echo(f"{seen.basis}, {seen.since[:10]} to {seen.until[:10]}.")
 
 
 def _rows(before: Side, after: Side) -> list[tuple[object, ...]]:

@@ -75,15 +75,25 @@ class Preview:
     def headline(self) -> str:
         """Return the one sentence that matters."""
         now, then = self.in_force, self.draft
+        if not self.episodes:
+            return "Nothing to go by: what it would have flagged cannot be told."
         return (
             f"Would have raised {_counted(then.flags, 'flag')} for {_counted(then.patients, 'patient')},"
             f" {then.per_clinician_and_week:.1f} a week per clinician"
             f" (now: {now.flags} for {now.patients}, {now.per_clinician_and_week:.1f})."
         )
 
+    @property
+    def basis(self) -> str:
+        """Return how much it rests on."""
+        return (
+            f"Rests on {_counted(self.episodes, 'course')} of care of {_counted(self.patients, 'patient')} with"
+            f" {_counted(self.clinicians, 'clinician')}, and {_counted(self.responses, 'response')}"
+        )
+
     def figures(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {**asdict(self), "headline": self.headline}
+        return {**asdict(self), "headline": self.headline, "basis": self.basis}
 
 
 @dataclass
@@ -150,7 +160,7 @@ def preview(session: Session, clinic_id: uuid.UUID, in_force: Pathway, draft: Pa
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _compare(
@@ -204,12 +214,12 @@ def _responses(
 
 def _cautions(episodes: int, responses: int, since: dt.datetime, first: dt.datetime) -> Iterable[str]:
     if not episodes:
-        yield "No episode of this pathway was open in these 90 days: the preview rests on nothing and says nothing."
+        yield "No course of care on this pathway was open in these 90 days: the preview rests on nothing."
         return
     if episodes < FEWEST or responses < FEWEST:
         yield (
-            f"Too little data: {_counted(episodes, 'episode')} and {_counted(responses, 'response')}."
+            f"Too little data: {_counted(episodes, 'course')} of care and {_counted(responses, 'response')}."
             f" Below {FEWEST} of either the numbers say what happened to these patients, not what to expect."
         )
     if first > since:
-        yield f"The first of these episodes was enrolled on {first:%-d %b %Y}: less than 90 days are looked at."
+        yield f"The first of them was enrolled on {first:%-d %b %Y}: less than 90 days are looked at."

@@ -45,7 +45,8 @@ def test_a_version_goes_from_a_file_into_force(staffed: Prom, tmp_path: Path) ->
     )
     assert (early.exit_code, own.exit_code) == (1, 1)
     assert "Look at the preview" in early.stderr
-    assert seen.stdout.startswith("Would have raised 0 flags for 0 patients")
+    assert seen.stdout.startswith("Nothing to go by")
+    assert "Rests on 0 courses of care of 0 patients" in seen.stdout
     assert done.stdout == f"{FIRST} is in force for whoever is enrolled at north from now on.\n"
     assert {one["ref"]: one["in_force"] for one in listed} == {
         BASE: False,

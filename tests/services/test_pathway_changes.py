@@ -335,7 +335,7 @@ def test_a_preview_of_few_episodes_says_that_they_are_too_few_and_since_when(boa
 
     assert (seen.episodes, seen.patients, seen.responses) == (1, 1, 0)
     assert [(one.kind, one.episode_id) for one in seen.gained_flags] == [("visits_over_threshold", str(episode.id))]
-    assert "Too little data: 1 episode and 0 responses." in seen.cautions[0]
+    assert "Too little data: 1 course of care and 0 responses." in seen.cautions[0]
     assert "enrolled on 2 Mar 2026: less than 90 days" in seen.cautions[1]
 
 

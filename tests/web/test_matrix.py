@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from prom_service import tenancy
-from prom_service.models import Clinic, Membership, Patient, User
+from prom_service.models import Clinic, Membership, PathwayPreview, Patient, User
 from prom_service.models.api_key import SCOPES
 from prom_service.models.user import ROLES
 from prom_service.runtime import Runtime
@@ -70,6 +70,8 @@ class Scene:
     keys: Mapping[str, str]
     logins: Mapping[str, str]
     tokens: Mapping[str, str]
+    version_id: uuid.UUID
+    preview_id: uuid.UUID
 
     def parts(self, token: str = "ours") -> dict[str, Any]:
         """What stands in an address, by the name of the part: ours. A new part of an address is named here first."""
@@ -86,6 +88,9 @@ class Scene:
             "key": "none",
             "name": "swagger-ui.css",
             "filename": "dashboard.css",
+            "base": "hip-related-pain-1",
+            "version_id": self.version_id,
+            "preview_id": self.preview_id,
         }
 
     def calls(self, policy: str) -> list[Call]:
@@ -167,9 +172,13 @@ def scene(app: Flask, runtime: Runtime, clock: Clock) -> Scene:
         patient.name = "Zenobia Quagga"
         other = session.scalars(sa.select(Clinic).where(Clinic.id != world.clinic.id)).one()
         theirs = builders.the_administration(session, builders.an_episode(session, other, now=now), "baseline")
+        version = builders.a_pathway(session, world.clinic, {"limit": "20"}, now=now)
+        preview_id = session.scalars(sa.select(PathwayPreview.id)).one()
         link = {"secret": builders.SECRET, "now": now}
         return Scene(
             app=app,
+            version_id=version.id,
+            preview_id=preview_id,
             world=world,
             patient=patient,
             other=other,

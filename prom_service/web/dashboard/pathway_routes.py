@@ -107,7 +107,7 @@ def preview_pathway(version_id: uuid.UUID) -> Response:
         version = find_version(session, chosen_clinic(), version_id)
         clinic = session.get_one(Clinic, version.clinic_id)
         seen = pathway_changes.preview(session, version, now=prom.now())
-    with prom.transaction() as session:
+    with audit.writing() as session:
         row = pathway_changes.note_preview(
             session, clinic, version, seen, seen_by_id=person.user_id, actor=person.actor, now=prom.now()
         )
@@ -129,7 +129,7 @@ def activate_pathway(preview_id: uuid.UUID) -> Response | tuple[str, int]:
     if request.form.get("confirm") != "yes":
         return _preview_page(preview_id, {"confirm": ["Say that you have looked at what it would have flagged."]}), 422
     try:
-        with prom.transaction() as session:
+        with audit.writing() as session:
             seen = _find_preview(session, preview_id)
             version = find_version(session, clinic_id, seen.version_id)
             clinic = session.get_one(Clinic, clinic_id)
@@ -155,11 +155,12 @@ def _with_numbers(form: dict[str, str]) -> str:
 
 
 def _save(text: str, note: str) -> uuid.UUID:
-    with prom.transaction() as session:
+    with audit.writing() as session:
         clinic = session.get_one(Clinic, chosen_clinic())
         row = pathway_changes.draft(
             session, clinic, text, note=note, author_id=person.user_id, actor=person.actor, now=prom.now()
         )
+        audit.about(detail=row.ref)
         return row.id
 
 
