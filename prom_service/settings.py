@@ -57,11 +57,17 @@ class Settings:
     web_threads: int = 8
     api_rate_limit: int = 600
     log_level: str = "INFO"
+    second_factor: str = ""
 
     @property
     def in_production(self) -> bool:
         """Say whether real patients are served."""
         return self.env == "production"
+
+    @property
+    def second_factor_required(self) -> bool:
+        """Say whether every log-in of the staff needs a code beside the password; otherwise each person chooses."""
+        return self.in_production or self.second_factor == "required"
 
     @property
     def secret(self) -> bytes:
@@ -136,8 +142,7 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         for name, (least, most) in RANGES.items()
         if not least <= getattr(settings, name) <= most
     ]
-    if settings.log_level.upper() not in LOG_LEVELS:
-        faults.append(f"PROM_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}")
+    faults += _check_choices(settings)
     faults += [
         f"PROM_WEBHOOK_ALLOW must hold hosts and networks such as hooks.internal or 10.1.0.0/16, not {entry!r}"
         for entry in settings.webhook_allow
@@ -158,12 +163,23 @@ def _is_host_or_network(entry: str) -> bool:
     return True
 
 
+def _check_choices(settings: Settings) -> list[str]:
+    faults = []
+    if settings.log_level.upper() not in LOG_LEVELS:
+        faults.append(f"PROM_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}")
+    if settings.second_factor not in ("", "required", "optional"):
+        faults.append(f"PROM_SECOND_FACTOR must be required or optional, not {settings.second_factor!r}")
+    return faults
+
+
 def _check_production(settings: Settings, named: set[str]) -> list[str]:
     faults = [
         f"PROM_{name.upper()} must be set in production"
         for name in ("database_url", "base_url", "secret_key", "smtp_url", "mail_from")
         if name not in named
     ]
+    if settings.second_factor == "optional":
+        faults.append("PROM_SECOND_FACTOR cannot be optional in production")
     if "base_url" in named and urlsplit(settings.base_url).scheme != "https":
         faults.append("PROM_BASE_URL must begin with https:// in production")
     return faults

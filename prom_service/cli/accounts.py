@@ -15,12 +15,12 @@ from prom_service.models.audit import SERVICE
 from prom_service.models.user import ROLES
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_key, find_organisation, list_keys
-from prom_service.services import access, staff
+from prom_service.services import access, accounts, second_factor, staff
 
 
 @click.group()
 def user() -> None:
-    """Add staff accounts."""
+    """Add staff accounts and look after them."""
 
 
 @user.command("add")
@@ -51,6 +51,57 @@ def add_user(email: str, name: str, codes: tuple[str, ...], role: str, as_json: 
         show_json({"id": added.id, "name": added.name, "role": role, "clinics": [clinic.code for clinic in clinics]})
     else:
         click.echo(f"Added the account {added.id}.")
+
+
+@user.command("set-role")
+@click.argument("email")
+@click.option("--clinic", "code", required=True, help="Clinic at which the account has the role.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Role at this clinic.")
+def set_role(email: str, code: str, role: str) -> None:
+    """Give an account a role at a clinic, in place of the one it had there. Its next request is judged by it."""
+    with door.runtime() as prom, prom.transaction() as session:
+        accounts.set_role(session, accounts.find_account(session, email), find_clinic_by_code(session, code), role)
+    click.echo(f"The account is {role} at {code}.")
+
+
+@user.command("reset-totp")
+@click.argument("email")
+def reset_totp(email: str) -> None:
+    """Forget the app and the recovery codes of an account and log it out; the next log-in sets up an app anew."""
+    with door.runtime() as prom, prom.transaction() as session:
+        second_factor.reset(session, accounts.find_account(session, email), now=prom.now())
+    click.echo("The account is logged out and has no second factor until its next log-in.")
+
+
+@user.command()
+@click.argument("email")
+def deactivate(email: str) -> None:
+    """Close an account at once. What it did stays on record."""
+    with door.runtime() as prom, prom.transaction() as session:
+        accounts.deactivate(session, accounts.find_account(session, email), now=prom.now())
+    click.echo("The account is closed.")
+
+
+@user.command("list")
+@click.option("--clinic", "code", help="Only the accounts of this clinic.")
+@json_option
+def list_users(code: str | None, as_json: bool) -> None:
+    """List the accounts with their roles, closed ones included."""
+    with door.runtime() as prom, prom.reading() as session:
+        found = accounts.list_accounts(session, find_clinic_by_code(session, code).id if code else None)
+    rows = [
+        {
+            **{name: getattr(account, name) for name in ("id", "email", "name", "codes_since", "deactivated_at")},
+            "clinic": clinic,
+            "role": role,
+        }
+        for account, role, clinic in found
+    ]
+    if as_json:
+        show_json(rows)
+    else:
+        header = ("clinic", "email", "name", "role", "codes_since", "deactivated_at")
+        show_table(header, ([row[column] for column in header] for row in rows))
 
 
 def _password() -> str:

@@ -13,7 +13,7 @@ from prom_service.models.message import Message, MessageEvent
 from prom_service.models.operation import Brake, Heartbeat, JobRun, Lease, Pace
 from prom_service.models.patient import Patient, PatientChange
 from prom_service.models.response import AnswerSet, Judgement, Response, Score
-from prom_service.models.user import Membership, StaffSession, Throttle, User
+from prom_service.models.user import Membership, RecoveryCode, StaffSession, Throttle, User
 from prom_service.models.visit import EpisodeVisit, Visit, VisitVersion
 from prom_service.models.webhook import Webhook, WebhookDelivery, WebhookSecret
 from prom_service.models.wording import PinnedPack, WordingPack, WordingWithdrawal
@@ -53,6 +53,7 @@ __all__ = [
     "Patient",
     "PatientChange",
     "PinnedPack",
+    "RecoveryCode",
     "Response",
     "SavedAnswer",
     "Score",

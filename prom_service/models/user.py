@@ -28,6 +28,22 @@ class User(Base):
     """argon2id."""
     created_at: Mapped[dt.datetime]
     deactivated_at: Mapped[dt.datetime | None]
+    code_generation: Mapped[int] = mapped_column(default=0)
+    """How often the second factor was reset; the secret of its codes is derived from it and rests nowhere."""
+    codes_since: Mapped[dt.datetime | None]
+    """Since when a log-in needs a code beside the password; None before a first code was shown."""
+    last_code_step: Mapped[int | None]
+    """The step of 30 seconds of the last code taken: none is taken twice."""
+
+
+class RecoveryCode(Base):
+    """A code that opens an account once in place of the app that was lost. Only its keyed digest is kept."""
+
+    __tablename__ = "recovery_code"
+
+    digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("user.id"), index=True)
+    used_at: Mapped[dt.datetime | None]
 
 
 class Membership(Base):
@@ -52,6 +68,8 @@ class StaffSession(Base):
     last_seen_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
+    confirmed_at: Mapped[dt.datetime | None]
+    """When everything asked for had been shown; until then only the page that asks for the code is open."""
 
 
 class Throttle(Base):

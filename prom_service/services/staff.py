@@ -3,13 +3,13 @@
 import datetime as dt
 import ipaddress
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
@@ -18,12 +18,16 @@ from prom_service.models import Membership, StaffSession, Throttle, User
 from prom_service.models.user import ROLES
 from prom_service.services.tokens import digest, new_token
 
-IDLE = dt.timedelta(minutes=30)
+IDLE = dt.timedelta(minutes=15)
 LIFETIME = dt.timedelta(hours=12)
+TO_SHOW_A_CODE = dt.timedelta(minutes=10)
+"""How long after the password the second factor may follow."""
 TRIES_OF_A_SOURCE = 10
 """Failed tries to log in to one account from one source."""
 TRIES_OF_AN_ACCOUNT = 50
 """Failed tries to log in to one account, from wherever they come."""
+TRIES_OF_A_CODE = 5
+"""Codes of the second factor shown for one account, right or wrong."""
 TRIES_WINDOW = dt.timedelta(minutes=15)
 PASSWORD_LENGTH = 12
 SEEN_NOTED_EVERY = dt.timedelta(minutes=1)
@@ -109,8 +113,18 @@ def count_try(session: Session, email: str, *, source: str, secret: bytes, now: 
     is not counted: no single source can use up what an account allows. Called in a transaction of its own, so that
     tries at the same moment are all counted; ``forgive_tries`` takes back what turned out to be no failure.
     """
+    _count(session, _buckets(email, source, secret), now)
+
+
+def count_code_try(session: Session, user: User, *, secret: bytes, now: dt.datetime) -> None:
+    """Count one code shown for an account whose password is known; raise ``TooManyTriesError`` after the fifth."""
+    of_user = digest(str(user.id), purpose="throttle-code", secret=secret)
+    _count(session, ((f"code:{of_user}", TRIES_OF_A_CODE),), now)
+
+
+def _count(session: Session, buckets: Iterable[tuple[str, int]], now: dt.datetime) -> None:
     start = _window_start(now)
-    for bucket, allowed in _buckets(email, source, secret):
+    for bucket, allowed in buckets:
         key = {"bucket": bucket, "window_start": start}
         insert_if_absent(session, Throttle, {**key, "tries": 0}, unique=list(key))
         counted = update(Throttle).filter_by(**key).values(tries=Throttle.tries + 1).returning(Throttle.tries)
@@ -164,6 +178,23 @@ def verify_password(session: Session, email: str, password: str) -> User:
 
 def open_session(session: Session, user: User, *, secret: bytes, now: dt.datetime) -> str:
     """Write a session for ``user`` and return the token that goes into the cookie."""
+    return _write_session(session, user, now + LIFETIME, confirmed_at=now, secret=secret, now=now)
+
+
+def begin_session(session: Session, user: User, *, secret: bytes, now: dt.datetime) -> str:
+    """Write a session that opens nothing yet but the page that asks for the second factor; return its token."""
+    return _write_session(session, user, now + TO_SHOW_A_CODE, confirmed_at=None, secret=secret, now=now)
+
+
+def _write_session(
+    session: Session,
+    user: User,
+    expires_at: dt.datetime,
+    *,
+    confirmed_at: dt.datetime | None,
+    secret: bytes,
+    now: dt.datetime,
+) -> str:
     token = new_token()
     session.add(
         StaffSession(
@@ -171,17 +202,17 @@ def open_session(session: Session, user: User, *, secret: bytes, now: dt.datetim
             user_id=user.id,
             created_at=now,
             last_seen_at=now,
-            expires_at=now + LIFETIME,
+            expires_at=expires_at,
+            confirmed_at=confirmed_at,
         )
     )
     return token
 
 
-def session_user(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> StaffPrincipal | None:
-    """Return who is logged in with ``token``, or None when the session has ended, idled out or grown too old."""
-    row = session.execute(
-        select(StaffSession, User)
-        .join(User, User.id == StaffSession.user_id)
+def _live(token: str, secret: bytes, now: dt.datetime) -> Select[User]:
+    return (
+        select(User)
+        .join(StaffSession, User.id == StaffSession.user_id)
         .where(
             StaffSession.digest == digest(token, purpose="staff", secret=secret),
             StaffSession.ended_at.is_(None),
@@ -189,10 +220,19 @@ def session_user(session: Session, token: str, *, secret: bytes, now: dt.datetim
             StaffSession.last_seen_at > now - IDLE,
             User.deactivated_at.is_(None),
         )
-    ).first()
-    if row is None:
+    )
+
+
+def begun_user(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> User | None:
+    """Return who has shown the password and has yet to show the second factor."""
+    return session.scalar(_live(token, secret, now).where(StaffSession.confirmed_at.is_(None)))
+
+
+def session_user(session: Session, token: str, *, secret: bytes, now: dt.datetime) -> StaffPrincipal | None:
+    """Return who is logged in with ``token``, or None when the session has ended, idled out or grown too old."""
+    user = session.scalar(_live(token, secret, now).where(StaffSession.confirmed_at.is_not(None)))
+    if user is None:
         return None
-    user = row.User
     roles = session.execute(select(Membership.clinic_id, Membership.role).where(Membership.user_id == user.id))
     return StaffPrincipal(user.id, user.name, user.organisation_id, {row.clinic_id: row.role for row in roles})
 

@@ -10,7 +10,11 @@ from prom_service.web.guards import UnguardedRouteError
 
 PUBLIC = {
     "api-docs.openapi_json",
+    "dashboard.enrol",
     "dashboard.log_in",
+    "dashboard.log_in_with_code",
+    "dashboard.show_code",
+    "dashboard.show_enrolment",
     "dashboard.show_log_in",
     "docs.send_asset",
     "docs.show_docs",
@@ -25,7 +29,12 @@ PUBLIC = {
 LINK = {"confirm", "survey", "unsubscribe"}
 SECRET = {"mail_hook"}
 STAFF = {"dashboard"}
-OF_EVERY_ROLE = {"dashboard.home", "dashboard.log_out"}
+OF_EVERY_ROLE = {
+    "dashboard.add_second_factor",
+    "dashboard.home",
+    "dashboard.log_out",
+    "dashboard.show_second_factor",
+}
 
 
 def test_every_route_is_public_by_this_list_or_says_who_may_use_it(client: FlaskClient) -> None:

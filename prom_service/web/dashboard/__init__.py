@@ -8,6 +8,7 @@ from prom_service.web.dashboard import (
     missing_routes,
     pathway_routes,
     patient_rooms,
+    second_factor,
     worklist_routes,
 )
 from prom_service.web.dashboard.blueprint import blueprint, install, show_problem
@@ -20,6 +21,7 @@ ROOMS = (
     missing_routes,
     pathway_routes,
     *patient_rooms.ROOMS,
+    second_factor,
     worklist_routes,
 )
 """Each hangs its routes on the one blueprint when it is imported."""

@@ -1,7 +1,5 @@
 """Logging in and out."""
 
-from urllib.parse import urlsplit
-
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -13,7 +11,8 @@ from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint
-from prom_service.web.dashboard.staff_session import begin, end
+from prom_service.web.dashboard.second_factor import begin_log_in
+from prom_service.web.dashboard.staff_session import end
 
 
 @blueprint.get("/")
@@ -45,9 +44,9 @@ def log_in() -> Response | tuple[str, int]:
         return form, status
     with prom.transaction() as session:
         staff.forgive_tries(session, email, source=source, secret=secret, now=now)
-        begin(staff.open_session(session, user, secret=secret, now=now))
+        response = begin_log_in(session, user, request.form.get("next", ""))
         note(session, SERVICE, actor=f"user:{user.id}", act="POST /login", subjects={}, now=now)
-    return redirect(_inside(request.form.get("next", "")), code=303)
+    return response
 
 
 @blueprint.post("/logout")
@@ -65,10 +64,3 @@ def log_out() -> Response:
 
 guards.declare(show_log_in, "public")
 guards.declare(log_in, "public")
-
-
-def _inside(target: str) -> str:
-    """Return ``target`` when it is a page of ours, else the worklist: nobody is led elsewhere after logging in."""
-    parts = urlsplit(target)
-    ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc
-    return target if ours else url_for(".show_worklist")

@@ -43,6 +43,11 @@ def begin(token: str) -> None:
     session[TOKEN] = token
 
 
+def token_in_cookie() -> str:
+    """Return the token of the session in the cookie; empty when there is none."""
+    return str(session.get(TOKEN, ""))
+
+
 def end() -> str | None:
     """Empty the cookie and return the token that was in it."""
     token = session.get(TOKEN)
