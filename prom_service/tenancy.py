@@ -51,7 +51,15 @@ class OutOfReachError(PromError):
     """A row of a clinic was to be written that the session is not for: a fault of ours, never of who asks."""
 
 
-sessions = sessionmaker(expire_on_commit=False)
+def _only(clinic_ids: tuple[uuid.UUID, ...]) -> LoaderCriteriaOption:
+    """Return the condition as an option. The lambda's code is the key of the compiled statement, its tuple a value."""
+    return with_loader_criteria(
+        TenantOwned, lambda table: table.clinic_id.in_(clinic_ids), include_aliases=True, propagate_to_loaders=False
+    )
+
+
+sessions = sessionmaker(expire_on_commit=False, info={REACH: NO_CLINIC, CRITERIA: _only(())})
+"""Makes every session of the service; one that nobody said more of sees no clinic."""
 BEGIN = sa.text(
     """SELECT set_config('app.clinics', :clinics, true), (
         SELECT set_config('role', rolname, true) FROM pg_roles WHERE rolname = :role AND pg_has_role(
@@ -120,13 +128,6 @@ def _confine(session: Session, reach: Reach) -> None:
     session.info[CRITERIA] = None if reach is EVERY_CLINIC else _only(tuple(reach))
 
 
-def _only(clinic_ids: tuple[uuid.UUID, ...]) -> LoaderCriteriaOption:
-    """Return the condition as an option. The lambda's code is the key of the compiled statement, its tuple a value."""
-    return with_loader_criteria(
-        TenantOwned, lambda table: table.clinic_id.in_(clinic_ids), include_aliases=True, propagate_to_loaders=False
-    )
-
-
 def _is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
@@ -138,14 +139,14 @@ def _as_setting(reach: Reach) -> str:
 @event.listens_for(sessions, "after_begin")
 def _tell_database(session: Session, transaction: SessionTransaction, connection: sa.Connection) -> None:
     """Become the role that sees only what ``app.clinics`` names; both end with the transaction, however it ends."""
-    reach = session.info.get(REACH, NO_CLINIC)
+    reach = session.info[REACH]
     if reach is not EVERY_CLINIC and not transaction.nested and connection.dialect.name == "postgresql":
         connection.execute(BEGIN, {"clinics": _as_setting(reach), "role": WEB_ROLE})
 
 
 @event.listens_for(sessions, "do_orm_execute")
 def _keep_within(state: ORMExecuteState) -> None:
-    criteria = state.session.info.get(CRITERIA)
+    criteria = state.session.info[CRITERIA]
     if criteria is None or state.execution_options.get(UNCONFINED):
         return
     if state.is_insert:
@@ -164,7 +165,7 @@ def _check_inserted(state: ORMExecuteState) -> None:
 
 def _check_row(_mapper: Mapper[Any], _connection: sa.Connection, row: TenantOwned) -> None:
     session = object_session(row)
-    if session is not None:
+    if session is not None and REACH in session.info:
         _check(session, type(row).__name__, row.clinic_id)
 
 
@@ -173,6 +174,6 @@ for _moment in ("before_insert", "before_update", "before_delete"):
 
 
 def _check(session: Session, what: str, clinic_id: uuid.UUID | None) -> None:
-    reach = session.info.get(REACH, NO_CLINIC)
+    reach = session.info[REACH]
     if reach is not EVERY_CLINIC and clinic_id not in reach:
         raise OutOfReachError(f"a row of {what} belongs to a clinic that this session is not for")

@@ -117,7 +117,7 @@ def an_api_key(
         session,
         organisation_id=clinic.organisation_id,
         clinic_id=clinic.id,
-        name="test",
+        name=f"test {next(_number)}",
         scopes=scopes,
         secret=secret,
         now=now,

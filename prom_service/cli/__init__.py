@@ -18,7 +18,7 @@ COMMANDS = (
     Lazy("organisation", "prom_service.cli.clinics", "Add organisations."),
     Lazy("clinic", "prom_service.cli.clinics", "Add, activate and list clinics, write their texts, name who is told."),
     Lazy("user", "prom_service.cli.accounts", "Add staff accounts and look after them."),
-    Lazy("apikey", "prom_service.cli.accounts", "Create, list and revoke API keys."),
+    Lazy("apikey", "prom_service.cli.accounts", "Create, list, rotate and revoke API keys."),
     Lazy("import", "prom_service.cli.importing", "Import patients or visits from a CSV file."),
     Lazy("instruments", "prom_service.cli.instruments", "List, show and check instruments and their wording."),
     Lazy("pathway", "prom_service.cli.pathways", "Draft, preview and activate a clinic's versions of a pathway."),

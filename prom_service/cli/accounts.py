@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 import uuid
+from typing import Any
 
 import click
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from prom_service.models.audit import SERVICE
 from prom_service.models.user import ROLES
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_key, find_organisation, list_keys
-from prom_service.services import access, accounts, second_factor, staff
+from prom_service.services import access, accounts, api_keys, second_factor, staff
 
 
 @click.group()
@@ -112,7 +113,7 @@ def _password() -> str:
 
 @click.group()
 def apikey() -> None:
-    """Create, list and revoke API keys."""
+    """Create, list, rotate and revoke API keys."""
 
 
 @apikey.command()
@@ -120,7 +121,11 @@ def apikey() -> None:
 @click.option("--organisation", help="Organisation whose reports the key may read.")
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="May be repeated.")
 @click.option("--name", default="", help="What the key is for.")
-@click.option("--expires-on", type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) on which it no longer works.")
+@click.option(
+    "--expires-on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day (UTC) on which it no longer works; a year from now when left out.",
+)
 @json_option
 def create(
     code: str | None,
@@ -170,12 +175,30 @@ def list_(code: str | None, organisation: str | None, as_json: bool) -> None:
         clinic_id = find_clinic_by_code(session, code).id if code else None
         organisation_id = find_organisation(session, organisation).id if organisation else None
         found = list_keys(session, organisation_id=organisation_id, clinic_id=clinic_id)
-    rows = [_shown(key, owner, clinic) for key, owner, clinic in found]
+    rows = [_shown(key, owner, clinic, prom.now()) for key, owner, clinic in found]
     if as_json:
         show_json(rows)
     else:
-        header = ("prefix", "name", "organisation", "clinic", "scopes", "expires_at", "revoked_at", "last_used_at")
+        header = ("prefix", "name", "organisation", "clinic", "scopes", "state", "expires_at", "last_used_at")
         show_table(header, ([_cell(row[column]) for column in header] for row in rows))
+    for row in rows:
+        if row["state"] == "expires_soon":
+            click.echo(f"Warning: {row['prefix']} ends on {row['expires_at']:%Y-%m-%d}; rotate it.", err=True)
+
+
+@apikey.command()
+@click.argument("prefix")
+@json_option
+def rotate(prefix: str, as_json: bool) -> None:
+    """Create a successor of a key and print it; the key with this public part (or id) ends in seven days."""
+    with door.runtime() as prom, prom.transaction() as session:
+        old = find_key(session, prefix)
+        key, text = api_keys.rotate(session, old, secret=prom.settings.secret, now=prom.now())
+    if as_json:
+        show_json({"id": key.id, "prefix": key.prefix, "key": text, "scopes": key.scopes})
+    else:
+        click.echo(text)
+    click.echo(f"The key {old.prefix} works until {old.expires_at:%Y-%m-%d %H:%M} UTC.", err=True)
 
 
 @apikey.command()
@@ -189,9 +212,11 @@ def revoke(prefix: str) -> None:
     click.echo(f"The key {key.prefix} is revoked.")
 
 
-def _shown(key: ApiKey, organisation: str, clinic: str | None) -> dict[str, object]:
+def _shown(key: ApiKey, organisation: str, clinic: str | None, now: dt.datetime) -> dict[str, Any]:
     names = ("id", "prefix", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
-    return {**{name: getattr(key, name) for name in names}, "organisation": organisation, "clinic": clinic}
+    return {**{name: getattr(key, name) for name in names}, "organisation": organisation, "clinic": clinic} | {
+        "state": api_keys.state_of(key, now=now)
+    }
 
 
 def _cell(value: object) -> object:

@@ -1,23 +1,24 @@
 """Who may come in without a log-in: patients by the link of a message, programs by a key."""
 
 import datetime as dt
-import secrets
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from prom_service import tenancy
-from prom_service.errors import InvalidInputError
-from prom_service.models import Administration, ApiKey, Clinic, ClinicText, Episode, Link, Patient
+from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.models import Administration, ApiKey, Clinic, ClinicText, Episode, Link, Organisation, Patient
 from prom_service.models.api_key import QUALITY_SCOPES, SCOPES
 from prom_service.services.clinic_texts import ClinicTexts, texts_for_patient
+from prom_service.services.key_text import is_key_text, new_key_text
 from prom_service.services.tokens import digest, new_token
 
-KEY_MARK = "prom"
-PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+LONGEST_LIFE = dt.timedelta(days=365)
+KEYS_OF_A_NAME = 2
+"""Keys of one name that may work at a time: one and its successor."""
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
 TARGET = (
     select(Link, Administration, Episode, Patient, Clinic, ClinicText)
@@ -119,14 +120,19 @@ def create_api_key(
     secret: bytes,
     now: dt.datetime,
 ) -> tuple[ApiKey, str]:
-    """Write a key and return it with its text, which is shown once. A key without a clinic may only read reports."""
+    """Write a key and return it with its text, which is shown once. A key without a clinic may only read reports.
+
+    It ends after a year, or earlier. Two of one name may work at a time; a third is a ``ConflictError``.
+    """
     wanted = sorted(set(scopes))
     allowed = SCOPES if clinic_id else QUALITY_SCOPES
     wrong = [scope for scope in wanted if scope not in allowed]
     if wrong or not wanted:
         raise InvalidInputError({"scopes": [f"{', '.join(wrong) or 'none'}: allowed are {', '.join(allowed)}"]})
-    prefix = f"{KEY_MARK}_{''.join(secrets.choice(PREFIX_ALPHABET) for _ in range(12))}"
-    text = f"{prefix}_{new_token()}"
+    if expires_at is not None and expires_at > now + LONGEST_LIFE:
+        raise InvalidInputError({"expires_at": [f"At most {LONGEST_LIFE.days} days from now."]})
+    _check_name(session, organisation_id, clinic_id, name, now)
+    prefix, text = new_key_text()
     key = ApiKey(
         organisation_id=organisation_id,
         clinic_id=clinic_id,
@@ -135,15 +141,36 @@ def create_api_key(
         digest=digest(text, purpose="api", secret=secret),
         scopes=wanted,
         created_at=now,
-        expires_at=expires_at,
+        expires_at=expires_at or now + LONGEST_LIFE,
     )
     session.add(key)
     session.flush()
     return key, text
 
 
+def _check_name(
+    session: Session, organisation_id: uuid.UUID, clinic_id: uuid.UUID | None, name: str, now: dt.datetime
+) -> None:
+    """Raise ``ConflictError`` when as many keys of this name work as may; one who asks at the same moment waits."""
+    session.execute(select(Organisation.id).where(Organisation.id == organisation_id).with_for_update())
+    working = select(func.count()).where(
+        ApiKey.organisation_id == organisation_id,
+        ApiKey.clinic_id.is_not_distinct_from(clinic_id),
+        ApiKey.name == name,
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now),
+    )
+    if (session.scalar(working) or 0) >= KEYS_OF_A_NAME:
+        raise ConflictError(f"{KEYS_OF_A_NAME} keys named {name!r} work already. Revoke one, or choose another name.")
+
+
 def authenticate_key(session: Session, text: str, *, secret: bytes, now: dt.datetime) -> Principal | None:
-    """Return who holds the key ``text``, or None when it is unknown, revoked or has expired. Nothing is written."""
+    """Return who holds the key ``text``, or None when it is unknown, revoked or has expired. Nothing is written.
+
+    What cannot be a key is turned away before the database is asked.
+    """
+    if not is_key_text(text):
+        return None
     key = session.execute(KEY, {"sought": digest(text, purpose="api", secret=secret)}).first()
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         return None

@@ -24,7 +24,7 @@ from prom_service.models import (
 from prom_service.models.message import PENDING_PHASES
 from prom_service.models.webhook import PENDING_DELIVERIES
 from prom_service.pathway.facts import LIVE_STATUSES
-from prom_service.services import brake
+from prom_service.services import api_keys, brake
 from prom_service.web import pulse
 from prom_service.web.context import prom
 from prom_service.web.json_provider import json_response
@@ -120,6 +120,8 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
     Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)
     unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())
     Gauge("prom_episodes_due", "Episodes to be assessed", registry=registry).set(session.scalar(unassessed) or 0)
+    expiring = api_keys.count_expiring(session, now=prom.now())
+    Gauge("prom_api_keys_expiring", "API keys that end within 14 days", registry=registry).set(expiring)
     silence = pulse.silence(session)
     if silence is not None:
         Gauge("prom_scheduler_silence_seconds", "Since the scheduler's last sign of life", registry=registry).set(

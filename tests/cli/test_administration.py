@@ -209,6 +209,20 @@ def test_a_key_is_shown_once_works_and_is_revoked(prom: Prom, clinic: str, sqlit
     assert after is None
 
 
+def test_a_key_is_rotated_and_the_list_warns_that_the_old_one_ends(prom: Prom, clinic: str) -> None:
+    created = json.loads(prom("apikey", "create", "--clinic", clinic, "--scope", "flags:read", "--json").stdout)
+
+    rotated = prom("apikey", "rotate", created["prefix"])
+    listed = prom("apikey", "list", "--clinic", clinic)
+    again = prom("apikey", "rotate", created["prefix"])
+
+    assert (rotated.exit_code, again.exit_code) == (0, 1)
+    assert rotated.stdout.startswith("prom_")
+    assert f"The key {created['prefix']} works until " in rotated.stderr
+    assert f"Warning: {created['prefix']} ends on " in listed.stderr
+    assert rotated.stdout.strip() not in listed.stdout
+
+
 def test_a_key_expires_when_its_day_begins(prom: Prom, clinic: str, sqlite_url: str, clock: Clock) -> None:
     created = prom("apikey", "create", "--clinic", clinic, "--scope", "flags:read", "--expires-on", "2026-03-03")
 

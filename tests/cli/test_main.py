@@ -12,10 +12,11 @@ from prom_service.cli import COMMANDS, main
 from tests.cli.conftest import Prom
 
 FIXED = """
-demo; serve; web; scheduler; db upgrade; db check; config check; config show; organisation add; clinic add; clinic
-activate; clinic escalation; clinic list; clinic test-escalation; clinic texts; user add; apikey create; apikey list;
-apikey revoke; import patients; import visits; instruments list; instruments show; instruments validate; instruments
-wording; instruments paper; score; timeline; paper; assess; report utilization; verify; brake show; brake release
+demo; serve; web; scheduler; db upgrade; db check; db protect; config check; config show; organisation add; clinic add;
+clinic activate; clinic list; clinic texts; user add; user set-role; user reset-totp; user deactivate; user list;
+apikey create; apikey list; apikey rotate; apikey revoke; import patients; import visits; instruments list;
+instruments show; instruments validate; instruments wording; instruments paper; score; timeline; paper; assess;
+report utilization; verify; brake show; brake release
 """
 
 

@@ -10,11 +10,11 @@ from prom_service.web.guards import UnguardedRouteError
 
 PUBLIC = {
     "api-docs.openapi_json",
-    "dashboard.enrol",
+    "dashboard.set_up_app",
     "dashboard.log_in",
     "dashboard.log_in_with_code",
     "dashboard.show_code",
-    "dashboard.show_enrolment",
+    "dashboard.show_app",
     "dashboard.show_log_in",
     "docs.send_asset",
     "docs.show_docs",

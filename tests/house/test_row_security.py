@@ -1,6 +1,8 @@
 """Every table whose rows belong to a clinic is protected by the database, or this names it."""
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from prom_service import db, tenancy
 from prom_service.migrations import row_security
 from tests.support.database import empty_postgres
 
+ROOT = Path(__file__).parents[2]
 STATE = """
 SELECT relname, relrowsecurity AND relforcerowsecurity AND EXISTS (
     SELECT FROM pg_policies WHERE tablename = relname AND policyname = 'own_clinics' AND '{prom_web}' = roles)
@@ -29,6 +32,15 @@ def test_every_table_of_clinics_is_protected_from_everybody(postgres_url: str) -
     engine.dispose()
     assert {table for table in tenancy.owned_tables() if not state[table]} == set()
     assert len(tenancy.owned_tables()) > 20
+
+
+def test_sessions_are_made_in_one_place_where_they_are_confined() -> None:
+    made = re.compile(r"(?<![\w.])(?:Session|sessionmaker|scoped_session)\(")
+    sources = [path for room in ("prom_service", "scheduler") for path in (ROOT / room).rglob("*.py")]
+
+    found = {path.name for path in sources if made.search(path.read_text(encoding="utf-8"))}
+
+    assert found == {"tenancy.py"}
 
 
 def test_a_login_that_may_not_make_roles_is_told_what_is_missing_and_how_to_mend_it(

@@ -11,6 +11,7 @@ from prom_service.app import create_app
 from prom_service.models import Heartbeat
 from prom_service.runtime import Runtime, build
 from prom_service.settings import Settings
+from tests import builders
 from tests.fakes import Clock
 
 
@@ -64,6 +65,20 @@ def test_a_process_without_its_database_is_alive_and_not_ready(tmp_path: Path, c
     assert client.get("/readyz").status_code == 503
 
 
+def test_it_says_whether_the_database_keeps_clinics_apart_by_itself(client: FlaskClient, runtime: Runtime) -> None:
+    said = {"sqlite": "none", "postgresql": "in force"}[runtime.engine.dialect.name]
+
+    assert client.get("/readyz").json["row_security"] == said
+
+
+def test_the_counts_are_of_every_clinic(client: FlaskClient, runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        for _ in range(2):
+            builders.an_episode(session, builders.a_clinic(session, now=clock.now()), now=clock.now())
+
+    assert 'prom_administrations{state="planned"} 4.0' in client.get("/metrics").text
+
+
 def test_the_counts_name_nobody(client: FlaskClient, runtime: Runtime, clock: Clock) -> None:
     _beat(runtime, clock.now())
 
@@ -72,3 +87,4 @@ def test_the_counts_name_nobody(client: FlaskClient, runtime: Runtime, clock: Cl
     assert response.status_code == 200
     assert "prom_scheduler_silence_seconds 0.0" in response.text
     assert "prom_messages_due 0.0" in response.text
+    assert "prom_api_keys_expiring 0.0" in response.text
