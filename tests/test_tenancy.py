@@ -132,14 +132,26 @@ def test_a_link_that_was_never_issued_lets_in_nowhere(two: Two) -> None:
 
 
 def test_a_statement_is_compiled_once_for_all_clinics(two: Two) -> None:
-    compiled = []
+    found, compiled = [], []
 
-    for runtime in (two.web, two.stranger, two.web):
-        with runtime.reading() as session:
-            session.scalars(select(Episode.diagnosis)).all()
+    for episode in (two.mine, two.foreign):
+        with two.every.confined(lambda clinic=episode.clinic_id: frozenset((clinic,))).reading() as session:
+            found.append(session.scalars(select(Episode.id)).all())
         compiled.append(len(two.every.engine._compiled_cache or ()))
 
+    assert found == [[two.mine.id], [two.foreign.id]]
     assert len(set(compiled)) == 1
+
+
+def test_a_session_may_be_for_several_clinics(two: Two, clock: Clock) -> None:
+    with two.every.transaction() as session:
+        third = builders.an_episode(session, builders.a_clinic(session, now=two.now), now=two.now)
+
+    with two.stranger.reading() as session:
+        tenancy.enter(session, [two.ours.id, third.clinic_id])
+        found = set(session.scalars(select(Episode.id)))
+
+    assert found == {two.mine.id, third.id}
 
 
 class TestOnPostgresql:
