@@ -27,17 +27,17 @@ OWNED: dict[str, tuple[Any, Any]] = {
 
 
 def with_owners(
-    session: Session, clinic_id: uuid.UUID, named: Mapping[str, Collection[uuid.UUID]]
-) -> dict[str, set[uuid.UUID]]:
+    session: Session, clinic_id: uuid.UUID, named: Mapping[str, Collection[uuid.UUID | str]]
+) -> dict[str, set[str]]:
     """Return the ids in ``named`` and those of the episodes and patients whose they are."""
-    found = {kind: set(ids) for kind, ids in named.items()}
+    found = {kind: {str(one) for one in ids} for kind, ids in named.items()}
     for kind in OWNED.keys() & named.keys():
         table, owners = OWNED[kind]
         for episode_id, patient_id in session.execute(
-            owners.where(table.clinic_id == clinic_id, table.id.in_(named[kind]))
+            owners.where(table.clinic_id == clinic_id, table.id.in_([uuid.UUID(str(one)) for one in named[kind]]))
         ):
-            found.setdefault("episode", set()).add(episode_id)
-            found.setdefault("patient", set()).add(patient_id)
+            found.setdefault("episode", set()).add(str(episode_id))
+            found.setdefault("patient", set()).add(str(patient_id))
     return found
 
 

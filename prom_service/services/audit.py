@@ -18,10 +18,12 @@ from prom_service.models import AuditChain, AuditEntry, Base
 from prom_service.queries.audit import with_owners
 from prom_service.services.tokens import digest
 
-Subjects = Mapping[str, Iterable[uuid.UUID | str]]
+Id = uuid.UUID | str
+Subjects = Mapping[str, Iterable[Id]]
 """Whom an act concerns: ids by ``patient``, ``episode``, ``administration``, ``flag`` …"""
 
 ENTRY = Base.metadata.tables[AuditEntry.__tablename__]
+WRITTEN = insert(ENTRY)
 UNSEALED = (
     select(AuditEntry.id, AuditEntry.mac)
     .where(AuditEntry.clinic_id == bindparam("clinic"), AuditEntry.number.is_(None))
@@ -63,10 +65,10 @@ def note(
         "detail": detail,
         "request_id": request_id,
     }
-    session.execute(insert(ENTRY), {**row, "mac": entry_digest(row, secret=session.info["secret"])})
+    session.execute(WRITTEN, {**row, "mac": entry_digest(row, secret=session.info["secret"])})
 
 
-def note_about(session: Session, clinic_id: uuid.UUID, named: Mapping[str, Collection[uuid.UUID]], **said: Any) -> None:
+def note_about(session: Session, clinic_id: uuid.UUID, named: Mapping[str, Collection[Id]], **said: Any) -> None:
     """Note an act as ``note`` does; whose flag, message, administration or episode it concerns is looked up."""
     note(session, clinic_id, subjects=with_owners(session, clinic_id, named), **said)
 

@@ -21,7 +21,7 @@ from prom_service.web.context import prom, request_id
 
 NOUNS = {"patients": "patient", "episodes": "episode", "visits": "visit", "flags": "flag"}
 """What the ``id`` of an answer is of, by the part of the API that gives it."""
-KINDS = {*OWNED, *NOUNS.values(), "user"}
+NAMED = tuple((f"{kind}_id", kind) for kind in sorted({*OWNED, *NOUNS.values(), "user"}))
 PARTS = ("patient", "flag")
 """Members of an answer that are themselves about somebody."""
 SHOWING = (HTTPStatus.OK, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -59,15 +59,21 @@ def note_answer(response: Response) -> None:
 
 
 def note_page(response: Response) -> Response:
-    """Put on record that a member of the staff reads this page, unless what was done with it is on record already."""
-    if response.status_code in SHOWING and "person" in g and not _said()["noted"]:
+    """Put on record that a member of the staff read this page, or did a step that is not on record by itself."""
+    done = request.method == "POST" and response.status_code == HTTPStatus.SEE_OTHER
+    if "person" in g and not _said()["noted"] and (done or response.status_code in SHOWING):
         with prom.transaction() as session:
             note(session)
     return response
 
 
 def about_answer(response: Response) -> None:
-    """Add whom the JSON of ``response`` is about: its own ids, and those of each row of a list."""
+    """Add whom the JSON of ``response`` is about: its own ids, and those of each row of a list.
+
+    A view that shows much and knows cheaply says it itself, by ``shown``.
+    """
+    if _said()["shown"] is not None:
+        return
     document = response.get_json(silent=True) if response.is_json else None
     rows = document.get("items") if isinstance(document, dict) else None
     if isinstance(rows, list):
@@ -100,7 +106,7 @@ def note(session: Session) -> None:
 
 
 def _add(kind: str, one: uuid.UUID | str) -> None:
-    _said()["ids"].setdefault(kind, set()).add(uuid.UUID(str(one)))
+    _said()["ids"].setdefault(kind, set()).add(str(one))
 
 
 def _said() -> dict[str, Any]:
@@ -134,9 +140,10 @@ def _about_address() -> None:
 def _about_row(row: Any, noun: str | None) -> None:
     if not isinstance(row, dict):
         return
-    for name, value in row.items():
-        kind = noun if name == "id" else name.removesuffix("_id")
-        if kind in PARTS and isinstance(value, dict):
-            _about_row(value, kind)
-        elif kind in KINDS and name.endswith("id") and isinstance(value, str):
-            _add(kind, value)
+    for name, kind in (("id", noun), *NAMED):
+        one = row.get(name)
+        if one and kind:
+            _add(kind, one)
+    for part in PARTS:
+        if part in row:
+            _about_row(row[part], part)

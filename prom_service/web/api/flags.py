@@ -11,6 +11,7 @@ from prom_service.errors import NotFoundError
 from prom_service.models import Flag
 from prom_service.queries import flags as queries
 from prom_service.services import flags as services
+from prom_service.web import audit
 from prom_service.web.api import etag, paging
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.schemas.flag import (
@@ -60,6 +61,8 @@ def list_events(session: Session, query: Mapping[str, Any]) -> Response:
     if unchanged:
         return unchanged
     events = queries.list_events(session, own_clinic_id(), after=after, limit=limit)
+    of = [event["flag"] for event in events]
+    audit.about(shown=len(of), flag=(one["id"] for one in of), patient=(one["patient"]["id"] for one in of))
     response = json_response({"items": events, "last": events[-1]["number"] if events else after})
     response.set_etag(tag)
     return response

@@ -103,3 +103,11 @@ def test_a_log_in_is_on_record_and_a_page_that_is_not_shown_is_not(desk: Desk) -
     assert statuses == [404, 303]
     assert len(entries(desk.runtime)) == before
     assert [tuple(one) for one in acts] == [("POST /login", f"user:{desk.user.id}")]
+
+
+def test_a_log_out_is_on_record(desk: Desk) -> None:
+    desk.post("/logout")
+
+    with desk.runtime.reading() as session:
+        acts = session.scalars(select(AuditEntry.act).where(AuditEntry.actor == f"user:{desk.user.id}"))
+        assert "POST /logout" in set(acts)
