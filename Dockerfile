@@ -11,7 +11,7 @@ COPY scheduler ./scheduler
 RUN /opt/prom/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --no-create-home prom
+RUN useradd --system --uid 10001 --no-create-home prom && install -d -o 10001 -m 700 /heads
 COPY --from=build /opt/prom /opt/prom
 ENV PATH=/opt/prom/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001

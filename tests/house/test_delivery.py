@@ -48,6 +48,17 @@ def test_our_parts_run_our_image(services: dict[str, Any], service: str, command
     assert (part["build"], part["image"]) == (".", "prom-service")
 
 
+def test_the_heads_of_the_audit_are_kept_outside_the_database(
+    services: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    scheduler = services["scheduler"]
+    folder = str(Path(scheduler["environment"]["PROM_AUDIT_HEAD_FILE"]).parent)
+
+    assert scheduler["volumes"] == [f"heads:{folder}"]
+    assert any(name == "RUN" and f"install -d -o 10001 -m 700 {folder}" in argument for name, argument in instructions)
+    assert not any("heads" in str(services[other].get("volumes")) for other in services if other != "scheduler")
+
+
 def test_every_command_they_run_is_one_the_service_has(
     services: dict[str, Any], instructions: list[tuple[str, str]]
 ) -> None:
