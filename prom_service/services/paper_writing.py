@@ -11,9 +11,10 @@ from prom_service.paper import drawing, questionnaire
 from prom_service.paper.questionnaire import Occasion, Part, Question, Questionnaire
 from prom_service.queries.pathways import find_pathway
 from prom_service.queries.wording import Words, words_in_force
-from prom_service.services import access, answer_window, questions
+from prom_service.services import questions
 from prom_service.services.clinic_texts import find_texts
 from prom_service.services.clinics import zone_of
+from prom_service.services.handed_link import hand_link
 from prom_service.services.languages import check_spoken
 from prom_service.settings import Settings
 
@@ -35,11 +36,9 @@ def write_paper(
     and nowhere else. Raise ``AnswersClosedError`` when no answers are taken.
     """
     _check_paper(paper)
+    link = hand_link(session, administration, settings, issued_by=issued_by, now=now)
     episode = session.get_one(Episode, administration.episode_id)
     patient = session.get_one(Patient, episode.patient_id)
-    answer_window.check_open(administration, episode, patient, at=now)
-    token = access.issue_link(session, administration, issued_by=issued_by, secret=settings.secret, now=now)
-    link = f"{settings.base_url.rstrip('/')}/s/{token}"
     language = questionnaire.find_texts(patient.language).code
     asked = Questionnaire(
         parts=_parts(session, administration, episode, words_in_force(session, episode.clinic_id, language)),

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration, Clinic, Episode, Message, Patient
 from prom_service.queries import directory
 from prom_service.queries.scores import scores_of, wordings_of
-from prom_service.services import access, answer_window, messages, paper_writing, submission
+from prom_service.services import messages, paper_writing, submission
 from prom_service.services.clinics import zone_of
+from prom_service.services.handed_link import hand_link
 from prom_service.web import paper
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.schemas.administration import (
@@ -75,13 +76,8 @@ def add_response(session: Session, body: Mapping[str, Any], administration_id: u
 def add_link(session: Session, administration_id: uuid.UUID) -> dict[str, Any]:
     """Make a survey link for the tablet at the desk. It is shown in this answer and nowhere else."""
     administration = directory.find_administration(session, own_clinic_id(), administration_id)
-    episode, patient = _whose(session, administration)
-    answer_window.check_open(administration, episode, patient, at=prom.now())
-    token = access.issue_link(
-        session, administration, issued_by=principal.actor, secret=prom.settings.secret, now=prom.now()
-    )
-    base = prom.settings.base_url.rstrip("/")
-    return {"url": f"{base}/s/{token}", "closes_at": administration.closes_at}
+    url = hand_link(session, administration, prom.settings, issued_by=principal.actor, now=prom.now())
+    return {"url": url, "closes_at": administration.closes_at}
 
 
 @administrations.post(

@@ -9,6 +9,7 @@ from prom_service.web.dashboard import (
     pathway_routes,
     patient_rooms,
     second_factor,
+    settings_routes,
     worklist_routes,
 )
 from prom_service.web.dashboard.blueprint import blueprint, install, show_problem
@@ -22,6 +23,7 @@ ROOMS = (
     pathway_routes,
     *patient_rooms.ROOMS,
     second_factor,
+    settings_routes,
     worklist_routes,
 )
 """Each hangs its routes on the one blueprint when it is imported."""

@@ -2,27 +2,35 @@
 
 import uuid
 
-from flask import redirect, render_template, url_for
+from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from prom_service.models import Clinic, Episode
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
-from prom_service.services import access, answer_window, messages
+from prom_service.services import messages
+from prom_service.services.contact import EXPLANATIONS
+from prom_service.services.handed_link import hand_link
 from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
+from prom_service.web.dashboard.missing_filter import kept_cause
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
-from prom_service.web.dashboard.words import read_in
+from prom_service.web.dashboard.words import read_in, words
 
 
 @blueprint.post("/administrations/<uuid:administration_id>/send")
 @guards.admits(*READING_ROLES)
 def send_now(administration_id: uuid.UUID) -> Response:
-    """Send the next email now, or at the next moment at which the patient may be mailed."""
+    """Send the next email now, or at the next moment at which the patient may be mailed; lead back to where it was."""
     with audit.writing() as session:
         administration = directory.find_administration(session, chosen_clinic(), administration_id)
-        messages.send_now(session, administration, actor=person.actor, now=prom.now())
+        message = messages.send_now(session, administration, actor=person.actor, now=prom.now())
+        read_in(session.get_one(Clinic, administration.clinic_id).time_zone)
+    when = "goes out now" if message.due_at <= prom.now() else f"goes out on {words(message.due_at)}"
+    flash(f"The email {when}. {EXPLANATIONS[message.reason] if message.reason else ''}")
+    if request.form.get("back") == "missing":
+        return redirect(url_for(".show_missing", **kept_cause()), code=303)
     page = url_for(".show_episode", episode_id=administration.episode_id, _anchor=administration.timepoint)
     return redirect(page, code=303)
 
@@ -34,10 +42,7 @@ def make_link(administration_id: uuid.UUID) -> tuple[str, int]:
     with audit.writing() as session:
         administration = directory.find_administration(session, chosen_clinic(), administration_id)
         episode = directory.find_episode(session, administration.clinic_id, administration.episode_id)
-        answer_window.check_open(administration, episode, episode.patient, at=prom.now())
-        token = access.issue_link(
-            session, administration, issued_by=person.actor, secret=prom.settings.secret, now=prom.now()
-        )
+        link = hand_link(session, administration, prom.settings, issued_by=person.actor, now=prom.now())
         zone = session.get_one(Clinic, administration.clinic_id).time_zone
     read_in(zone)
     page = render_template(
@@ -45,7 +50,7 @@ def make_link(administration_id: uuid.UUID) -> tuple[str, int]:
         episode=episode,
         administration=administration,
         title=_title(episode, administration.timepoint),
-        link=f"{prom.settings.base_url.rstrip('/')}/s/{token}",
+        link=link,
         **common(),
     )
     return page, 201

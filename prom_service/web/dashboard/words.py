@@ -91,6 +91,20 @@ STEPS = {
 }
 """What happened to a flag."""
 QUEUE_WORDS = {"clinical": "Clinical", "follow_up": "Follow-up"}
+IDENTITY_CHECK_WORDS = {
+    "none": "Nothing is asked",
+    "year": "The year of birth",
+    "date": "The date of birth",
+}
+"""What is asked before answers of an earlier day are shown again."""
+SETTINGS = {
+    "name": "name",
+    "phone": "phone",
+    "weekend_mail": "emails at weekends",
+    "identity_check": "check of identity",
+    "show_trend": "scores over time",
+}
+"""What the settings of a clinic are called, but for its texts."""
 SEVERITY_WORDS = {"urgent": "Urgent", "high": "High", "medium": "Medium", "low": "Low"}
 OUTCOMES = {
     "on_track": "On track",

@@ -1,11 +1,16 @@
 """The page of missing answers."""
 
+import datetime as dt
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select, update
 
+from prom_service.models import Link, Message, Patient
 from prom_service.runtime import Runtime
-from prom_service.services import access
+from prom_service.services import access, standing
 from tests import builders
 from tests.builders import PASSWORD
 from tests.fakes import Clock
@@ -66,3 +71,92 @@ def test_without_a_log_in_the_page_leads_to_it(client: Any) -> None:
     answer = client.get("/missing")
 
     assert answer.headers["Location"].startswith("/login?next=")
+
+
+class Counter:
+    """A ward with one of its staff at the keyboard, without a socket."""
+
+    def __init__(self, ward: Ward, client: Any) -> None:
+        self.ward, self.client = ward, client
+        self.send("/login", email="sam@example.org", password=PASSWORD)
+
+    def send(self, path: str, **fields: str) -> Any:
+        page = self.client.get("/login" if path == "/login" else "/missing").text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token
+        return self.client.post(path, data={"csrf_token": token[1], **fields})
+
+
+@pytest.fixture
+def counter(runtime: Runtime, clock: Clock, client: Any) -> Counter:
+    """A clinic whose patient has not begun by the phone day, and may still be emailed."""
+    ward = Ward(runtime, clock)
+    with runtime.transaction() as session:
+        builders.a_user(session, ward.clinic, now=clock.now(), email="sam@example.org")
+    with runtime.transaction() as session:
+        sent = update(Message).where(Message.administration_id == ward.six_weeks.id, Message.ordinal == 0)
+        session.execute(sent.values(phase="sent", sent_at=ward.six_weeks.opens_at))
+    clock.move_to(ward.six_weeks.target_at + dt.timedelta(days=14, hours=12))
+    return Counter(ward, client)
+
+
+def test_the_list_is_filtered_by_cause_with_how_many_each_has(counter: Counter) -> None:
+    every, bounced = counter.client.get("/missing").text, counter.client.get("/missing?cause=bounced").text
+
+    assert '?cause=delivered_never_started">Delivered, never started <span class="count">1</span>' in every
+    assert "Alex Example" in every
+    assert "Nothing to follow up here for the cause “The email came back”" in bounced
+    assert "it does not say that all is well" in bounced
+    assert counter.client.get("/missing?cause=laziness").status_code == 400
+
+
+def test_the_email_goes_out_once_more_when_staff_say_so(counter: Counter, runtime: Runtime) -> None:
+    path = f"/administrations/{counter.ward.six_weeks.id}/send"
+
+    answer = counter.send(f"{path}?cause=delivered_never_started", back="missing")
+    told = counter.client.get("/missing").text
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/missing?cause=delivered_never_started")
+    assert "The email goes out now." in told
+    with runtime.reading() as session:
+        now = counter.ward.clock.now()
+        due = session.scalars(select(Message).where(Message.phase == "planned", Message.due_at <= now)).all()
+    assert {message.administration_id for message in due} == {counter.ward.six_weeks.id}
+
+
+def test_where_no_email_may_go_the_list_says_why_and_offers_none(counter: Counter, runtime: Runtime) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, counter.ward.episode.patient_id)
+        standing.unsubscribe(session, patient, actor="patient", now=counter.ward.clock.now())
+
+    page = counter.client.get("/missing").text
+    answer = counter.send(f"/administrations/{counter.ward.six_weeks.id}/send")
+
+    assert "No email: The patient pressed the stop link of an email." in page
+    assert "/send" not in page
+    assert answer.status_code == 409
+
+
+def test_a_link_for_the_desk_is_shown_once_and_opens_the_questionnaire(counter: Counter, runtime: Runtime) -> None:
+    answer = counter.send(f"/administrations/{counter.ward.six_weeks.id}/link")
+
+    [address] = re.findall(r'href="(http[^"]+/s/[^"]+)"', answer.text)
+    with runtime.reading() as session:
+        [link] = session.scalars(select(Link).where(Link.message_id.is_(None)))
+    assert answer.status_code == 201
+    assert link.issued_by.startswith("user:")
+    assert counter.client.get(urlsplit(address).path).status_code == 200
+
+
+def test_nothing_is_sent_or_handed_over_of_another_clinic_or_without_the_token(
+    counter: Counter, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        elsewhere = builders.an_episode(session, builders.a_clinic(session, now=clock.now()), now=clock.now())
+        theirs = builders.the_administration(session, elsewhere, "baseline").id
+    own = counter.ward.six_weeks.id
+
+    foreign = [counter.send(f"/administrations/{theirs}/{step}").status_code for step in ("send", "link")]
+    tokenless = [counter.client.post(f"/administrations/{own}/{step}").status_code for step in ("send", "link")]
+
+    assert (foreign, tokenless) == ([404, 404], [400, 400])
