@@ -84,6 +84,7 @@ STEPS = {
     "updated": "Changed by new answers or visits",
     "acknowledged": "Acknowledged",
     "assigned": "Assigned",
+    "escalated": "Escalated",
     "snoozed": "Snoozed",
     "reopened": "Woken from its snooze",
     "resolved": "Resolved",
