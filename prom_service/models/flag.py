@@ -99,6 +99,10 @@ class Flag(TenantOwned, Base):
         return self.basis.partition("#")[0]
 
 
+IS_LIVE = Flag.status.in_([sa.literal_column(f"'{status}'") for status in LIVE_STATUSES])
+"""The condition of the partial indexes, word for word: SQLite uses them for no other."""
+
+
 class FlagEvent(TenantOwned, Base):
     """One step of a flag, numbered 1, 2, 3 … per clinic in commit order, with the flag as it then was."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient
-from prom_service.pathway.facts import LIVE_STATUSES
+from prom_service.models.flag import IS_LIVE
 from prom_service.queries.instants import written
 
 # Written once and kept: a poller asks for these all day, and building a statement costs more than running it.
@@ -47,7 +47,7 @@ def list_flags(
     query = _flags(clinic_id).where(*conditions(wanted)).order_by(Flag.id.desc()).limit(limit)
     if after is not None:
         query = query.where(Flag.id < after)
-    return _with_history(session, _views(session.execute(query)))
+    return _with_history(session, clinic_id, _views(session.execute(query)))
 
 
 def conditions(wanted: FlagFilter) -> list[ColumnElement[bool]]:
@@ -61,7 +61,7 @@ def conditions(wanted: FlagFilter) -> list[ColumnElement[bool]]:
         (Flag.episode_id, wanted.episode_id),
         (Flag.assignee_id, wanted.assignee_id),
     )
-    met = [Flag.status == wanted.status if wanted.status else Flag.status.in_(LIVE_STATUSES)]
+    met = [Flag.status == wanted.status if wanted.status else IS_LIVE]
     met += [column == value for column, value in equal if value is not None]
     return met + of_patient(wanted.patient)
 
@@ -76,7 +76,7 @@ def find_flag(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dic
     row = session.execute(_flags(clinic_id).where(Flag.id == flag_id)).first()
     if row is None:
         raise NotFoundError("There is no such flag.")
-    return _with_history(session, _views([row]))[0]
+    return _with_history(session, clinic_id, _views([row]))[0]
 
 
 def feed_position(session: Session, clinic_id: uuid.UUID) -> int:
@@ -131,14 +131,14 @@ def _views(rows: Iterable[Any]) -> list[dict[str, Any]]:
     return [flag_view(*row) for row in rows]
 
 
-def _with_history(session: Session, views: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_history(session: Session, clinic_id: uuid.UUID, views: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if not views:
         return []
     histories: dict[str, list[dict[str, Any]]] = {view["id"]: [] for view in views}
     rows = session.execute(
         select(FlagEvent.flag_id, FlagEvent.number, FlagEvent.type, FlagEvent.at, FlagEvent.actor, FlagEvent.detail)
-        .where(FlagEvent.flag_id.in_([uuid.UUID(view["id"]) for view in views]))
-        .order_by(FlagEvent.number)
+        .where(FlagEvent.clinic_id == clinic_id, FlagEvent.flag_id.in_([uuid.UUID(view["id"]) for view in views]))
+        .order_by(FlagEvent.flag_id, FlagEvent.number)  # By flag first, or SQLite walks through all of the clinic.
     )
     for flag_id, number, type_, at, actor, detail in rows:
         histories[str(flag_id)].append({**_event(number, type_, at, actor, detail), "detail": detail})

@@ -10,13 +10,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient, User
-from prom_service.models.flag import SEVERITIES
+from prom_service.models.flag import IS_LIVE, SEVERITIES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.queries.flags import FlagFilter, conditions, of_patient
 
 RANK = case({severity: number for number, severity in enumerate(SEVERITIES)}, value=Flag.severity)
-UNREAD = ("open", "snoozed")
-"""Statuses of a live flag that nobody has said to have seen."""
 LISTED = (*LIVE_STATUSES, "resolved")
 LIVE = "live"
 PROPERTIES = ("queue", "kind", "severity", "status", "clinician", "mine")
@@ -53,7 +51,7 @@ class WorklistRow:
     @property
     def unread(self) -> bool:
         """Whether it is urgent and nobody has said to have seen it."""
-        return self.flag.severity == "urgent" and self.flag.status in UNREAD
+        return self.flag.severity == "urgent" and self.flag.status == "open"
 
     @property
     def changed_since(self) -> bool:
@@ -68,7 +66,10 @@ def worklist(
 
     Live ones: urgent first, and the oldest first within a severity. Others: the newest first.
     """
-    return [WorklistRow(*row) for row in session.execute(_ordered(_rows(clinic_id), wanted, after, limit))]
+    page = _ordered(_matching(clinic_id, select(Flag.id), wanted), wanted, after, limit)
+    flag_ids = session.scalars(page).all()  # What is sorted is small; whose it is and who has it is read of the page.
+    rows = {row.flag.id: row for row in find_rows(session, clinic_id, flag_ids)}
+    return [rows[flag_id] for flag_id in flag_ids]
 
 
 def find_rows(session: Session, clinic_id: uuid.UUID, flag_ids: Collection[uuid.UUID]) -> Sequence[WorklistRow]:
@@ -83,7 +84,7 @@ def neighbours(
     rank = session.scalar(select(RANK).where(Flag.clinic_id == clinic_id, Flag.id == flag_id))
     if rank is None:
         return None, None
-    query, place = _of_clinic(clinic_id, select(Flag.id)), Place(rank, flag_id)
+    query, place = _matching(clinic_id, select(Flag.id), wanted), Place(rank, flag_id)
     before = session.scalar(_ordered(query, wanted, place, 1, back=True))
     return before, session.scalar(_ordered(query, wanted, place, 1))
 
@@ -93,14 +94,18 @@ def count_flags(
 ) -> dict[str, dict[str, int]]:
     """Return for each property of ``wanted`` how many flags each of its values would list, all others kept.
 
-    ``status`` counts ``live`` too; ``mine`` counts under ``yes`` what is assigned to the user.
+    ``status`` counts ``live`` too; of a list to look back it counts no live ones, nor the other way round: what was
+    resolved is much in the end. ``mine`` counts under ``yes`` what is assigned to the user.
     """
     mine = Flag.assignee_id == user_id
     columns = (Flag.queue, Flag.kind, Flag.severity, Flag.status, Episode.clinician, case((mine, "yes"), else_="no"))
-    grouped = _of_clinic(clinic_id, select(*columns, func.count())).where(Flag.status.in_(LISTED)).group_by(*columns)
+    grouped = _of_clinic(clinic_id, select(*columns, func.count()), wanted)
+    grouped = grouped.join(Episode, Episode.id == Flag.episode_id)
+    if wanted.patient:
+        grouped = grouped.join(Patient, Patient.id == Episode.patient_id).where(*of_patient(wanted.patient))
     asked = _asked(wanted)
     counts: dict[str, Counter[str]] = {name: Counter() for name in PROPERTIES}
-    for *values, number in session.execute(grouped.where(*of_patient(wanted.patient))):
+    for *values, number in session.execute(grouped.group_by(*columns)):
         unmet = {name for name, value in zip(PROPERTIES, values, strict=True) if value not in (asked[name] or (value,))}
         for name, value in zip(PROPERTIES, values, strict=True):
             if unmet <= {name}:
@@ -114,7 +119,7 @@ def count_unread(session: Session, clinic_ids: Collection[uuid.UUID]) -> Sequenc
     query = (
         select(Clinic.id, Clinic.name, func.count())
         .join(Flag, Flag.clinic_id == Clinic.id)
-        .where(Flag.clinic_id.in_(clinic_ids), Flag.severity == "urgent", Flag.status.in_(UNREAD))
+        .where(Flag.clinic_id.in_(clinic_ids), Flag.severity == "urgent", Flag.status == "open")
         .group_by(Clinic.id, Clinic.name)
         .order_by(Clinic.name)
     )
@@ -124,24 +129,41 @@ def count_unread(session: Session, clinic_ids: Collection[uuid.UUID]) -> Sequenc
 def _rows(clinic_id: uuid.UUID) -> Select[int, Flag, str, str, str, str, str | None, str, str]:
     last = (FlagEvent.clinic_id == Flag.clinic_id) & (FlagEvent.number == Flag.number)
     whose = (Patient.name, Patient.external_id, Episode.clinician, Episode.side)
-    query = _of_clinic(clinic_id, select(RANK, Flag, *whose, User.name, FlagEvent.type, FlagEvent.actor))
-    return query.outerjoin(User, User.id == Flag.assignee_id).join(FlagEvent, last)
-
-
-def _of_clinic(clinic_id: uuid.UUID, query: Select[*Columns]) -> Select[*Columns]:
     return (
-        query.join_from(Flag, Episode, Episode.id == Flag.episode_id)
+        select(RANK, Flag, *whose, User.name, FlagEvent.type, FlagEvent.actor)
+        .join_from(Flag, Episode, Episode.id == Flag.episode_id)
         .join(Patient, Patient.id == Episode.patient_id)
+        .join(FlagEvent, last)
+        .outerjoin(User, User.id == Flag.assignee_id)
         .where(Flag.clinic_id == clinic_id)
     )
+
+
+def _looks_back(wanted: FlagFilter) -> bool:
+    return wanted.status is not None and wanted.status not in LIVE_STATUSES
+
+
+def _of_clinic(clinic_id: uuid.UUID, query: Select[*Columns], wanted: FlagFilter) -> Select[*Columns]:
+    """Return the query for flags of the clinic that are live, or that have the status looked back at."""
+    query = query.select_from(Flag).where(Flag.clinic_id == clinic_id)
+    if _looks_back(wanted):
+        return query.where(Flag.status == wanted.status)
+    return query.where(IS_LIVE)
+
+
+def _matching(clinic_id: uuid.UUID, query: Select[*Columns], wanted: FlagFilter) -> Select[*Columns]:
+    query = _of_clinic(clinic_id, query, wanted).where(*conditions(wanted))
+    if wanted.clinician is not None or wanted.patient:
+        query = query.join(Episode, Episode.id == Flag.episode_id)
+    return query.join(Patient, Patient.id == Episode.patient_id) if wanted.patient else query
 
 
 def _ordered(
     query: Select[*Columns], wanted: FlagFilter, place: Place | None, limit: int, *, back: bool = False
 ) -> Select[*Columns]:
     """Return the query for up to ``limit`` flags as ``wanted`` behind a place in the list, or before it."""
-    past = wanted.status is not None and wanted.status not in LIVE_STATUSES
-    query = query.where(*conditions(wanted)).limit(limit)
+    past = _looks_back(wanted)
+    query = query.limit(limit)
     query = query.order_by(RANK.desc() if back else RANK) if not past else query
     query = query.order_by(Flag.id.desc() if past != back else Flag.id)
     return query if place is None else query.where(_beyond(place, past=past, back=back))

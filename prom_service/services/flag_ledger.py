@@ -92,6 +92,8 @@ def _update(
         return
     if finding.severity == "urgent" != flag.severity:
         flag.escalated_to = flag.escalate_at = None  # Whoever knew of it knew of something less grave.
+        if flag.status == "snoozed":
+            flag.status, flag.snoozed_until = "open", None  # What is urgent is not put aside.
     for name, value in values.items():
         setattr(flag, name, value)
     note(session, flag, episode, patient, "updated", RULES, {}, now)

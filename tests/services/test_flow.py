@@ -6,7 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Administration, Judgement, Message, Patient, Response, SavedAnswer, Score
+from prom_service.models import Administration, Flag, Judgement, Message, Patient, Response, SavedAnswer, Score
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import administrations, assessment, flags, standing, submission, visits
@@ -369,6 +369,26 @@ def test_a_background_factor_weighs_on_a_symptom_whichever_episode_asked_for_it(
         life.answer_with("baseline", "safety-1.0", {}, **items)
 
     assert life.live()["red_flag_symptom", "baseline"] == "urgent"
+
+
+def test_a_flag_that_was_put_aside_is_open_again_as_soon_as_it_is_urgent(life: Life) -> None:
+    symptom = life.episode
+    with life.runtime.transaction() as session:
+        patient = session.get_one(Patient, symptom.patient_id)
+        other = builders.an_episode(session, life.clinic, patient, now=life.clock.now(), side="right")
+    life.answer_with("baseline", "safety-1.0", {}, R9=1)
+    with life.runtime.transaction() as session:
+        [flag_id] = session.scalars(select(Flag.id).where(Flag.kind == "red_flag_symptom"))
+        flag = flags.find_for_update(session, life.clinic.id, flag_id)
+        assert flag is not None
+        flags.snooze(session, flag, life.clock.now() + dt.timedelta(days=7), actor="test", now=life.clock.now())
+
+    life.episode = other
+    life.answer_with("baseline", "safety-1.0", {}, R11=1)
+
+    with life.runtime.reading() as session:
+        woken = session.get_one(Flag, flag_id)
+        assert (woken.severity, woken.status, woken.snoozed_until) == ("urgent", "open", None)
 
 
 def test_a_draft_counts_as_it_stood_when_its_window_passed_however_late_the_sweep(life: Life) -> None:

@@ -108,13 +108,13 @@ def _until(session: Session, flag: Flag) -> dt.datetime:
 def _take_step(flag_id: uuid.UUID, step: Step) -> Response | tuple[str, int]:
     """Take a step with the flag as it was shown; else show it again with what is wrong, or with what has changed."""
     seen = request.form.get("seen", type=int)
-    if seen is None:
-        raise BadRequest("The form is not complete. Load the page again.")
     try:
         with audit.writing() as session:
             flag = flags.find_for_update(session, chosen_clinic(), flag_id)
             if flag is None:
                 raise NotFoundError("There is no such flag.")
+            if seen is None:
+                raise BadRequest("The form is not complete. Load the page again.")
             if flag.number != seen:
                 raise StaleVersionError("The flag changed after this page was loaded. Nothing was done.")
             step(session, flag)
