@@ -17,6 +17,7 @@ from prom_service.services.clinic_texts import write_texts
 from prom_service.services.plain_text import as_kept
 
 LENGTHS = {"name": 200, "phone": 40}
+PLAIN = ("name", "phone", "weekend_mail", "identity_check", "show_trend")
 TEXTS = ("reply_hours", "urgent_text")
 
 
@@ -70,8 +71,8 @@ def check_settings(wanted: ClinicSettings) -> None:
         raise InvalidInputError(errors)
 
 
-def change_settings(session: Session, clinic_id: uuid.UUID, wanted: ClinicSettings, *, seen: str) -> None:
-    """Let the clinic's settings be as wanted, if they still are those whose mark was ``seen``.
+def change_settings(session: Session, clinic_id: uuid.UUID, wanted: ClinicSettings, *, seen: str) -> list[str]:
+    """Let the clinic's settings be as wanted, if they still are those whose mark was ``seen``; name what changed.
 
     Raise ``StaleVersionError`` when somebody changed them meanwhile, and ``InvalidInputError`` naming what is missing
     or too long, the texts of a language as ``urgent_text.es``.
@@ -88,6 +89,9 @@ def change_settings(session: Session, clinic_id: uuid.UUID, wanted: ClinicSettin
         if any(texts.values()) or any(before.texts.get(language, {}).values()):
             _write(session, clinic, language, texts)
     session.flush()
+    after = settings_of(session, clinic)
+    plain = [name for name in PLAIN if getattr(before, name) != getattr(after, name)]
+    return plain + [f"texts.{language}" for language, said in after.texts.items() if said != before.texts[language]]
 
 
 def _write(session: Session, clinic: Clinic, language: str, texts: Mapping[str, str]) -> None:

@@ -42,7 +42,8 @@ def change() -> Response | tuple[str, int] | str:
             check_settings(wanted)
             return _settings_page(wanted, seen)
         with audit.writing() as session:
-            change_settings(session, chosen_clinic(), wanted, seen=seen)
+            changed = change_settings(session, chosen_clinic(), wanted, seen=seen)
+            audit.about(detail=", ".join(changed))
     except InvalidInputError as error:
         return _settings_page(wanted, seen, errors=error.errors), 422
     except StaleVersionError as error:

@@ -54,13 +54,16 @@ def step_together() -> Response | tuple[str, int]:
     if left:
         return _worklist_page(done=f"{done} {DONE[step]}.", left=left), 409
     flash(f"{done} {'flag' if done == 1 else 'flags'} {DONE[step]}.")
-    return redirect(url_for(".show_worklist", **kept_filters()), code=303)
+    return redirect(url_for(".show_worklist", after=request.args.get("after"), **kept_filters()), code=303)
 
 
 def _ticked() -> dict[uuid.UUID, int]:
     """Return the ticked flags, each with the number of the newest event that was on the page."""
+    ticks = request.form.getlist("flag")
+    if len(ticks) > PAGE:
+        raise BadRequest(f"At most {PAGE} flags at once.")
     try:
-        pairs = [text.split(".") for text in request.form.getlist("flag")[:PAGE]]
+        pairs = [tick.split(".") for tick in ticks]
         return {uuid.UUID(flag_id): int(number) for flag_id, number in pairs}
     except ValueError:
         raise BadRequest("The form is not complete. Load the page again.") from None

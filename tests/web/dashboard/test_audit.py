@@ -13,7 +13,13 @@ from prom_service.runtime import Runtime
 from tests.fakes import Clock
 from tests.web.dashboard.test_pages import Desk
 
-OF_NOBODY = {"dashboard.home", "dashboard.show_log_in", "dashboard.log_in", "dashboard.log_out"}
+OF_NOBODY = {
+    "dashboard.home",
+    "dashboard.show_log_in",
+    "dashboard.log_in",
+    "dashboard.log_out",
+    "dashboard.show_settings",
+}
 """Pages on which nothing of a patient stands."""
 
 
@@ -82,11 +88,10 @@ def test_a_list_names_whose_rows_it_shows(desk: Desk) -> None:
 
 def test_a_step_leaves_an_entry_and_a_refused_one_that_of_the_page_it_shows(desk: Desk) -> None:
     path = f"/flags/{desk.flag_ids['non_responder']}"
-    token = {"csrf_token": desk.token("/worklist")}
     before = len(entries(desk.runtime))
 
     for step in ("acknowledge", "resolve"):
-        desk.client.post(f"{path}/{step}", data=token)
+        desk.step(path, step)
 
     by_page = [one for one in entries(desk.runtime)[before:] if one.act.startswith("POST")]
     assert [one.act for one in by_page] == [f"POST /flags/<uuid:flag_id>/{step}" for step in ("acknowledge", "resolve")]

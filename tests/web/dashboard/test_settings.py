@@ -5,8 +5,9 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from prom_service.models import Clinic
+from prom_service.models import AuditEntry, Clinic
 from prom_service.runtime import Runtime
 from prom_service.services.clinic_settings import settings_of
 from prom_service.services.clinic_texts import find_texts
@@ -55,7 +56,9 @@ def test_what_is_saved_is_what_patients_read_in_each_language(desk: Desk) -> Non
     settings = kept(desk)
     with desk.runtime.reading() as session:
         spanish = find_texts(session, session.get_one(Clinic, desk.clinic.id), "es")
+        [entry] = session.scalars(select(AuditEntry).where(AuditEntry.detail.contains("phone")))
     assert answer.status_code == 303
+    assert entry.detail == "name, phone, weekend_mail, identity_check, show_trend, texts.en, texts.es"
     assert (settings.name, settings.phone, settings.identity_check) == ("Southside Clinic", "020 7946 0999", "date")
     assert (settings.weekend_mail, settings.show_trend) == (False, True)
     assert (spanish.language, spanish.urgent_text) == ("es", "Llame al 999.")

@@ -45,9 +45,12 @@ def test_a_page_goes_on_under_the_same_filters(desk: Desk) -> None:
     first = desk.get("/worklist?severity=low").text
     [address] = re.findall(r'rel="next" href="([^"]+)"', first)
     second = desk.get(address.replace("&amp;", "&")).text
+    stepped = desk.post(address.replace("&amp;", "&"), flag=ticked(second), step="acknowledge")
 
     assert "severity=low" in address
     assert [len(ticked(page)) for page in (first, second)] == [PAGE, 1]
+    assert "severity=low" in stepped.headers["Location"]
+    assert "after=" in stepped.headers["Location"]
     assert "high" not in re.findall(r'class="severity (\w+)"', first + second)
 
 
@@ -137,9 +140,10 @@ def test_a_step_with_nothing_ticked_or_with_what_is_not_there_changes_nothing(de
         desk.post("/worklist", step="dismiss", flag=[tick]),
         desk.post("/worklist", step="acknowledge", flag=["nonsense"]),
         desk.post("/worklist", step="acknowledge", flag=[tick, f"{elsewhere.id}.{elsewhere.number}"]),
+        desk.post("/worklist", step="acknowledge", flag=[tick] * (PAGE + 1)),
     ]
 
-    assert [answer.status_code for answer in answers] == [422, 400, 400, 404]
+    assert [answer.status_code for answer in answers] == [422, 400, 400, 404, 400]
     with desk.runtime.reading() as session:
         assert session.get_one(Flag, own).status == "open"
 
