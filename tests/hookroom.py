@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from prom_service import runtime
 from prom_service.hooks.destination import Border
 from prom_service.hooks.sender import Sender
 from prom_service.models import Episode, Flag, Patient, Webhook, WebhookDelivery
+from prom_service.queries.webhooks import find_webhook
 from prom_service.runtime import Runtime
-from prom_service.services import flag_ledger, webhooks
+from prom_service.services import flag_ledger, webhook_deliveries, webhooks
 from prom_service.settings import Settings
 from scheduler import jobs
 from tests import mailroom
@@ -50,7 +52,7 @@ def a_clinic(prom: Runtime) -> uuid.UUID:
 def change_flag(prom: Runtime, clinic_id: uuid.UUID, times: int = 1, *, step: str = "updated") -> None:
     """Write so many further events of the clinic's flag."""
     with prom.transaction() as session:
-        flag = session.scalars(select(Flag).where(Flag.clinic_id == clinic_id)).one()
+        flag = session.scalars(select(Flag).where(Flag.clinic_id == clinic_id).with_for_update()).one()
         episode = session.get_one(Episode, flag.episode_id)
         patient = session.get_one(Patient, episode.patient_id)
         for _ in range(times):
@@ -70,6 +72,11 @@ def webhook(prom: Runtime, webhook_id: uuid.UUID) -> Webhook:
     """Return the webhook as it is now."""
     with prom.reading() as session:
         return session.get_one(Webhook, webhook_id)
+
+
+def held(session: Session, receiver: webhook_deliveries.Receiver) -> Webhook:
+    """Return the webhook, to be changed."""
+    return find_webhook(session, receiver.clinic_id, receiver.webhook_id, lock=True)
 
 
 def deliveries(prom: Runtime, webhook_id: uuid.UUID) -> list[WebhookDelivery]:

@@ -26,6 +26,18 @@ def test_every_wrong_setting_is_named_at_once(prom: Prom) -> None:
     assert [name for name in wrong if name not in told.stderr] == []
 
 
+@pytest.mark.parametrize("entry", ["https://hooks.internal", "10.1.0.0/40", "hooks.internal:8443", "10.1.2.300", "*"])
+def test_what_webhooks_may_lead_to_must_be_hosts_and_networks(prom: Prom, entry: str) -> None:
+    good = prom("config", "check", PROM_WEBHOOK_ALLOW="hooks.internal, 10.1.0.0/16,127.0.0.1,fd00::/8")
+
+    told = prom("config", "check", PROM_WEBHOOK_ALLOW=f"hooks.internal,{entry}")
+
+    assert (good.exit_code, told.exit_code) == (0, 1)
+    assert f"PROM_WEBHOOK_ALLOW must hold hosts and networks such as hooks.internal or 10.1.0.0/16, not '{entry}'" in (
+        told.stderr
+    )
+
+
 def test_production_needs_its_secrets(prom: Prom) -> None:
     told = prom("config", "check", PROM_ENV="production", PROM_SECRET_KEY=None, PROM_DATABASE_URL=None)
 

@@ -18,11 +18,12 @@ from prom_service.runtime import Runtime
 from scheduler import jobs, lease, runner
 from scheduler.runner import run_job
 from scheduler.timetable import JOBS, Job
-from tests import mailroom
+from tests import hookroom, mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
 from tests.scheduler import fast_process
 from tests.support import smtp as servers
+from tests.support.receiver import HANGING, Receiver
 from tests.support.smtp import SmtpServer
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,23 @@ def test_a_mail_server_that_hangs_does_not_keep_the_process_from_ending_within_t
         assert process.exitcode == 0
         assert time.monotonic() - begun < 10
         assert mailroom.phases(prom, ids) == ["assumed_sent"]
+
+
+def test_a_stop_waits_a_while_for_a_receiver_and_then_cuts_it_off_so_that_its_attempt_counts_for_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "LAST_SECONDS", 30.0)
+    with hookroom.hook_runtime(database_url, tmp_path, Clock(NOON)) as prom, Receiver() as receiver:
+        receiver.always = HANGING
+        clinic = hookroom.a_clinic(prom)
+        webhook, _ = hookroom.a_webhook(prom, clinic, receiver.url)
+        hookroom.change_flag(prom, clinic)
+        stop = runner.start_background(prom)
+        assert receiver.arrived.acquire(timeout=60)
+
+        assert stop()
+        assert [(one.phase, one.attempts) for one in hookroom.deliveries(prom, webhook)] == [("planned", 0)]
 
 
 def _parameters(function: Callable[..., object]) -> tuple[str, ...]:
