@@ -27,6 +27,7 @@ COMMANDS = (
     Lazy("paper", "prom_service.cli.episodes", "Write a questionnaire for paper."),
     Lazy("assess", "prom_service.cli.episodes", "Bring judgements and flags up to now."),
     Lazy("brake", "prom_service.cli.brake", "Show whether sending has stopped by itself, or let it go on."),
+    Lazy("webhook", "prom_service.cli.webhooks", "List the receivers of a clinic, or tell one of them again."),
     Lazy("report", "prom_service.cli.reports", "Write a report."),
     Lazy("audit", "prom_service.cli.audit", "Verify who read and changed what, or list it."),
     Lazy("verify", "prom_service.cli.verification", "Compute every score and judgement again."),
