@@ -316,6 +316,8 @@ def _tell(prom: Runtime, receiver: Receiver, keep_going: KeepGoing) -> int:
             for notice in batch.notices:
                 outcome = prom.hooks.post(notice, now=prom.now())
                 taken += outcome.result == "delivered"
+                if outcome.result == "gone":
+                    log.warning("webhook %s is disabled: its receiver says that it is gone", receiver.webhook_id)
                 with prom.transaction() as session:
                     listens = webhook_deliveries.record(session, batch, notice, outcome, now=prom.now())
                 may_go_on = listens and keep_going() and time.monotonic() < ends

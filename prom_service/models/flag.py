@@ -25,7 +25,17 @@ RESOLUTIONS = (
     "false_alarm",
     "other",
 )
-FLAG_STEPS = ("raised", "updated", "superseded", "acknowledged", "assigned", "snoozed", "reopened", "resolved")
+FLAG_STEPS = (
+    "raised",
+    "updated",
+    "superseded",
+    "escalated",
+    "acknowledged",
+    "assigned",
+    "snoozed",
+    "reopened",
+    "resolved",
+)
 """Types of flag events."""
 LIVE = sa.text("status IN ('open', 'acknowledged', 'assigned', 'snoozed')")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prom_service.hooks.destination import Border, Destination, DestinationError, is_public, resolve
+from prom_service.hooks.destination import Border, Destination, DestinationError, Resolve, is_public, resolve
 
 PUBLIC = "93.184.215.14"
 PRODUCTION = Border()
@@ -23,7 +23,7 @@ NOT_PUBLIC = [
 ]
 
 
-def leading_to(*addresses: str) -> object:
+def leading_to(*addresses: str) -> Resolve:
     def resolve(_host: str, _port: int) -> Sequence[str]:
         return addresses
 
@@ -32,12 +32,12 @@ def leading_to(*addresses: str) -> object:
 
 def refused(url: str, border: Border = PRODUCTION, *addresses: str) -> str:
     with pytest.raises(DestinationError) as error:
-        border.check(url, leading_to(*(addresses or (PUBLIC,))))  # type: ignore[arg-type]
+        border.check(url, leading_to(*(addresses or (PUBLIC,))))
     return error.value.reason
 
 
 def admitted(url: str, border: Border = PRODUCTION, *addresses: str) -> Destination:
-    return border.check(url, leading_to(*(addresses or (PUBLIC,))))  # type: ignore[arg-type]
+    return border.check(url, leading_to(*(addresses or (PUBLIC,))))
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)

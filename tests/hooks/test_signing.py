@@ -2,9 +2,14 @@
 
 import base64
 import datetime as dt
+import re
 import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
+import time_machine
+from flask.testing import FlaskClient
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from prom_service.hooks import signing
@@ -71,3 +76,29 @@ def test_no_two_webhooks_numbers_or_services_share_a_key() -> None:
 
     assert len(keys) == 8
     assert Webhook(keys.pop()) is not None
+
+
+def test_the_receiver_in_the_document_takes_what_is_ours_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = signing.derive_key(WEBHOOK, 1, secret=SECRET)
+    kept: list[Any] = []
+    client = documented_receiver(signing.shown(key), kept, monkeypatch)
+    taken = signed(key)
+
+    with time_machine.travel(NOON, tick=False):
+        answers = [client.post("/prom", data=body, headers=dict(taken.headers)) for body in (taken.body, b'{"a":2}')]
+    with time_machine.travel(NOON + dt.timedelta(minutes=6), tick=False):
+        answers.append(client.post("/prom", data=taken.body, headers=dict(taken.headers)))
+
+    assert [answer.status_code for answer in answers] == [204, 400, 400]
+    assert kept == [{"a": 1}]
+
+
+def documented_receiver(secret: str, kept: list[Any], monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """Return a client of the receiver that docs/webhooks.md shows, with a memory that it leaves to the reader."""
+    monkeypatch.setenv("PROM_WEBHOOK_SECRET", secret)
+    text = (Path(__file__).parents[2] / "docs/webhooks.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"__name__": "receiver", "is_known": lambda _id: False, "put_aside": kept.append}
+    exec(code, names)
+    client: FlaskClient = names["app"].test_client()
+    return client

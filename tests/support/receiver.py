@@ -22,9 +22,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     hangs: bool = False
-    """It says nothing more, before its answer or, with ``drips``, after each byte of it."""
+    """It says nothing until the test is over."""
     drips: bool = False
+    """It says so little at a time that its answer never ends."""
     drops: bool = False
+    """It hangs up without a word."""
 
 
 TAKEN = Answer()

@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from prom_service.models.escalation import STEPS
-from prom_service.models.flag import FLAG_STATUSES, QUEUES, RESOLUTIONS, SEVERITIES
+from prom_service.models.flag import FLAG_STATUSES, FLAG_STEPS, QUEUES, RESOLUTIONS, SEVERITIES
 from prom_service.pathway.shape import FLAG_KINDS
 from prom_service.web.api.fields import Instant, Strict, Text, WholeNumber
 from prom_service.web.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT, PageQuery, page_of
@@ -70,7 +70,7 @@ class HistorySchema(Schema):
     """One step of a flag."""
 
     number = fields.Integer(required=True)
-    type = fields.String(required=True)
+    type = fields.String(required=True, validate=validate.OneOf(FLAG_STEPS))
     at = fields.AwareDateTime(required=True)
     actor = fields.Nested(ActorSchema, required=True)
     detail = fields.Dict(required=True)
@@ -127,7 +127,7 @@ class FlagEventSchema(Schema):
     """One change of one flag, numbered per clinic without gaps."""
 
     number = fields.Integer(required=True)
-    type = fields.String(required=True)
+    type = fields.String(required=True, validate=validate.OneOf(FLAG_STEPS))
     at = fields.AwareDateTime(required=True)
     actor = fields.Nested(ActorSchema, required=True)
     flag = fields.Nested(FlagStateSchema, required=True)
