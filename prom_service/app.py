@@ -8,6 +8,7 @@ from prom_service.web import (
     api,
     confirm,
     dashboard,
+    fhir,
     guards,
     headers,
     looks,
@@ -36,6 +37,8 @@ def create_app(runtime: Runtime) -> Flask:
     problems.install(app)
     api.install(app)
     _hang(app, health, policy="public")
+    app.register_blueprint(fhir.blueprint)
+    problems.add_page(app, fhir.PREFIX, fhir.show_problem)
     _hang(app, survey.blueprint, policy="link")
     _hang(app, unsubscribe.blueprint, policy="link")
     _hang(app, confirm.blueprint, policy="link")

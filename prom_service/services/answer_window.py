@@ -9,6 +9,7 @@ from prom_service.errors import InvalidInputError, PromError
 from prom_service.models import Administration, Clinic, Episode, Patient, PatientChange
 from prom_service.services.clinics import zone_of
 
+NOON = dt.time(12)
 ENDED = ("withdrawn", "deceased")
 """Statuses, and kinds of changes, of a patient who no longer takes part."""
 ENDED_ON = (
@@ -25,6 +26,21 @@ class AnswersClosedError(PromError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"No answers are taken: {reason.replace('_', ' ')}.")
+
+
+def noon_of(session: Session, administration: Administration, day: dt.date, *, now: dt.datetime) -> dt.datetime:
+    """Return the instant of answers of which only the day is known: its noon where the patient lives.
+
+    Today's noon may be still to come; then it is now. A day to come stays in the future, and is refused for that.
+    """
+    patient = session.scalars(
+        select(Patient)
+        .join(Episode, Episode.patient_id == Patient.id)
+        .where(Episode.id == administration.episode_id, Episode.clinic_id == administration.clinic_id)
+    ).one()
+    zone = zone_of(patient, session.get_one(Clinic, administration.clinic_id))
+    noon = dt.datetime.combine(day, NOON, zone)
+    return min(noon, now) if day == now.astimezone(zone).date() else noon
 
 
 def check_open(administration: Administration, episode: Episode, patient: Patient, *, at: dt.datetime) -> None:

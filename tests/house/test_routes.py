@@ -18,6 +18,7 @@ PUBLIC = {
     "dashboard.show_log_in",
     "docs.send_asset",
     "docs.show_docs",
+    "fhir.show_capabilities",
     "health.show_alive",
     "health.show_metrics",
     "health.show_ready",

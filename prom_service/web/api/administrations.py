@@ -9,11 +9,10 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Clinic, Episode, Message, Patient
+from prom_service.models import Administration, Episode, Message, Patient
 from prom_service.queries import directory
 from prom_service.queries.scores import scores_of, wordings_of
-from prom_service.services import messages, paper_writing, submission
-from prom_service.services.clinics import zone_of
+from prom_service.services import answer_window, messages, paper_writing, submission
 from prom_service.services.handed_link import hand_link
 from prom_service.web import paper
 from prom_service.web.api.blueprint import ApiBlueprint
@@ -27,7 +26,6 @@ from prom_service.web.api.schemas.administration import (
 from prom_service.web.context import own_clinic_id, principal, prom
 
 WRITE = "episodes:write"
-NOON = dt.time(12)
 
 administrations = ApiBlueprint("administrations", "One timepoint of one episode: answers, links, paper, sending.")
 
@@ -119,11 +117,7 @@ def _whose(session: Session, administration: Administration) -> tuple[Episode, P
 
 
 def _answered_at(session: Session, administration: Administration, body: Mapping[str, Any]) -> dt.datetime | None:
-    """Return the instant of the answers. A mere date is noon of that day where the patient lives, or now if earlier."""
+    """Return the instant of the answers; of a mere date it is noon."""
     if "answered_on" not in body:
         return body.get("answered_at")
-    _episode, patient = _whose(session, administration)
-    zone = zone_of(patient, session.get_one(Clinic, administration.clinic_id))
-    noon = dt.datetime.combine(body["answered_on"], NOON, zone)
-    today = prom.now().astimezone(zone).date()
-    return min(noon, prom.now()) if body["answered_on"] == today else noon
+    return answer_window.noon_of(session, administration, body["answered_on"], now=prom.now())

@@ -37,7 +37,7 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, __name__, url_prefix="/api/v1", description=description)
-        self.before_request(_bound_body)
+        self.before_request(bound_body)
         self.after_request(etag.add)
         self._prepare_doc_cbks.append(_document_access)
 
@@ -57,7 +57,7 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             route = self.response(HTTPStatus.OK, answer, content_type=media_type)(view)
             for other in files:
                 route = self.alt_response(HTTPStatus.OK, schema={"type": "string"}, content_type=other)(route)
-            return self._add(rule, "GET", scope, _in_snapshot(self._taking(route, query, None), scope))
+            return self._add(rule, "GET", scope, in_snapshot(self._taking(route, query, None), scope))
 
         return declare
 
@@ -67,7 +67,7 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         def declare(view: View) -> View:
             route = self._taking(self.response(HTTPStatus.OK, answer)(view), None, body)
             route._apidoc = {**route._apidoc, COMPUTES: True}  # type: ignore[attr-defined]
-            return self._add(rule, "POST", scope, _admitted(route, scope))
+            return self._add(rule, "POST", scope, admitted(route, scope))
 
         return declare
 
@@ -113,8 +113,8 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             route = self.response(status, answer, content_type=media_type)(view)
             if or_status is not None:
                 route = self.alt_response(or_status, schema=answer)(route)
-            route = _in_transaction(route, keep_answer=not shown_once)
-            return self._add(rule, method, scope, _admitted(self._taking(route, query, body), scope))
+            route = in_transaction(route, keep_answer=not shown_once)
+            return self._add(rule, method, scope, admitted(self._taking(route, query, body), scope))
 
         return declare
 
@@ -132,11 +132,14 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return view
 
 
-def _bound_body() -> None:
+def bound_body() -> None:
+    """Let no body in that is larger than any this service needs."""
     request.max_content_length = LARGEST_BODY
 
 
-def _in_snapshot(view: View, scope: str) -> View:
+def in_snapshot(view: View, scope: str) -> View:
+    """Return ``view`` with a session that sees one snapshot, behind the key and its ``scope``."""
+
     @wraps(view)
     def reading(**parts: Any) -> Response:
         with prom.reading() as session:
@@ -152,7 +155,9 @@ def _in_snapshot(view: View, scope: str) -> View:
     return reading
 
 
-def _admitted(view: View, scope: str) -> View:
+def admitted(view: View, scope: str) -> View:
+    """Return ``view`` behind the key and its ``scope``; no transaction is open when it begins."""
+
     @wraps(view)
     def admitted(**parts: Any) -> Response:
         with prom.reading() as session:
@@ -164,7 +169,9 @@ def _admitted(view: View, scope: str) -> View:
     return admitted
 
 
-def _in_transaction(view: View, *, keep_answer: bool) -> View:
+def in_transaction(view: View, *, keep_answer: bool) -> View:
+    """Return ``view`` with the session of one transaction, carried out once for each ``Idempotency-Key``."""
+
     @wraps(view)
     def writing(**parts: Any) -> Response:
         with idempotency.in_flight(), audit.writing() as session:

@@ -1,0 +1,1 @@
+"""What the service keeps, as FHIR R4 resources: rows in, plain values out, and one way back for answers."""

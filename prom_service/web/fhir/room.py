@@ -1,0 +1,90 @@
+"""How a route under ``/fhir`` is declared: it answers in FHIR's JSON, and its errors are OperationOutcomes."""
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+
+from prom_service.fhir import outcome
+from prom_service.fhir.element import Resource
+from prom_service.web import guards
+from prom_service.web.api import etag, strict_json
+from prom_service.web.api.blueprint import admitted, bound_body, in_snapshot, in_transaction
+from prom_service.web.problems import Problem
+
+PREFIX: Final = "/fhir"
+MEDIA_TYPE: Final = "application/fhir+json"
+TAKEN: Final = (MEDIA_TYPE, "application/json")
+View = Callable[..., Any]
+
+blueprint = Blueprint("fhir", __name__, url_prefix=PREFIX)
+blueprint.before_request(bound_body)
+blueprint.after_request(etag.add)
+
+
+def read(rule: str, *, scope: str) -> Callable[[View], View]:
+    """Declare a route that reads; its view takes the session and the parts of the path."""
+
+    def declare(view: View) -> View:
+        return _add(rule, "GET", scope, in_snapshot(_answering(view), scope))
+
+    return declare
+
+
+def create(rule: str, *, scope: str) -> Callable[[View], View]:
+    """Declare a route that takes a resource; its view takes the session and the document."""
+
+    def declare(view: View) -> View:
+        writing = in_transaction(_answering(view), keep_answer=True)
+        return _add(rule, "POST", scope, admitted(_reading(writing), scope))
+
+    return declare
+
+
+def show_problem(problem: Problem) -> Response:
+    """Return what went wrong as an OperationOutcome."""
+    text = problem.detail or problem.title
+    return answer(outcome.failure(problem.status, text, problem.errors, problem.reason), problem.status)
+
+
+def answer(resource: Resource, status: int = HTTPStatus.OK, location: str | None = None) -> Response:
+    """Return the answer that holds a resource."""
+    response = Response(current_app.json.dumps(resource), status, content_type=MEDIA_TYPE)
+    if location:
+        response.headers["Location"] = location
+    return response
+
+
+def _add(rule: str, method: str, scope: str, view: View) -> View:
+    guards.declare(view, scope)
+    blueprint.add_url_rule(rule, None, view, methods=[method], strict_slashes=False)
+    return view
+
+
+def _answering(view: View) -> View:
+    """Let a view return a resource instead of an answer; refuse who asks for anything but JSON."""
+
+    @wraps(view)
+    def answering(*args: Any, **parts: Any) -> Response:
+        if request.accept_mimetypes and not request.accept_mimetypes.best_match(TAKEN):
+            raise NotAcceptable(f"Resources are written as {MEDIA_TYPE} only.")
+        found = view(*args, **parts)
+        return found if isinstance(found, Response) else answer(found)
+
+    return answering
+
+
+def _reading(view: View) -> View:
+    """Give a view the body as ``document``, read as strictly as the API reads."""
+
+    @wraps(view)
+    def reading(**parts: Any) -> Response:
+        if request.mimetype not in TAKEN:
+            raise UnsupportedMediaType(f"Send the body as {MEDIA_TYPE}.")
+        response: Response = view(document=strict_json.read(request.get_data(cache=True)), **parts)
+        return response
+
+    return reading
