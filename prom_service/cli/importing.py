@@ -1,4 +1,4 @@
-"""`prom import`: files of patients and visits."""
+"""`prom import`: files of patients, visits and answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +9,14 @@ from prom_service.cli import door
 from prom_service.cli.output import json_option, show_json, show_table, with_progress
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.services.importing import Imported, import_patients, import_visits
+from prom_service.services.redcap import import_answers
 
 FAULT = ("row", "column", "problem", "allowed")
 
 
 @click.group("import")
 def import_() -> None:
-    """Import patients or visits from a CSV file: UTF-8, comma or semicolon.
+    """Import patients, visits or answers from a CSV file: UTF-8, comma or semicolon.
 
     All or nothing, unless --keep-going. What is on record already is left alone, so a file may be sent again.
     """
@@ -42,6 +43,13 @@ def patients(file: Path, code: str, keep_going: bool, dry_run: bool, as_json: bo
 def visits(file: Path, code: str, keep_going: bool, dry_run: bool, as_json: bool) -> None:
     """Record visits, or correct them; each is known by its visit_external_id."""
     _run(import_visits, file, code, keep_going=keep_going, dry_run=dry_run, as_json=as_json)
+
+
+@import_.command()
+@_options
+def redcap(file: Path, code: str, keep_going: bool, dry_run: bool, as_json: bool) -> None:
+    """Enter answers that were given in REDCap: its export of raw data, by record and event."""
+    _run(import_answers, file, code, keep_going=keep_going, dry_run=dry_run, as_json=as_json)
 
 
 def _run(

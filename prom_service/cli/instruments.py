@@ -1,5 +1,6 @@
 """`prom instruments`: what is asked and how it is scored."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ import click
 import instruments as catalogue
 from instruments import definition_file, thresholds, wording
 from instruments.definition import Instrument, Item, Scale
+from instruments.interchange.fhir_check import check_questionnaire
+from instruments.interchange.fhir_questionnaire import questionnaire
+from instruments.interchange.redcap import dictionary
 from prom_service.cli import door, files
+from prom_service.cli.exporting import as_csv
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.cli.score import Reference
 from prom_service.language import DEFAULT, SPOKEN
@@ -73,11 +78,51 @@ def paper(instrument: Instrument, language: str, paper: str, output: Path) -> No
 
 
 @instruments.command()
+@click.argument("chosen", metavar="REF...", type=Reference(), nargs=-1, required=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["fhir", "redcap"]), required=True, help="What it is written as."
+)
+@click.option("--language", type=click.Choice(list(SPOKEN)), default=DEFAULT, show_default=True)
+@files.output_option
+def export(chosen: tuple[Instrument, ...], format_: str, language: str, output: Path) -> None:
+    """Write instruments as a FHIR R4 Questionnaire (several as a Bundle), or as one REDCap data dictionary."""
+    worded = [catalogue.find_in(language, instrument.ref) for instrument in dict.fromkeys(chosen)]
+    if format_ == "redcap":
+        files.write(output, as_csv(dictionary(worded)))
+        return
+    documents = [questionnaire(one, _elsewhere(one)) for one in worded]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in documents]}
+    document = documents[0] if len(documents) == 1 else bundle
+    files.write(output, (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def _elsewhere(instrument: Instrument) -> list[Instrument]:
+    """Return the same instrument in our own words of the other languages."""
+    return [catalogue.find_in(language, instrument.ref) for language in SPOKEN if language != instrument.language]
+
+
+@instruments.command()
 @click.argument("file", type=File)
 def validate(file: Path) -> None:
-    """Check the definition of an instrument; exit 1 and say at which key it is wrong if it is."""
+    """Check the definition of an instrument (TOML), or a FHIR Questionnaire of one of ours (JSON).
+
+    Exit 1 and say what is wrong if something is.
+    """
+    if file.suffix == ".json":
+        _check_questionnaire(file)
+        return
     instrument = definition_file.read(file, find=catalogue.find)
     click.echo(f"{instrument.ref} is in order: {len(instrument.items)} items, {len(instrument.scales)} scales.")
+
+
+def _check_questionnaire(file: Path) -> None:
+    try:
+        document = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        raise click.ClickException(f"{file.name} is not JSON.") from None
+    instrument, reworded = check_questionnaire(document)
+    words = f"in other words at {', '.join(reworded)}" if reworded else "in the same words"
+    click.echo(f"It asks what {instrument.ref} asks, {words}.")
 
 
 @instruments.command("wording")

@@ -69,7 +69,7 @@ def import_patients(
     a fault that names the field. A patient may have several rows, one for each episode.
     """
     rows, faults = read_rows(content, patient_columns(now))
-    return _import(session, rows, faults, _Patients(session, clinic, rows, actor, now), progress)
+    return import_rows(session, rows, faults, _Patients(session, clinic, rows, actor, now), progress)
 
 
 def import_visits(
@@ -80,7 +80,7 @@ def import_visits(
     A column that the file does not have leaves what is on record as it is; an empty cell clears it.
     """
     rows, faults = read_rows(content, visit_columns(now))
-    return _import(session, rows, faults, _Visits(session, clinic, rows, actor, now), progress)
+    return import_rows(session, rows, faults, _Visits(session, clinic, rows, actor, now), progress)
 
 
 def patient_columns(now: dt.datetime) -> tuple[Column, ...]:
@@ -90,17 +90,17 @@ def patient_columns(now: dt.datetime) -> tuple[Column, ...]:
         Column("external_id", text(100), expected=True, filled=True),
         Column("name", text(200), expected=True, filled=True),
         Column("email", text(200)),
-        Column("date_of_birth", _day(today, years_back=120), expected=True, filled=True),
+        Column("date_of_birth", past_day(today, years_back=120), expected=True, filled=True),
         Column("sex", word(SEXES)),
         Column("language", text(40)),
         Column("time_zone", text(40)),
         Column("episode_external_id", text(100)),
         Column("pathway", text(100)),
-        Column("started_on", _day(today, years_back=10, days_ahead=366)),
+        Column("started_on", past_day(today, years_back=10, days_ahead=366)),
         Column("side", word(SIDES)),
         Column("diagnosis", text(200)),
         Column("clinician", text(100)),
-        Column("symptom_onset_on", _day(today, years_back=120)),
+        Column("symptom_onset_on", past_day(today, years_back=120)),
     )
 
 
@@ -110,7 +110,7 @@ def visit_columns(now: dt.datetime) -> tuple[Column, ...]:
         Column("episode_external_id", text(100)),
         Column("patient_external_id", text(100)),
         Column("visit_external_id", text(100), expected=True, filled=True),
-        Column("date", _day(now.date(), years_back=10), expected=True, filled=True),
+        Column("date", past_day(now.date(), years_back=10), expected=True, filled=True),
         Column("clinician", text(100), expected=True),
         Column("status", word(VISIT_STATUSES), expected=True, filled=True),
         Column("format", word(VISIT_FORMATS)),
@@ -119,20 +119,23 @@ def visit_columns(now: dt.datetime) -> tuple[Column, ...]:
     )
 
 
-def _day(today: dt.date, *, years_back: int, days_ahead: int = 1) -> Callable[[str], dt.date]:
+def past_day(today: dt.date, *, years_back: int, days_ahead: int = 1) -> Callable[[str], dt.date]:
+    """Return a reader of days that are not longer ago, nor farther ahead."""
     return day(dt.date(today.year - years_back, 1, 1), today + dt.timedelta(days=days_ahead))
 
 
 @dataclass(frozen=True)
-class _Taken(Generic[Thing]):
+class Taken(Generic[Thing]):
     """What a row wrote (nothing, when it was unchanged) and what is now on record under its key."""
 
     written: tuple[str, ...]
     thing: Thing
 
 
-class _Taker(Protocol[Thing]):
-    def take(self, row: Row) -> _Taken[Thing]:
+class Taker(Protocol[Thing]):
+    """Knows what the rows of one kind of file write."""
+
+    def take(self, row: Row) -> Taken[Thing]:
         """Write what the row says, or raise."""
 
     def keep(self, thing: Thing) -> None:
@@ -142,9 +145,10 @@ class _Taker(Protocol[Thing]):
         """Draw the conclusions from all rows together."""
 
 
-def _import(
-    session: Session, rows: Sequence[Row], faults: list[RowFault], taker: _Taker[Thing], progress: Progress
+def import_rows(
+    session: Session, rows: Sequence[Row], faults: list[RowFault], taker: Taker[Thing], progress: Progress
 ) -> Imported:
+    """Take every row in a savepoint of its own; return what that did, and all faults in the order of the rows."""
     counts: Counter[str] = Counter()
     for row in progress(rows):
         try:
@@ -170,9 +174,9 @@ class _Patients:
         self.episodes = _on_record(session, Episode, Episode.external_id, clinic, _cells(rows, "episode_external_id"))
         self.seen: dict[object, int] = {}
 
-    def take(self, row: Row) -> _Taken[tuple[Patient, Episode | None]]:
+    def take(self, row: Row) -> Taken[tuple[Patient, Episode | None]]:
         number, episode_number = row.cells["external_id"], row.cells.get("episode_external_id")
-        _refuse_repeated(self.seen, (number, episode_number), row, "external_id")
+        refuse_repeated(self.seen, (number, episode_number), row, "external_id")
         patient, episode = self.patients.get(number), self.episodes.get(episode_number)
         self._check(row, patient, episode)
         written = []
@@ -186,7 +190,7 @@ class _Patients:
             written.append("enrolled")
         if written:
             self._audit(patient, episode)
-        return _Taken(tuple(written), (patient, episode))
+        return Taken(tuple(written), (patient, episode))
 
     def keep(self, thing: tuple[Patient, Episode | None]) -> None:
         patient, episode = thing
@@ -238,20 +242,20 @@ class _Visits:
         self.put: list[uuid.UUID] = []
         self.said: dict[str, tuple[int, VisitDetails]] = {}
 
-    def take(self, row: Row) -> _Taken[tuple[Visit, Episode]]:
+    def take(self, row: Row) -> Taken[tuple[Visit, Episode]]:
         number = row.cells["visit_external_id"]
         visit = self.visits.get(number)
         episode = self._episode(row, visit)
-        _refuse_repeated(self.seen, (number, episode.id), row, "visit_external_id")
+        refuse_repeated(self.seen, (number, episode.id), row, "visit_external_id")
         details = _visit_details(row, visit)
         self._refuse_contradiction(row, details)
         if visit is not None and _is_recorded(visit, details) and (visit.id, episode.id) in self.served:
-            return _Taken((), (visit, episode))
+            return Taken((), (visit, episode))
         visit, added = visits.put_visit(self.session, episode, number, details, actor=self.actor, now=self.now)
         whose = {"patient": [episode.patient_id], "episode": [episode.id], "visit": [visit.id]}
         act = "import visits"
         audit.note(self.session, episode.clinic_id, actor=self.actor, act=act, subjects=whose, now=self.now)
-        return _Taken(("recorded" if added else "corrected",), (visit, episode))
+        return Taken(("recorded" if added else "corrected",), (visit, episode))
 
     def keep(self, thing: tuple[Visit, Episode]) -> None:
         visit, episode = thing
@@ -296,7 +300,8 @@ class _Visits:
         return episode
 
 
-def _refuse_repeated(seen: dict[object, int], key: object, row: Row, column: str) -> None:
+def refuse_repeated(seen: dict[object, int], key: object, row: Row, column: str) -> None:
+    """Raise when another row of the file has the key already."""
     first = seen.setdefault(key, row.number)
     if first != row.number:
         raise InvalidInputError({column: [f"Is the same as in row {first}."]})
@@ -356,12 +361,12 @@ def _on_record(
     session: Session, table: type[Table], column: InstrumentedAttribute[str], clinic: Clinic, keys: Iterable[str]
 ) -> dict[str | None, Table]:
     query = select(column, table).where(table.__table__.c.clinic_id == clinic.id)
-    return dict(_found(session, query, column, keys))
+    return dict(found_by(session, query, column, keys))
 
 
 def _served(session: Session, visit_ids: Iterable[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
     query = select(EpisodeVisit.visit_id, EpisodeVisit.episode_id).where(EpisodeVisit.removed_at.is_(None))
-    return {(visit, episode) for visit, episode in _found(session, query, EpisodeVisit.visit_id, visit_ids)}
+    return {(visit, episode) for visit, episode in found_by(session, query, EpisodeVisit.visit_id, visit_ids)}
 
 
 def _episodes(session: Session, clinic: Clinic, rows: Sequence[Row]) -> list[tuple[Episode, str]]:
@@ -374,12 +379,12 @@ def _episodes(session: Session, clinic: Clinic, rows: Sequence[Row]) -> list[tup
     found = {
         episode.id: (episode, patient)
         for column, name in ((Episode.external_id, "episode_external_id"), (Patient.external_id, "patient_external_id"))
-        for episode, patient in _found(session, query, column, _cells(rows, name))
+        for episode, patient in found_by(session, query, column, _cells(rows, name))
     }
     return list(found.values())
 
 
-def _found(
+def found_by(
     session: Session, query: Select[*tuple[Any, ...]], column: InstrumentedAttribute[Any], keys: Iterable[Any]
 ) -> Iterator[Any]:
     """Return the rows that the query finds for these keys, asking for a bounded number of them at a time."""

@@ -1,0 +1,34 @@
+"""`prom export`: what a clinic keeps, in the layout of others."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from prom_service.cli import door, files
+from prom_service.queries.directory import find_clinic_by_code
+from prom_service.services.redcap import export_answers
+
+
+@click.group()
+def export() -> None:
+    """Write a clinic's answers in the layout of another system."""
+
+
+@export.command()
+@click.option("--clinic", "code", required=True, help="Clinic whose answers are written.")
+@files.output_option
+def redcap(code: str, output: Path) -> None:
+    """Write answers for REDCap: a row for each episode and timepoint; empty was skipped, NA does not apply."""
+    with door.runtime() as prom, prom.reading() as session:
+        rows = export_answers(session, find_clinic_by_code(session, code))
+        files.write(output, as_csv(rows))
+
+
+def as_csv(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return the rows as a file of comma-separated values in UTF-8."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

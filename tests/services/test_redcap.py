@@ -1,0 +1,171 @@
+"""Answers from REDCap are entered as staff enter them, and leave in the same layout."""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from prom_service.cli.exporting import as_csv
+from prom_service.models import AnswerSet, Clinic, Episode, Flag, Response
+from prom_service.runtime import Runtime
+from prom_service.services import redcap, submission
+from prom_service.services.importing import Imported
+from tests import builders
+from tests.fakes import Clock
+
+HEADER = "record_id,redcap_event_name,answered_on,nprs_q1,ihot_12_q1,ihot_12_q5"
+
+
+class Project:
+    """A clinic with two episodes at the day of their 6-week checkpoint, its REDCap project, and another like it."""
+
+    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+        self.runtime, self.clock = runtime, clock
+        self.clinic, self.other = self.a_clinic(), self.a_clinic()
+        clock.advance(days=42)
+
+    def a_clinic(self) -> Clinic:
+        with self.runtime.transaction() as session:
+            clinic = builders.a_clinic(session, now=self.clock.now())
+            for number in ("E1", "E2"):
+                builders.an_episode(
+                    session, clinic, now=self.clock.now(), external_id=number, pathway="buttock-nerve-pain-1"
+                )
+            return clinic
+
+    def send(self, *rows: str, header: str = HEADER) -> Imported:
+        return self.send_file("\n".join([header, *rows]).encode(), self.clinic)
+
+    def send_file(self, content: bytes, clinic: Clinic) -> Imported:
+        with self.runtime.transaction() as session:
+            return redcap.import_answers(session, clinic, content, actor="command", now=self.clock.now())
+
+    def written(self, clinic: Clinic | None = None) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.file(clinic).decode())))
+
+    def file(self, clinic: Clinic | None = None) -> bytes:
+        with self.runtime.reading() as session:
+            return as_csv(redcap.export_answers(session, clinic or self.clinic))
+
+    def responses(self) -> list[Response]:
+        with self.runtime.reading() as session:
+            return list(session.scalars(select(Response).order_by(Response.id)))
+
+    def answers(self, clinic: Clinic) -> Iterator[tuple[str, dict[str, object]]]:
+        with self.runtime.reading() as session:
+            for one in session.scalars(select(AnswerSet).where(AnswerSet.clinic_id == clinic.id)):
+                yield one.instrument, one.answers
+
+
+@pytest.fixture
+def project(runtime: Runtime, clock: Clock) -> Project:
+    return Project(runtime, clock)
+
+
+def told(imported: Imported) -> list[tuple[int, str]]:
+    return [(fault.row, fault.column) for fault in imported.faults]
+
+
+def test_a_row_is_a_set_of_answers_under_its_day(project: Project) -> None:
+    imported = project.send("E1,6_weeks_arm_1,2026-04-10,3,40,NA", "E2,6_weeks_arm_2,,,,")
+
+    [response] = project.responses()
+    assert (dict(imported.counts), imported.faults) == ({"entered": 1, "empty": 1}, ())
+    assert (response.mode, response.entered_by) == ("paper", "command")
+    assert response.answered_at.isoformat() == "2026-04-10T11:00:00+00:00"
+    assert dict(project.answers(project.clinic))["ihot-12-1.0"] == {"Q1": 40, "Q5": "NA"}
+
+
+def test_the_same_file_again_changes_nothing_and_other_answers_are_an_amendment(project: Project) -> None:
+    first = project.send("E1,6_weeks_arm_1,2026-04-10,3,40,NA")
+    again = project.send("E1,6_weeks_arm_1,2026-04-10,3,40,NA")
+    other = project.send("E1,6_weeks_arm_1,2026-04-10,4,40,NA")
+
+    assert [dict(one.counts) for one in (first, again, other)] == [{"entered": 1}, {"unchanged": 1}, {"amended": 1}]
+    assert [one.amendment for one in project.responses()] == [False, True]
+    assert [row["nprs_q1"] for row in project.written()] == ["3"]
+
+
+def test_every_fault_is_named_by_row_and_column(project: Project) -> None:
+    imported = project.send(
+        "E1,6_weeks_arm_1,2026-04-10,11,40,",
+        "E1,6_weeks_arm_1,2026-04-10,,NA,x",
+        "E9,6_weeks_arm_1,2026-04-10,1,,",
+        "E1,2_weeks_arm_1,2026-04-10,1,,",
+        "E2,6_weeks_arm_1,2026-02-30,1,,",
+        "E2,6_weeks_arm_1,2026-03-03,1,,",
+        "E2,3_months_arm_1,2026-04-10,,,",
+        "E2,3_months_arm_1,2026-04-10,1,,",
+    )
+
+    assert told(imported) == [
+        (2, "nprs_q1"),
+        (3, "ihot_12_q1"),
+        (3, "ihot_12_q5"),
+        (4, "record_id"),
+        (5, "redcap_event_name"),
+        (6, "answered_on"),
+        (7, ""),
+        (9, "redcap_event_name"),
+    ]
+    assert project.responses() == []
+    assert "11" not in imported.faults[0].problem
+
+
+def test_answers_to_what_is_not_asked_are_named_by_their_form(project: Project) -> None:
+    imported = project.send(
+        "E1,6_weeks_arm_1,1,", "E2,6_weeks_arm_1,,1", header="record_id,redcap_event_name,hoos_p1,safety_r11"
+    )
+
+    assert told(imported) == [(2, "hoos_2_0"), (3, "safety_r11")]
+
+
+def test_an_unknown_column_is_refused_by_name(project: Project) -> None:
+    assert told(project.send("E1,6_weeks_arm_1,1", header="record_id,redcap_event_name,colour")) == [(1, "colour")]
+
+
+def test_answers_of_one_clinic_are_not_entered_at_another(project: Project, runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        third = builders.a_clinic(session, now=clock.now())
+
+    imported = project.send_file(f"{HEADER}\nE1,6_weeks_arm_1,,3,,\n".encode(), third)
+
+    assert told(imported) == [(2, "record_id")]
+
+
+def test_a_symptom_raises_its_flag(project: Project, runtime: Runtime) -> None:
+    project.send("E1,6_weeks_arm_1,1", header="record_id,redcap_event_name,safety_r1")
+
+    with runtime.reading() as session:
+        assert "red_flag_symptom" in session.scalars(select(Flag.kind)).all()
+
+
+def test_what_leaves_one_clinic_can_be_entered_at_another(project: Project, runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        for number, timepoint, days in (("E1", "baseline", 42), ("E2", "baseline", 40), ("E1", "6-weeks", 0)):
+            named = Episode.clinic_id == project.clinic.id, Episode.external_id == number
+            episode = session.scalars(select(Episode).where(*named)).one()
+            administration = builders.the_administration(session, episode, timepoint)
+            answers = builders.complete_answers(administration, episode)
+            answers = builders.changed(answers, "ihot-12-1.0", Q5="NA", Q6=None)
+            given = now - dt.timedelta(days=days)
+            submission.submit(session, administration, mode="paper", answers=answers, answered_at=given, now=now)
+
+    imported = project.send_file(project.file(), project.other)
+
+    assert (dict(imported.counts), imported.faults) == ({"entered": 3}, ())
+    assert project.file(project.other) == project.file()
+    assert sorted(map(str, project.answers(project.other))) == sorted(map(str, project.answers(project.clinic)))
+
+
+def test_skipped_and_not_applicable_are_told_apart(project: Project) -> None:
+    project.send("E1,6_weeks_arm_1,2026-04-10,3,,NA")
+
+    [row] = project.written()
+    assert (row["record_id"], row["redcap_event_name"], row["answered_on"]) == ("E1", "6_weeks_arm_1", "2026-04-10")
+    assert (row["ihot_12_q1"], row["ihot_12_q5"], row["ihot_12_1_0_complete"]) == ("", "NA", "2")
+    assert "safety_r1" not in row
