@@ -103,10 +103,8 @@ def _questions(voice: _Voice, item: Item) -> Iterator[Resource]:
 
 def _question(voice: _Voice, item: Item) -> Resource:
     coded = bool(item.options)
-    extensions = [*_asked_later(item), *([] if coded else _bounds(item))]
-    question: Resource = {"linkId": item.code}
-    if extensions:
-        question["extension"] = extensions
+    shown = [_control("radio-button")] if coded else _bounds(voice, item)
+    question: Resource = {"linkId": item.code, "extension": [*_asked_later(item), *shown]}
     if names.loinc(item.loinc):
         question["code"] = names.loinc(item.loinc)
     question |= voice.say("text", lambda one: one.item(item.code).text)
@@ -128,7 +126,14 @@ def _asked_later(item: Item) -> Iterator[Resource]:
         yield {"url": names.BASELINE_ONLY, "valueBoolean": True}
 
 
-def _bounds(item: Item) -> Iterator[Resource]:
+def _bounds(voice: _Voice, item: Item) -> Iterator[Resource]:
+    """The ends of a line or a row of numbers, said where the number is entered too."""
+
+    def ends(one: Instrument) -> str:
+        named = one.item(item.code)
+        return f"{named.minimum} = {named.low_label}, {named.maximum} = {named.high_label}"
+
+    yield {"url": names.ENTRY_FORMAT, **voice.say("valueString", ends)}
     yield {"url": names.LEAST, "valueInteger": item.minimum}
     yield {"url": names.MOST, "valueInteger": item.maximum}
     if item.kind == "vas":

@@ -20,6 +20,7 @@ TRANSLATION: Final = f"{HL7}/translation"
 ITEM_CONTROL: Final = f"{HL7}/questionnaire-itemControl"
 ITEM_CONTROLS: Final = "http://hl7.org/fhir/questionnaire-item-control"
 SLIDER_STEP: Final = f"{HL7}/questionnaire-sliderStepValue"
+ENTRY_FORMAT: Final = f"{HL7}/entryFormat"
 LEAST: Final = f"{HL7}/minValue"
 MOST: Final = f"{HL7}/maxValue"
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import instruments
+from instruments.interchange import names
 from instruments.interchange.fhir_check import QuestionnaireError, check_questionnaire
 from instruments.interchange.fhir_questionnaire import questionnaire
 
@@ -75,7 +76,8 @@ def test_what_asks_something_else_is_refused_with_everything_that_differs(change
 def test_a_range_that_differs_is_refused() -> None:
     document = deepcopy(questionnaire(instruments.find("nprs-1.0")))
     question = document["item"][1]["item"][0]
-    question["extension"][1]["valueInteger"] = 100
+    [most] = [one for one in question["extension"] if one["url"] == names.MOST]
+    most["valueInteger"] = 100
 
     with pytest.raises(QuestionnaireError, match="Q1: maxValue must be 10"):
         check_questionnaire(document)
