@@ -12,11 +12,13 @@ from prom_service.cli import COMMANDS, main
 from tests.cli.conftest import Prom
 
 FIXED = """
-demo; serve; web; scheduler; db upgrade; db check; db protect; config check; config show; organisation add; clinic add;
-clinic activate; clinic list; clinic texts; user add; user set-role; user reset-totp; user deactivate; user list;
-apikey create; apikey list; apikey rotate; apikey revoke; import patients; import visits; instruments list;
-instruments show; instruments validate; instruments wording; instruments paper; score; timeline; paper; assess;
-report utilization; verify; brake show; brake release
+demo; serve; web; scheduler; db check; db protect; db upgrade; config check; config show; organisation add; clinic
+activate; clinic add; clinic escalation; clinic list; clinic test-escalation; clinic texts; user add; user deactivate;
+user list; user reset-totp; user set-role; apikey create; apikey list; apikey revoke; apikey rotate; import patients;
+import redcap; import visits; export redcap; instruments export; instruments list; instruments paper; instruments
+show; instruments validate; instruments wording; pathway activate; pathway draft; pathway list; pathway preview;
+pathway show; score; timeline; paper; assess; brake release; brake show; webhook list; webhook replay; report
+utilization; audit list; audit verify; verify
 """
 
 
