@@ -80,6 +80,7 @@ def _settings(data_dir: Path, port: int, database_url: str | None) -> Settings:
         secret_key=(data_dir / SECRET).read_text(encoding="ascii"),
         mailbox_dir=str((data_dir / MAILBOX).resolve()),
         mail_from="Questionnaires <questionnaires@demo.example>",
+        webhook_allow=("127.0.0.1", "localhost"),  # Whoever tries a receiver out has it on this machine.
     )
 
 

@@ -49,6 +49,16 @@ def get(url: str, key: str = "") -> tuple[int, bytes]:
         return refusal.code, refusal.read()
 
 
+def post(url: str, key: str, body: dict[str, str]) -> int:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -164,6 +174,17 @@ def test_a_key_sees_its_own_clinic_and_the_quality_key_only_reports(running: tup
     assert seen == {"clinic": 200, "other_clinic": 404, "quality": 403}
     assert {status for status, _ in reported.values()} == {200}
     assert all(b'"episodes"' in report for _, report in reported.values())
+
+
+def test_a_receiver_on_the_same_machine_can_be_tried_out(running: tuple[Path, object, object]) -> None:
+    known = about(running[0])
+
+    answers = [
+        post(f"{known['base_url']}/api/v1/webhooks", known["api_keys"]["other_clinic"], {"url": f"http://{host}:9/"})
+        for host in ("127.0.0.1", "localhost", "127.0.0.2")
+    ]
+
+    assert answers == [201, 201, 422]
 
 
 def test_the_mailbox_is_shown_with_links_to_the_running_port(running: tuple[Path, object, object]) -> None:
