@@ -74,6 +74,7 @@ class WebhookDelivery(TenantOwned, Base):
         sa.UniqueConstraint("webhook_id", "number"),
         one_of("phase", DELIVERY_PHASES),
         sa.CheckConstraint("(event_id IS NULL) = (number IS NULL)", name="number"),
+        sa.CheckConstraint("(due_at IS NULL) = (phase IN ('delivered', 'dead'))", name="due_at"),
         sa.Index("ix_webhook_delivery_due", "webhook_id", "phase", "due_at"),
         sa.Index("ix_webhook_delivery_list", "clinic_id", "webhook_id", "id"),
     )
@@ -86,8 +87,8 @@ class WebhookDelivery(TenantOwned, Base):
     type: Mapped[Word]
     phase: Mapped[Word] = mapped_column(default="planned")
     attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[dt.datetime]
-    """When it is tried next. While it is claimed: when the claim lapses."""
+    due_at: Mapped[dt.datetime | None]
+    """When it is tried next; while it is claimed, when the claim lapses; None once it is delivered or dead."""
     claimed_by: Mapped[str | None] = mapped_column(sa.String(80))
     reason: Mapped[str | None] = mapped_column(sa.String(80))
     """A code for what became of the last attempt; never the receiver's words."""

@@ -210,9 +210,9 @@ def _settle(delivery: WebhookDelivery, outcome: Outcome, now: dt.datetime) -> No
     delivery.attempts += 1
     delivery.attempted_at, delivery.reason = now, outcome.reason
     if outcome.result == "delivered":
-        delivery.phase, delivery.delivered_at = "delivered", now
+        delivery.phase, delivery.due_at, delivery.delivered_at = "delivered", None, now
     elif delivery.attempts > len(DELAYS):
-        delivery.phase = "dead"
+        delivery.phase, delivery.due_at = "dead", None
     else:
         delivery.phase = "planned"
         delivery.due_at = now + max(DELAYS[delivery.attempts - 1], outcome.wait or dt.timedelta(0))

@@ -91,7 +91,7 @@ def end(session: Session, webhook: Webhook, *, now: dt.datetime) -> None:
     session.execute(
         update(WebhookDelivery)
         .where(_of(webhook), WebhookDelivery.phase.in_(PENDING_DELIVERIES))
-        .values(phase="dead", reason="ended", claimed_by=None)
+        .values(phase="dead", due_at=None, reason="ended", claimed_by=None)
     )
 
 

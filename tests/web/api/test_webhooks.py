@@ -120,6 +120,7 @@ def test_a_test_goes_out_with_the_next_tick_and_its_delivery_says_what_became_of
     assert taken.content["type"] == "webhook.test"
     assert taken.content["data"] == {"clinic_id": str(world.clinic.id)}
     assert (delivery["id"], delivery["phase"], delivery["number"]) == (taken.id, "delivered", None)
+    assert (sent.json["due_at"], delivery["due_at"]) == (sent.json["created_at"], None)
 
 
 def test_state_and_dead_letters_are_shown_until_they_are_sent_again(

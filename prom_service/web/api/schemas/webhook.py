@@ -84,7 +84,7 @@ class DeliverySchema(Schema):
     phase = fields.String(required=True, validate=validate.OneOf(DELIVERY_PHASES))
     attempts = fields.Integer(required=True)
     due_at = fields.AwareDateTime(
-        required=True, metadata={"description": "When it is tried next, while it is planned."}
+        required=True, allow_none=True, metadata={"description": "When it is tried next; null: no more."}
     )
     attempted_at = fields.AwareDateTime(required=True, allow_none=True)
     reason = fields.String(
