@@ -102,6 +102,22 @@ def test_a_cut_that_only_the_outside_head_shows_is_not_found_without_it(runtime:
     assert [one.clinic_id for one in with_head if one.broken] == [CLINICS[1]]
 
 
+def test_a_cut_that_the_service_has_written_over_since_is_found(
+    runtime: Runtime, clock: Clock, heads: list[Head]
+) -> None:
+    with runtime.transaction() as session:
+        _cut(session, CLINICS[1], PUBLISHED)
+    _write(runtime, clock, PUBLISHED)
+    jobs.seal_audit(runtime)
+
+    with runtime.reading() as session:
+        found = {one.clinic_id: one.broken for one in verify(session, heads, secret=runtime.settings.secret)}
+
+    broken = found[CLINICS[1]]
+    assert broken is not None
+    assert (broken.number, broken.problem) == (PUBLISHED, "is another than the head outside the database says")
+
+
 def _write(prom: Runtime, clock: Clock, count: int) -> None:
     for number in range(count):
         clock.advance(seconds=7)
