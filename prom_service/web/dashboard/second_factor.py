@@ -1,7 +1,6 @@
 """The second step of logging in: the code of an app, and before the first the page that hands the app its secret."""
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import redirect, render_template, request, url_for
@@ -147,11 +146,12 @@ def _person_without_app(session: Session) -> User | None:
 
 
 def _enrolment(user: User, error: str | None) -> str:
-    from prom_service.paper.drawing import qr_code  # Takes long to load, and few requests need it.
+    import segno  # Takes as long to load as a page takes to serve, and few requests need it.
 
     secret = prom.settings.secret
-    picture = Markup(qr_code(second_factor.address_of(user, secret=secret)))  # noqa: S704 (drawn here)
-    key: Any = second_factor.secret_of(user, secret=secret)
+    code = segno.make_qr(second_factor.address_of(user, secret=secret), error="m")
+    picture = Markup(code.svg_inline(border=4, omitsize=True))  # noqa: S704 (drawn here)
+    key = second_factor.secret_of(user, secret=secret)
     groups = " ".join(key[start : start + 4] for start in range(0, len(key), 4))
     return render_template("dashboard/app.html", picture=picture, key=groups, error=error)
 

@@ -70,10 +70,12 @@ def person(runtime: Runtime, clock: Clock) -> Person:
 def test_the_first_log_in_sets_up_an_app_before_anything_else_opens(person: Person) -> None:
     answer = person.log_in()
     before = person.is_in
+    page = person.client.get("/login/app").text
 
     codes = person.enrol()
 
     assert (answer.status_code, answer.location, before) == (303, "/login/app", False)
+    assert re.search(r'<svg[^>]* viewBox="0 0 \d+ \d+"', page)
     assert len(set(codes)) == 10
     assert not person.is_in
     assert person.log_in().location == "/login/code"
