@@ -4,10 +4,15 @@ import dataclasses
 import re
 
 import click
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
-from prom_service import settings
+from prom_service import settings, tenancy
 from prom_service.cli.output import json_option, show_json, show_table
+from prom_service.db import make_engine
+from prom_service.tenancy import EVERY_CLINIC
 
+PATIENCE_SECONDS = "3"
 HIDDEN = "***"
 ADDRESSES = ("database_url", "smtp_url", "base_url", "bounce_imap_url")
 NO_HEADS = (
@@ -30,6 +35,23 @@ def check() -> None:
     if current.in_production and current.audit_heads is None:
         click.echo(NO_HEADS, err=True)
     click.echo("The settings are in order.")
+    if _row_security(current.database_url) == "not in force":
+        click.echo("Warning: row-level security is not in force; `prom db protect` says what it needs.", err=True)
+
+
+def _row_security(database_url: str) -> str:
+    """Return whether the database keeps clinics apart by itself, as far as it answers."""
+    url = sa.engine.make_url(database_url)
+    if url.get_backend_name() != "postgresql":
+        return "none"
+    engine = make_engine(url.update_query_dict({"connect_timeout": PATIENCE_SECONDS}))
+    try:
+        with tenancy.open_session(engine, EVERY_CLINIC) as session:
+            return tenancy.row_security(session)
+    except SQLAlchemyError:
+        return "unknown"
+    finally:
+        engine.dispose()
 
 
 @config.command()

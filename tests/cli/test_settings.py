@@ -17,6 +17,37 @@ def test_settings_in_order_are_said_to_be(prom: Prom) -> None:
     assert (told.exit_code, told.stdout) == (0, "The settings are in order.\n")
 
 
+def test_row_security_that_is_not_in_force_is_a_warning_and_can_be_put_in_force(prom: Prom, postgres_url: str) -> None:
+    here = {"PROM_DATABASE_URL": postgres_url}
+    before = prom("config", "check", **here)
+    engine = make_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE patient NO FORCE ROW LEVEL SECURITY")
+    engine.dispose()
+
+    warned = prom("config", "check", **here)
+    protected = prom("db", "protect", **here)
+    after = prom("config", "check", **here)
+
+    assert (before.exit_code, before.stderr) == (0, "")
+    assert (warned.exit_code, warned.stderr.split(";")[0]) == (0, "Warning: row-level security is not in force")
+    assert (protected.exit_code, protected.stdout) == (0, "Row-level security is in force.\n")
+    assert after.stderr == ""
+
+
+def test_a_database_that_does_not_answer_is_no_matter_of_the_settings(prom: Prom) -> None:
+    told = prom("config", "check", PROM_DATABASE_URL="postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+    assert (told.exit_code, told.stderr) == (0, "")
+
+
+def test_sqlite_has_no_row_security_to_put_in_force(prom: Prom) -> None:
+    told = prom("db", "protect")
+
+    assert told.exit_code == 1
+    assert "SQLite has no row-level security" in told.stderr
+
+
 def test_every_wrong_setting_is_named_at_once(prom: Prom) -> None:
     wrong = {"PROM_ENV": "moon", "PROM_TICK_SECONDS": "often", "PROM_SMTP_URL": "ftp://mail", "PROM_LOG_LEVEL": "loud"}
 
