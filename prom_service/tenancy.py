@@ -72,14 +72,17 @@ sessions = sessionmaker(expire_on_commit=False, info={REACH: NO_CLINIC, CRITERIA
 BEGIN = sa.text(
     """SELECT set_config('app.clinics', :clinics, true), (
         SELECT set_config('role', rolname, true) FROM pg_roles WHERE rolname = :role AND pg_has_role(
-            rolname, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END))"""
+            rolname, CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
+            AND has_table_privilege(rolname, to_regclass('clinic'), 'SELECT'))"""
 )
+"""The role is of the whole server: where another database has it and this one does not know it, nothing changes."""
 ENTER = sa.text("SELECT set_config('app.clinics', :clinics, true)")
 SHOW_LINK = sa.text("SELECT set_config('app.link', :digest, true)")
 PROTECTED = sa.text(
     """SELECT count(*) FROM pg_class WHERE relname = ANY(:tables) AND relnamespace = current_schema()::regnamespace
         AND relrowsecurity AND relforcerowsecurity AND (
             SELECT pg_has_role(rolname, 'MEMBER') AND NOT rolsuper AND NOT rolbypassrls
+                AND has_table_privilege(rolname, to_regclass('clinic'), 'SELECT')
             FROM pg_roles WHERE rolname = :role)"""
 )
 

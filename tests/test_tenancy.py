@@ -174,6 +174,17 @@ class TestOnPostgresql:
         assert owner != tenancy.WEB_ROLE
         assert said == "in force"
 
+    def test_where_the_role_may_do_nothing_the_session_alone_keeps_clinics_apart(self, two: Two) -> None:
+        with two.every.transaction() as session:
+            session.connection().exec_driver_sql(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {tenancy.WEB_ROLE}")
+
+        with two.web.reading() as session:
+            role = session.connection().exec_driver_sql("SELECT current_user").scalar_one()
+            found = session.scalars(select(Episode.id)).all()
+            said = tenancy.row_security(session)
+
+        assert (role != tenancy.WEB_ROLE, found, said) == (True, [two.mine.id], "not in force")
+
     def test_plain_sql_finds_and_writes_no_row_of_another_clinic(self, two: Two) -> None:
         with two.web.transaction() as session:
             connection = session.connection()
