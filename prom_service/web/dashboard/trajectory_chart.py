@@ -12,9 +12,9 @@ from itertools import groupby
 from prom_service.web.dashboard.ages import day
 from prom_service.web.dashboard.trajectory_view import Course, Place, Scale, ShownBand
 
-WIDTH, HEIGHT = 360, 270
+WIDTH, HEIGHT = 360, 284
 LEFT, RIGHT, TOP, BOTTOM = 30, 350, 16, 170
-VISITS = 214
+VISITS = 230
 """Where the line of the visits lies."""
 DAY = dt.timedelta(days=1)
 NARROW = 26
@@ -73,7 +73,7 @@ class _Drawing:
             yield _text(LEFT - 4, self._y(value) + 4, f"{value:g}", "end")
         for title, on in self.course.targets:
             x = self._x(on)
-            anchor = "start" if x < LEFT + NARROW else "end" if x > RIGHT - NARROW else "middle"
+            anchor = self._anchor(x)
             yield f'<path class="axis" d="M{x:.1f} {BOTTOM}v5"/>'
             yield _text(x, BOTTOM + 17, title, anchor) + _text(x, BOTTOM + 30, f"{on:%-d %b}", anchor, "soft")
 
@@ -114,15 +114,18 @@ class _Drawing:
             if place.late
             else f'<circle class="score" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
         )
-        anchor = "start" if x < LEFT + NARROW else "end" if x > RIGHT - NARROW else "middle"
         above = y - 9 if y > TOP + 14 else y + 17
-        return mark + _text(x, above, f"{value:.1f}{' late' if place.late else ''}", anchor, "value")
+        return mark + _text(x, above, f"{value:.1f}{' late' if place.late else ''}", self._anchor(x), "value")
 
     def _gap(self, place: Place) -> str:
-        x, y = self._x(place.target_on), BOTTOM - 8
-        anchor = "start" if x < LEFT + 40 else "end" if x > RIGHT - 40 else "middle"
-        cross = f'<path class="gap" d="M{x - 5:.1f} {y - 5}l10 10m0 -10l-10 10"/>'
-        return cross + _text(x, y - 9, "no score", anchor, "value")
+        """Draw a cross on the axis, where it cannot be read as a score, and say so below the day."""
+        x = self._x(place.target_on)
+        cross = f'<path class="gap" d="M{x - 5:.1f} {BOTTOM - 5}l10 10m0 -10l-10 10"/>'
+        return cross + _text(x, BOTTOM + 43, "no score", self._anchor(x), "value")
+
+    def _anchor(self, x: float) -> str:
+        """Return how a label is set so that it stays on the chart."""
+        return "start" if x < LEFT + NARROW else "end" if x > RIGHT - NARROW else "middle"
 
     def _visits(self) -> Iterator[str]:
         visits = self.course.visits
