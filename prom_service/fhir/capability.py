@@ -8,6 +8,7 @@ from prom_service.fhir.element import VERSION, Resource
 
 WRITTEN_ON: Final = "2026-11-25"
 TYPES: Final = {
+    "_id": "token",
     "patient": "reference",
     "subject": "reference",
     "based-on": "token",

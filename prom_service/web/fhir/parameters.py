@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from werkzeug.datastructures import MultiDict
 
+from instruments import all_instruments
 from instruments.interchange import names
 from prom_service.errors import InvalidInputError
 from prom_service.fhir.element import ADMINISTRATION
@@ -16,7 +17,7 @@ from prom_service.web.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 
 COMMON: Final = ("_count", "_format", "cursor")
 FORMATS: Final = ("json", "application/json", "application/fhir+json")
-PATIENT, DATE, UPDATED = "patient", "date", "_lastUpdated"
+ID, PATIENT, DATE, UPDATED = "_id", "patient", "date", "_lastUpdated"
 AND: Final = " "
 """Joins the values of a parameter that was given more than once: all of them hold."""
 _MOMENT: Final = re.compile(r"([a-z]{2})?(\d{4}(?:-\d\d(?:-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?)?)?)", re.ASCII)
@@ -53,8 +54,9 @@ def wanted(filters: Mapping[str, str], *, after: uuid.UUID | None, limit: int) -
     read = {name: _value(name, value, errors) for name, value in filters.items()}
     if errors:
         raise InvalidInputError(errors)
-    own = {"id", PATIENT, DATE, UPDATED}
+    own = {ID, PATIENT, DATE, UPDATED}
     return Wanted(
+        id=read.get(ID),
         patient=read.get(PATIENT),
         dates=read.get(DATE, ()),
         updated=read.get(UPDATED, ()),
@@ -135,15 +137,34 @@ def _administration(value: str) -> uuid.UUID:
 
 def _token(value: str) -> str:
     """Return a number or code; the system before it may be left out."""
+    return _plain(value.rpartition("|")[2])
+
+
+def _plain(value: str) -> str:
     if "\0" in value:
         raise ValueError("Holds a NUL character.")
-    return value.rpartition("|")[2]
+    return value
+
+
+def _questionnaire(value: str) -> str:
+    """Return the reference that a canonical name means; without a version, that of the newest."""
+    versions = [one.ref for one in all_instruments() if names.url(one) == value]
+    return versions[-1] if versions else _plain(names.reference_of(value))
+
+
+def _scale(value: str) -> str:
+    """Return our code of a scale, also for the LOINC code of one."""
+    code = _token(value)
+    scales = ((one, scale) for one in all_instruments() for scale in one.scales)
+    return next((f"{one.ref}.{scale.key}" for one, scale in scales if scale.loinc == code != ""), code)
 
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    ID: _uuid,
     PATIENT: _patient,
     "based-on": _administration,
     DATE: _moments,
     UPDATED: _moments,
-    "questionnaire": names.reference_of,
+    "questionnaire": _questionnaire,
+    "code": _scale,
 }

@@ -69,12 +69,18 @@ def _answering(view: View) -> View:
 
     @wraps(view)
     def answering(*args: Any, **parts: Any) -> Response:
-        if request.accept_mimetypes and not request.accept_mimetypes.best_match(TAKEN):
+        if not _takes_json():
             raise NotAcceptable(f"Resources are written as {MEDIA_TYPE} only.")
         found = view(*args, **parts)
         return found if isinstance(found, Response) else answer(found)
 
     return answering
+
+
+def _takes_json() -> bool:
+    """Return whether who asks takes our JSON; what stands behind a media type, such as fhirVersion, does not matter."""
+    kinds = {kind.partition(";")[0].strip() for kind, quality in request.accept_mimetypes if quality > 0}
+    return not request.accept_mimetypes or not kinds.isdisjoint({*TAKEN, "application/*", "*/*"})
 
 
 def _reading(view: View) -> View:

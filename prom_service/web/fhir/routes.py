@@ -78,14 +78,14 @@ def _observations(session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "Patient": Kind(search.PATIENTS, ("identifier", "_lastUpdated"), _patients),
-    "EpisodeOfCare": Kind(search.EPISODES, ("patient", "identifier", "date", "_lastUpdated"), _episodes),
-    "Encounter": Kind(search.VISITS, ("patient", "identifier", "date", "_lastUpdated"), _encounters),
+    "Patient": Kind(search.PATIENTS, ("_id", "identifier", "_lastUpdated"), _patients),
+    "EpisodeOfCare": Kind(search.EPISODES, ("_id", "patient", "identifier", "date", "_lastUpdated"), _episodes),
+    "Encounter": Kind(search.VISITS, ("_id", "patient", "identifier", "date", "_lastUpdated"), _encounters),
     "QuestionnaireResponse": Kind(
-        search.RESPONSES, ("patient", "date", "questionnaire", "based-on", "_lastUpdated"), _responses
+        search.RESPONSES, ("_id", "patient", "date", "questionnaire", "based-on", "_lastUpdated"), _responses
     ),
-    "Observation": Kind(search.SCORES, ("patient", "date", "code", "_lastUpdated"), _observations),
-    "Flag": Kind(search.FLAGS, ("patient", "date", "_lastUpdated"), _flags),
+    "Observation": Kind(search.SCORES, ("_id", "patient", "date", "code", "_lastUpdated"), _observations),
+    "Flag": Kind(search.FLAGS, ("_id", "patient", "date", "_lastUpdated"), _flags),
 }
 QUESTIONNAIRE_SEARCH: Final = ("url", "version")
 

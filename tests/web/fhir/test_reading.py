@@ -70,10 +70,12 @@ def test_hoos_scores_have_their_loinc_codes_and_derived_ones_rest_on_the_longer_
         submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=clock.now())
 
     scores = {one["code"]["coding"][-1]["code"]: one for one in found(ours, f"Observation?patient={patient.id}")}
+    by_loinc = found(ours, "Observation?code=http://loinc.org|72097-9")
     [hoos] = found(
         ours, f"QuestionnaireResponse?patient={patient.id}&questionnaire=urn:prom-service:questionnaire:hoos|2.0"
     )
 
+    assert by_loinc == [scores["hoos-2.0.pain"]]
     assert scores["hoos-2.0.pain"]["code"]["coding"][0] == {"system": "http://loinc.org", "code": "72097-9"}
     assert scores["hoos-jr-1.0.total"]["code"]["coding"][0]["code"] == "82323-7"
     assert scores["hoos-jr-1.0.total"]["derivedFrom"] == [{"reference": f"QuestionnaireResponse/{hoos['id']}"}]
@@ -187,6 +189,10 @@ FOUND = {
     "Encounter?date=le2026-01-19T23:00:00Z": 1,
     "Encounter?_lastUpdated=2026-01": 1,
     "Patient?identifier=nobody": 0,
+    "Patient?_id=01a2149b-3592-73e1-918b-1fd5ac32d379": 0,
+    "Observation?code=http://loinc.org|72097-9": 0,
+    "QuestionnaireResponse?questionnaire=urn:prom-service:questionnaire:nprs": 1,
+    "QuestionnaireResponse?questionnaire=urn:prom-service:questionnaire:nprs|2.0": 0,
     "Questionnaire?url=urn:prom-service:questionnaire:hoos": 1,
     "Questionnaire?url=urn:prom-service:questionnaire:hoos|1.0": 0,
     "Questionnaire?version=2.0": 1,
@@ -216,6 +222,8 @@ UNREADABLE = {
     "Patient?_count=x": "_count",
     "Patient?identifier=a&identifier=b": "identifier",
     "Patient?identifier=%00": "identifier",
+    "Patient?_id=x": "_id",
+    "QuestionnaireResponse?questionnaire=%00": "questionnaire",
     "Patient?identifier=": "identifier",
     "Patient?_format=xml": "_format",
     "Patient?cursor=x": "cursor",
