@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 import instruments
@@ -12,6 +13,12 @@ from tests.web.api.caller import Caller, World
 from tests.web.fhir.documents import POST, ROOT, a_response, a_transaction, named, places
 
 ITEM = "QuestionnaireResponse.repeat(item).where(linkId='{}')".format
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One kind of database: what is written here is written by the submission, and read by what is tested on both."""
+    return sqlite_url
 
 
 def kept(runtime: Runtime, world: World) -> list[Response]:
