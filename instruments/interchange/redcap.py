@@ -49,6 +49,11 @@ def completion(instrument: Instrument) -> str:
     return f"{form(instrument)}_complete"
 
 
+def timestamp(instrument: Instrument) -> str:
+    """The field in which REDCap keeps when a form was sent in, where it was filled in as a survey."""
+    return f"{form(instrument)}_timestamp"
+
+
 def event(timepoint: str) -> str:
     """The unique name of the event of a timepoint, such as ``6_weeks_arm_1``."""
     return f"{_plain(timepoint)}_arm_1"

@@ -20,6 +20,7 @@ from prom_service.services.importing import Imported, Progress, Taken, found_by,
 from prom_service.services.questions import TEXT_LENGTH
 from prom_service.services.row_file import CellError, Column, Read, Row, read_rows, text, word
 
+NOT_SENT_IN: Final = "[not completed]"
 PASSED_OVER: Final = (
     "redcap_repeat_instrument",
     "redcap_repeat_instance",
@@ -63,14 +64,24 @@ def answer_columns(now: dt.datetime) -> tuple[Column, ...]:
         Column(redcap.EVENT, text(100), expected=True, filled=True),
         Column(redcap.ANSWERED_ON, past_day(now.date(), years_back=10)),
         *(Column(name, text(200)) for name in PASSED_OVER),
-        *(column for instrument in all_instruments() for column in _columns(instrument)),
+        *(column for instrument in all_instruments() for column in _columns(instrument, now)),
     )
 
 
-def _columns(instrument: Instrument) -> Iterator[Column]:
+def _columns(instrument: Instrument, now: dt.datetime) -> Iterator[Column]:
     for name, key in redcap.fields(instrument).items():
         yield Column(name, _answer(instrument, key))
     yield Column(redcap.completion(instrument), word(("0", "1", "2")))
+    yield Column(redcap.timestamp(instrument), _stamp(past_day(now.date(), years_back=10)))
+
+
+def _stamp(day: Read) -> Read:
+    """Return the reader of the day in a timestamp; None of a survey that was not sent in."""
+
+    def read(cell: str) -> Any:
+        return None if cell == NOT_SENT_IN else day(cell.partition(" ")[0])
+
+    return read
 
 
 def _answer(instrument: Instrument, key: str) -> Read:
@@ -143,7 +154,9 @@ class _Answers:
         return asked[event]
 
     def _answered_at(self, row: Row, administration: Administration) -> dt.datetime | None:
-        day = row.cells.get(redcap.ANSWERED_ON)
+        """Return the instant of a row: of the day that it says, or else on which its last survey was sent in."""
+        stamps = [row.cells.get(redcap.timestamp(instrument)) for instrument in all_instruments()]
+        day = row.cells.get(redcap.ANSWERED_ON) or max(filter(None, stamps), default=None)
         return answer_window.noon_of(self.session, administration, day, now=self.now) if day else None
 
     def _column(self, name: str) -> str:

@@ -79,6 +79,21 @@ def test_a_row_is_a_set_of_answers_under_its_day(project: Project) -> None:
     assert dict(project.answers(project.clinic))["ihot-12-1.0"] == {"Q1": 40, "Q5": "NA"}
 
 
+def test_without_a_day_it_is_that_on_which_the_last_survey_was_sent_in(project: Project) -> None:
+    stamps = "nprs_1_0_timestamp,groc_1_0_timestamp,pass_1_0_timestamp"
+    header = f"record_id,redcap_event_name,nprs_q1,answered_on,{stamps}"
+
+    imported = project.send(
+        "E1,6_weeks_arm_1,3,,2026-04-09 23:30:00,2026-04-10 08:15,[not completed]",
+        "E2,6_weeks_arm_1,3,2026-04-11,2026-04-09 23:30:00,,",
+        "E2,baseline_arm_1,3,,some day,,",
+        header=header,
+    )
+
+    assert told(imported) == [(4, "nprs_1_0_timestamp")]
+    assert [str(one.answered_at.date()) for one in project.responses()] == ["2026-04-10", "2026-04-11"]
+
+
 def test_the_same_file_again_changes_nothing_and_other_answers_are_an_amendment(project: Project) -> None:
     first = project.send("E1,6_weeks_arm_1,2026-04-10,3,40,NA")
     again = project.send("E1,6_weeks_arm_1,2026-04-10,3,40,NA")
