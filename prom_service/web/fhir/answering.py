@@ -1,6 +1,7 @@
 """Taking answers in FHIR: they go the way of all answers, through one validation, one scoring, one submission."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -44,7 +45,8 @@ def add_response(session: Session, document: object) -> Response:
     sent = read_response(document)
     existing = _existing(session)
     if existing is not None:
-        return room.answer(existing, location=f"{routes.base_address()}/{KIND}/{existing['id']}")
+        found = outcome.issue("information", "informational", "If-None-Exist finds one already; nothing was taken.")
+        return room.answer(outcome.of(found), location=f"{routes.base_address()}/{KIND}/{existing}")
     [resource], status = _take(session, [sent])
     return room.answer(resource, status, f"{routes.base_address()}/{KIND}/{resource['id']}")
 
@@ -71,8 +73,11 @@ def _take(session: Session, sent: Sequence[Sent]) -> tuple[list[Resource], HTTPS
     return resources, HTTPStatus.OK if submitted.kind == "same" else HTTPStatus.CREATED
 
 
-def _existing(session: Session) -> Resource | None:
-    """Return the one resource that ``If-None-Exist`` finds; 412 when it finds several, None when it finds none."""
+def _existing(session: Session) -> uuid.UUID | None:
+    """Return the id of the one response that ``If-None-Exist`` finds; 412 when it finds several, None for none.
+
+    Not the response itself: who may write answers need not be allowed to read them.
+    """
     condition = request.headers.get("If-None-Exist")
     if not condition:
         return None
@@ -85,7 +90,8 @@ def _existing(session: Session) -> Resource | None:
     rows = search.search(session, kind.shelf, own_clinic_id(), wanted)
     if len(rows) > 1:
         raise PreconditionFailed("If-None-Exist finds more than one.")
-    return kind.write(session, rows)[0] if rows else None
+    found: uuid.UUID | None = rows[0].AnswerSet.id if rows else None
+    return found
 
 
 def _check_patient(session: Session, administration: Administration, occasion: Occasion) -> None:
