@@ -17,11 +17,11 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from prom_service import tenancy
-from prom_service.models import Clinic, Membership, PathwayPreview, Patient, User
+from prom_service.models import AnswerSet, Clinic, Membership, PathwayPreview, Patient, Score, User
 from prom_service.models.api_key import SCOPES
 from prom_service.models.user import ROLES
 from prom_service.runtime import Runtime
-from prom_service.services import access, staff
+from prom_service.services import access, staff, webhooks
 from prom_service.web import guards
 from tests import builders
 from tests.fakes import Clock
@@ -36,6 +36,10 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "unsubscribe.stop": {"List-Unsubscribe": "One-Click"},
 }
 """What a form holds where an empty one would be turned away before anybody is asked."""
+ENDING = ("dashboard.log_out", "webhooks.end")
+"""Asked last: they end what the others need."""
+OF_KEYS = (ROOT, "/fhir/")
+"""Addresses that ask for a key."""
 GIVEN = r"(?:\?|%\(\w+\)s(?:::UUID)?)"
 CONDITION = re.compile(rf"\w+\.clinic_id (?:= {GIVEN}|IN \({GIVEN}(?:, {GIVEN})*\))")
 """A clinic given from outside; what joins two tables by their clinics stays."""
@@ -70,10 +74,10 @@ class Scene:
     keys: Mapping[str, str]
     logins: Mapping[str, str]
     tokens: Mapping[str, str]
-    version_id: uuid.UUID
-    preview_id: uuid.UUID
+    rows: Mapping[str, uuid.UUID]
+    """Ours by what it is of, where no name in an address tells."""
 
-    def parts(self, token: str = "ours") -> dict[str, Any]:
+    def parts(self, token: str = "ours", endpoint: str = "") -> dict[str, Any]:
         """What stands in an address, by the name of the part: ours. A new part of an address is named here first."""
         return {
             "patient_id": self.world.patient.id,
@@ -89,8 +93,12 @@ class Scene:
             "name": "swagger-ui.css",
             "filename": "dashboard.css",
             "base": "hip-related-pain-1",
-            "version_id": self.version_id,
-            "preview_id": self.preview_id,
+            "version_id": self.rows["version"],
+            "preview_id": self.rows["preview"],
+            "visit_id": self.world.visit.id,
+            "webhook_id": self.rows["webhook"],
+            "row_id": self.rows.get(endpoint.partition("_")[2]),
+            "step": "pause",
         }
 
     def calls(self, policy: str) -> list[Call]:
@@ -98,14 +106,14 @@ class Scene:
         found = []
         for rule in self.app.url_map.iter_rules():
             named = guards.policy_of(self.app, rule.endpoint)
-            if named == policy or (policy == "scope" and rule.rule.startswith(ROOT) and named != "public"):
+            if named == policy or (policy == "scope" and rule.rule.startswith(OF_KEYS) and named != "public"):
                 methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
                 found += [Call(one, rule.rule, rule.endpoint, frozenset(rule.arguments)) for one in methods]
-        return sorted(found, key=lambda call: call.endpoint == "dashboard.log_out")  # It ends what the others need.
+        return sorted(found, key=lambda call: call.endpoint in ENDING)
 
     def ask(self, call: Call, *, key: str = "", login: str = "", token: str = "ours") -> TestResponse:
         """Ask for our things by one route."""
-        parts = {name: value for name, value in self.parts(token).items() if name in call.arguments}
+        parts = {name: value for name, value in self.parts(token, call.endpoint).items() if name in call.arguments}
         address = self.app.url_map.bind("localhost").build(call.endpoint, parts, call.method)
         client = self.app.test_client()
         if login:
@@ -121,7 +129,7 @@ class Scene:
 
     def traces(self, call: Call) -> list[str]:
         """What must not come back: ours, but for what the question itself names."""
-        named = {str(value) for name, value in self.parts().items() if name in call.arguments}
+        named = {str(value) for name, value in self.parts("", call.endpoint).items() if name in call.arguments}
         world = self.world
         ids = (world.patient.id, world.episode.id, world.visit.id, world.administration.id, world.flag_id)
         return [one for one in (*map(str, ids), self.patient.name, str(self.patient.email)) if one not in named]
@@ -175,10 +183,11 @@ def scene(app: Flask, runtime: Runtime, clock: Clock) -> Scene:
         version = builders.a_pathway(session, world.clinic, {"limit": "20"}, now=now)
         preview_id = session.scalars(sa.select(PathwayPreview.id)).one()
         link = {"secret": builders.SECRET, "now": now}
+        hook, _secret = webhooks.subscribe(
+            session, world.clinic.id, "https://1.1.1.1/hook", actor="command", secret=builders.SECRET, now=now
+        )
         return Scene(
             app=app,
-            version_id=version.id,
-            preview_id=preview_id,
             world=world,
             patient=patient,
             other=other,
@@ -198,6 +207,17 @@ def scene(app: Flask, runtime: Runtime, clock: Clock) -> Scene:
                 "ours": access.issue_link(session, world.administration, **link),
                 "theirs": access.issue_link(session, theirs, **link),
                 "stop": access.issue_link(session, world.administration, purpose="unsubscribe", **link),
+            },
+            rows={
+                "Patient": world.patient.id,
+                "EpisodeOfCare": world.episode.id,
+                "Encounter": world.visit.id,
+                "Flag": world.flag_id,
+                "Observation": session.scalars(sa.select(Score.id).limit(1)).one(),
+                "QuestionnaireResponse": session.scalars(sa.select(AnswerSet.id).limit(1)).one(),
+                "webhook": hook.id,
+                "version": version.id,
+                "preview": preview_id,
             },
         )
 
