@@ -9,6 +9,7 @@ import click
 import pytest
 
 from prom_service.cli import main
+from prom_service.models.webhook import EVENT_TYPES
 from prom_service.settings import SECRETS, Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,6 +43,12 @@ def test_every_setting_that_may_come_from_a_file_is_named() -> None:
     text = (DOCS / "settings.md").read_text(encoding="utf-8")
 
     assert [name for name in SECRETS if f"`{name}_FILE`" not in text] == []
+
+
+def test_every_event_that_a_receiver_may_be_told_of_is_named() -> None:
+    text = (DOCS / "webhooks.md").read_text(encoding="utf-8")
+
+    assert [name for name in EVENT_TYPES if f"`{name}`" not in text] == []
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
