@@ -96,19 +96,11 @@ class Sender:
 
     def post(self, notice: Notice, *, now: dt.datetime) -> Outcome:
         """Make one attempt, by the table at the head of this module; it ends within the time-out."""
-        try:
-            destination = self.check(notice.url)
-        except DestinationError as error:
-            return Outcome("failed", error.reason)
-        headers = {
-            "Host": destination.authority,
-            "Content-Type": "application/json",
-            "User-Agent": f"prom-service/{__version__}",
-            **sign(notice.keys, message_id=str(notice.id), at=now, body=notice.body),
-        }
         with self._line() as line:
             try:
-                status, retry_after = self._converse(line, destination, headers, notice.body)
+                status, retry_after = self._converse(line, self.check(notice.url), notice, now)
+            except DestinationError as error:
+                return Outcome("failed", error.reason)
             except (OSError, http.client.HTTPException) as error:
                 return STOPPED if line.cut_for == "stop" else Outcome("failed", line.cut_for or _fault(error))
         return _judge(status, retry_after, now)
@@ -137,16 +129,20 @@ class Sender:
             with self._counting:
                 self._lines.discard(line)
 
-    def _converse(
-        self, line: "_Line", destination: Destination, headers: dict[str, str], body: bytes
-    ) -> tuple[int, str]:
+    def _converse(self, line: "_Line", destination: Destination, notice: Notice, now: dt.datetime) -> tuple[int, str]:
         """Return the status of the answer and its ``Retry-After``."""
         line.connect(destination, self._timeout)
         if destination.secure:
             line.secure(destination.host, self._trust)
+        headers = {
+            "Host": destination.authority,
+            "Content-Type": "application/json",
+            "User-Agent": f"prom-service/{__version__}",
+            **sign(notice.keys, message_id=str(notice.id), at=now, body=notice.body),
+        }
         connection = http.client.HTTPConnection(destination.host, destination.port)
         connection.sock = line.socket
-        connection.request("POST", destination.target, body, headers)
+        connection.request("POST", destination.target, notice.body, headers)
         with connection.getresponse() as response:
             line.require_uncut()
             with contextlib.suppress(OSError, http.client.HTTPException):  # Its status has come, and that is all.

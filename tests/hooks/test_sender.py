@@ -221,5 +221,27 @@ def test_a_stop_cuts_off_an_attempt_that_then_counts_for_nothing(receiver: Recei
     assert attempt(receiver.url, sender) == Outcome("failed", "http 500")
 
 
+def test_a_name_that_is_resolved_too_late_gets_nothing(receiver: Receiver) -> None:
+    over = threading.Event()
+
+    def slow(_host: str, _port: int) -> Sequence[str]:
+        over.wait(0.3)
+        return ["127.0.0.1"]
+
+    outcome = attempt(f"http://{NAME}:{receiver.port}/", Sender(LOCAL, resolve=slow, timeout=0.1))
+
+    assert (outcome, receiver.taken) == (Outcome("failed", "timeout"), [])
+
+
+def test_a_stop_while_a_name_is_resolved_sends_nothing(receiver: Receiver) -> None:
+    def stopped_meanwhile(_host: str, _port: int) -> Sequence[str]:
+        sender.close()
+        return ["127.0.0.1"]
+
+    sender = Sender(LOCAL, resolve=stopped_meanwhile)
+
+    assert (attempt(f"http://{NAME}:{receiver.port}/", sender), receiver.taken) == (Outcome("stopped"), [])
+
+
 def test_a_notice_shows_neither_its_keys_nor_its_address_nor_its_body() -> None:
     assert repr(a_notice("https://a.example/secret-path")).count("=") == 1
