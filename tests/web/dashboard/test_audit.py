@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Administration, AuditEntry, Flag
+from prom_service.models import Administration, AuditEntry, Episode, Flag, Visit
 from prom_service.models.audit import SERVICE
 from prom_service.runtime import Runtime
+from tests import builders
 from tests.fakes import Clock
 from tests.web.dashboard.test_pages import Desk
 
@@ -19,6 +20,13 @@ OF_NOBODY = {
     "dashboard.log_in",
     "dashboard.log_out",
     "dashboard.show_settings",
+    "dashboard.show_code",
+    "dashboard.show_app",
+    "dashboard.show_second_factor",
+    "dashboard.show_pathways",
+    "dashboard.show_pathway_draft",
+    "dashboard.show_pathway_version",
+    "dashboard.show_pathway_preview",
 }
 """Pages on which nothing of a patient stands."""
 
@@ -27,6 +35,8 @@ OF_NOBODY = {
 def desk(runtime: Runtime, clock: Clock, client: Any) -> Desk:
     desk = Desk(runtime, clock, client)
     desk.log_in()
+    with runtime.transaction() as session:
+        builders.visited(session, builders.the_episode(session), 1, now=clock.now())
     return desk
 
 
@@ -43,10 +53,15 @@ def places(desk: Desk) -> dict[str, Any]:
         administration = session.scalars(
             select(Administration).where(Administration.timepoint == "3-months", Administration.state == "planned")
         ).one()
+        episode = session.get_one(Episode, administration.episode_id)
+        visit_id = session.scalars(select(Visit.id)).one()
     return {
         "<uuid:flag_id>": desk.flag_ids["non_responder"],
         "<uuid:episode_id>": administration.episode_id,
         "<uuid:administration_id>": administration.id,
+        "<uuid:patient_id>": episode.patient_id,
+        "<uuid:visit_id>": visit_id,
+        "<any(pause, resume, withdraw, deceased):step>": "pause",
     }
 
 
