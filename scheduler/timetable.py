@@ -38,8 +38,8 @@ JOBS = (
     Job(jobs.escalate_flags, every=2, lease=FIVE_MINUTES),
     Job(jobs.send_alerts, every=1),
     Job(jobs.fetch_delivery_reports, every=8, lease=FIVE_MINUTES),
-    Job(jobs.seal_audit, every=1, lease=FIVE_MINUTES),
-    Job(jobs.publish_audit_heads, every=4, lease=FIVE_MINUTES),
+    Job(jobs.seal_audit, every=1),
+    Job(jobs.publish_audit_heads, every=4),
     Job(jobs.purge_passing_rows, every=240, lease=FIVE_MINUTES),
     Job(jobs.measure_pace, every=240, lease=FIVE_MINUTES),
 )

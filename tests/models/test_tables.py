@@ -31,6 +31,7 @@ FACTS = (
     "clinic_pathway",
     "pathway_preview",
     "pathway_activation",
+    "audit_entry",
 )
 NOT_OF_A_CLINIC = {
     "brake",
