@@ -205,7 +205,7 @@ class TestOnPostgresql:
         two.every.engine.dispose()
 
         try:
-            with two.stranger.transaction() as session:
+            with two.web.transaction() as session:
                 access.find_link(session, two.token, secret=builders.SECRET)
                 inside = session.connection().exec_driver_sql(settings).one()
                 used = session.connection().connection.dbapi_connection
