@@ -17,7 +17,8 @@ from prom_service.queries.pathways import find_pathway
 
 ANSWERED = ("completed", "partial")
 PENDING = ("planned", "open", "started")
-ASKED = ("open", "started", "missed")
+ASKED = (*PENDING, "missed")
+"""Once its day has come, a questionnaire counts as asked, also when nothing has opened it yet."""
 
 
 @dataclass(frozen=True)

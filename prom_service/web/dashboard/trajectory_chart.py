@@ -93,7 +93,7 @@ class _Drawing:
             yield f'<rect class="band {kind}" x="{left:.1f}" y="{high:.1f}" width="{right - left:.1f}"'
             yield f' height="{max(low - high, 0):.1f}"/>'
             if low - high >= 10:
-                yield _text(middle, low - 4 if kind == "worse" else high + 10, label, "middle", "zone")
+                yield _text(middle, high + 10, label, "middle", "zone")
 
     def _scores(self) -> Iterator[str]:
         """Yield the scores joined where nothing is missing between them; a gap stays a gap."""

@@ -42,6 +42,8 @@ def test_each_patient_has_the_state_of_the_newest_questionnaire_that_was_due(sta
     }
     assert later["ANSWERS"].next_timepoint == "6-weeks"
     assert later["NEW"].next_timepoint is None
+    staffed.clock.advance(days=30)
+    assert {row.timepoint for row in rows(staffed).values()} == {None, "6-weeks"}
 
 
 def test_who_cannot_be_reached_is_told_apart_from_who_does_not_want_to_be(staffed: Desk) -> None:
