@@ -253,7 +253,7 @@ def test_a_parameter_that_cannot_be_read_is_named(ours: Caller, judges: Any) -> 
 def test_pages_lead_on_and_show_each_row_once(ours: Caller) -> None:
     everything = ids_of(found(ours, "Questionnaire?_count=1"))
     address, seen = f"{ROOT}/Observation?_count=1&date=ge2026", []
-    while address:
+    while address and len(seen) < 10:
         page = ours.get(address).json
         seen += [entry["resource"]["id"] for entry in page["entry"]]
         address = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
