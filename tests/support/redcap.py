@@ -32,7 +32,7 @@ def read_dictionary(content: bytes) -> tuple[list[dict[str, str]], list[str]]:
 
 @cache
 def _model() -> Any:
-    home = archives.unpacked(PACKAGE, SHA256, archives.whole, wheel=True)
+    home = archives.unpacked(PACKAGE, SHA256, archives.whole, fetch=archives.wheel)
     return yaml.safe_load((home / SCHEMA).read_text(encoding="utf-8"))
 
 
