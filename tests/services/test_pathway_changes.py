@@ -1,17 +1,21 @@
 """How a clinic changes a pathway: who may, what is asked first, and for whom it counts."""
 
 import uuid
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Clinic, ClinicPathway, Episode, Flag, PathwayActivation, User
+from prom_service.models import Clinic, ClinicPathway, Episode, Flag, PathwayActivation, Patient, User
 from prom_service.pathway.definition import UnknownPathwayError, text_of
+from prom_service.pathway.replay import replay
+from prom_service.queries.history import histories
 from prom_service.queries.pathways import find_pathway, find_version, in_force, known_pathways, refs_in_force
 from prom_service.runtime import Runtime
-from prom_service.services import pathway_changes, submission, visits
+from prom_service.services import enrolment, flags, pathway_changes, standing, submission, visits
 from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
@@ -342,3 +346,55 @@ def test_a_preview_of_few_episodes_says_that_they_are_too_few_and_since_when(boa
 def test_a_pathway_that_nobody_keeps_is_not_found(board: Board) -> None:
     with board.runtime.reading() as session, pytest.raises(UnknownPathwayError, match="no pathway"):
         find_pathway(session, f"{BASE}@northside.9")
+
+
+def test_the_replay_follows_visits_taken_back_and_brought_back_and_what_staff_resolved(board: Board) -> None:
+    """What the simulation never does: voids, restorations, corrections, a withdrawal, a late close."""
+    episode = board.enrol()
+    steps = (
+        lambda session: builders.visited(session, held(session), 15, now=board.clock.now()),
+        lambda session: visits.void_visit(session, held(session), f"{episode.external_id}-14", **who(board)),
+        lambda session: visits.record_visit(
+            session, held(session), f"{episode.external_id}-14", VisitDetails(board.clock.now().date()), **who(board)
+        ),
+        lambda session: resolve(session, "visits_over_threshold"),
+        lambda session: visits.void_visit(session, held(session), f"{episode.external_id}-3", **who(board)),
+        lambda session: visits.record_visit(
+            session,
+            held(session),
+            f"{episode.external_id}-4",
+            VisitDetails(board.clock.now().date(), format="group"),
+            **who(board),
+        ),
+        lambda session: builders.visited(session, held(session), 18, now=board.clock.now()),
+        lambda session: standing.withdraw(session, session.get_one(Patient, episode.patient_id), **who(board)),
+        lambda session: enrolment.close_episode(
+            session, held(session), closed_on=board.clock.now().date(), reason="done", **who(board)
+        ),
+    )
+
+    def held(session: Session) -> Episode:
+        return session.get_one(Episode, episode.id)
+
+    def resolve(session: Session, kind: str) -> None:
+        flag = session.scalars(sa.select(Flag).where(Flag.kind == kind, Flag.status == "open")).one()
+        flags.resolve(session, flag, "reassessed", **who(board))
+
+    for step in steps:
+        board.clock.advance(days=2)
+        with board.runtime.transaction() as session:
+            step(session)
+    with board.runtime.reading() as session:
+        really = sorted(
+            (flag.kind, flag.checkpoint, flag.found_basis, flag.raised_at.date())
+            for flag in session.scalars(sa.select(Flag))
+        )
+        [history] = histories(session, board.clinic.id, "hip-related-pain", since=board.clock.now())
+        again = replay(history, find_pathway(session, BASE), until=board.clock.now())
+
+    assert len(really) > 4
+    assert sorted((one.kind, one.checkpoint, one.basis, one.at.date()) for one in again) == really
+
+
+def who(board: Board) -> dict[str, Any]:
+    return {"actor": "test", "now": board.clock.now()}

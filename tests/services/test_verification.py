@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 import instruments
 from prom_service.db import new_id
-from prom_service.models import AnswerSet, Base, Judgement, Score
+from prom_service.models import AnswerSet, Base, ClinicPathway, Judgement, Score
 from prom_service.runtime import Runtime
 from prom_service.services import submission, verification
 from prom_service.services.verification import Difference
@@ -164,3 +164,28 @@ def test_only_the_judgement_in_force_is_compared(lived: Runtime) -> None:
     spoil(lived, Judgement, {"number": 1}, outcome="worse")
 
     assert differences(lived) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ({}, []),
+        ({"text": "key = 1"}, ["the digest is not the text's", "the text makes no sense any more"]),
+        ({"digest": "0" * 64}, ["the digest is not the text's"]),
+        ({"number": 2}, ["the text is that of another version"]),
+    ],
+)
+def test_a_version_of_a_pathway_must_be_the_text_that_was_drafted(
+    runtime: Runtime, clock: Clock, changes: dict[str, object], problems: list[str]
+) -> None:
+    with runtime.transaction() as session:
+        version = builders.a_draft(
+            session, builders.a_clinic(session, now=clock.now()), {"limit": "20"}, now=clock.now()
+        )
+    spoil(runtime, ClinicPathway, {"id": version.id}, **changes)
+
+    with runtime.reading() as session:
+        [batch] = verification.verify_pathways(session)
+
+    assert [one.problem for one in batch.differences] == problems
+    assert {one.place for one in batch.differences} <= {version.ref}
