@@ -81,6 +81,21 @@ def test_empty_cells_take_what_the_service_takes(files: Files) -> None:
     assert (episode.pathway, episode.side, episode.clinician) == ("hip-related-pain-1", "none", "")
 
 
+def test_the_same_file_again_changes_nothing_where_a_clinic_has_its_own_version(files: Files) -> None:
+    with files.runtime.transaction() as session:
+        version = builders.a_pathway(session, files.clinic, {"limit": "20"}, now=files.clock.now())
+    files.patients(ANN)
+    with files.runtime.reading() as session:
+        enrolled_on = session.scalars(select(Episode.pathway)).one()
+
+    again = files.patients(ANN)
+    other = files.patients(ANN.replace("hip-related-pain-1", "hip-osteoarthritis-1"))
+
+    assert enrolled_on == version.ref
+    assert (again.counts, again.faults) == ({"unchanged": 1}, ())
+    assert faults(other) == [(2, "pathway")]
+
+
 def test_the_same_file_again_changes_nothing(files: Files) -> None:
     files.patients(ANN, BOB)
 

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from prom_service.runtime import Runtime
+from tests import builders
+from tests.fakes import Clock
 from tests.web.api.caller import Caller, World
 
 
@@ -29,6 +32,21 @@ def test_an_episode_is_enrolled_with_what_was_said_and_the_default_pathway(ours:
     assert shown["serious_pathology_excluded"] == excluded
     assert shown["closed_on"] is None
     assert ours.get(f"/episodes/{shown['id']}").json == shown
+
+
+def test_the_answer_names_the_version_of_the_clinic_that_was_taken(
+    ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        version = builders.a_pathway(session, world.clinic, {"limit": "20"}, now=clock.now())
+
+    enrolled = ours.post("/episodes", _new(world, pathway="hip-related-pain-1"))
+    course = ours.get(f"/episodes/{enrolled.json['id']}/trajectory")
+    again = ours.post("/episodes", _new(world, external_id="another", pathway=version.ref))
+
+    assert (enrolled.status_code, enrolled.json["pathway"]) == (201, version.ref)
+    assert course.json["visits"]["limit"] == 20
+    assert again.status_code == 409
 
 
 @pytest.mark.parametrize("named", ["id", "external_id", "text"])
