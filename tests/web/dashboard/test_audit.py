@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Administration, AuditEntry, Episode, Flag, Visit
+from prom_service.models import Administration, AuditEntry, Clinic, Episode, Flag, PathwayPreview
 from prom_service.models.audit import SERVICE
 from prom_service.runtime import Runtime
+from prom_service.services import visits
+from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
 from tests.web.dashboard.test_pages import Desk
@@ -17,16 +19,12 @@ from tests.web.dashboard.test_pages import Desk
 OF_NOBODY = {
     "dashboard.home",
     "dashboard.show_log_in",
-    "dashboard.log_in",
-    "dashboard.log_out",
-    "dashboard.show_settings",
     "dashboard.show_code",
     "dashboard.show_app",
     "dashboard.show_second_factor",
-    "dashboard.show_pathways",
-    "dashboard.show_pathway_draft",
-    "dashboard.show_pathway_version",
-    "dashboard.show_pathway_preview",
+    "dashboard.log_in",
+    "dashboard.log_out",
+    "dashboard.show_settings",
 }
 """Pages on which nothing of a patient stands."""
 
@@ -35,8 +33,6 @@ OF_NOBODY = {
 def desk(runtime: Runtime, clock: Clock, client: Any) -> Desk:
     desk = Desk(runtime, clock, client)
     desk.log_in()
-    with runtime.transaction() as session:
-        builders.visited(session, builders.the_episode(session), 1, now=clock.now())
     return desk
 
 
@@ -49,19 +45,26 @@ def entries(prom: Runtime) -> list[AuditEntry]:
 
 def places(desk: Desk) -> dict[str, Any]:
     """Return what stands for each part of an address."""
-    with desk.runtime.reading() as session:
+    now = desk.clock.now()
+    with desk.runtime.transaction() as session:
         administration = session.scalars(
             select(Administration).where(Administration.timepoint == "3-months", Administration.state == "planned")
         ).one()
         episode = session.get_one(Episode, administration.episode_id)
-        visit_id = session.scalars(select(Visit.id)).one()
+        details = VisitDetails(visited_on=now.date())
+        visit, _is_new = visits.record_visit(session, episode, "V1", details, actor="command", now=now)
+        version = builders.a_pathway(session, session.get_one(Clinic, desk.clinic.id), {"limit": "20"}, now=now)
+        preview_id = session.scalars(select(PathwayPreview.id)).one()
     return {
+        "<uuid:patient_id>": episode.patient_id,
+        "<uuid:visit_id>": visit.id,
+        "<uuid:version_id>": version.id,
+        "<uuid:preview_id>": preview_id,
+        "<base>": "hip-related-pain-1",
+        "<any(pause, resume, withdraw, deceased):step>": "pause",
         "<uuid:flag_id>": desk.flag_ids["non_responder"],
         "<uuid:episode_id>": administration.episode_id,
         "<uuid:administration_id>": administration.id,
-        "<uuid:patient_id>": episode.patient_id,
-        "<uuid:visit_id>": visit_id,
-        "<any(pause, resume, withdraw, deceased):step>": "pause",
     }
 
 

@@ -25,7 +25,7 @@ class Desk:
     """A clinic with two flags, one of its staff, and a browser without a socket."""
 
     def __init__(self, runtime: Runtime, clock: Clock, client: Any) -> None:
-        self.runtime, self.client = runtime, client
+        self.runtime, self.clock, self.client = runtime, clock, client
         with runtime.transaction() as session:
             self.clinic = builders.a_clinic(session, now=clock.now())
             self.user = builders.a_user(session, self.clinic, now=clock.now(), email="sam@example.org")
