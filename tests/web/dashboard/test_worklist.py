@@ -76,7 +76,7 @@ def test_a_silent_scheduler_and_unread_urgent_flags_stand_at_the_head_of_every_p
         insert_if_absent(session, Heartbeat, beat, unique=["process"])
 
     awake = desk.get("/missing").text
-    clock.advance(minutes=20)
+    clock.advance(minutes=10)
     asleep = [desk.get(path).text for path in ("/worklist", "/missing", f"/flags/{flag_id}")]
     desk.step(flag_id, flags.acknowledge)
     seen = desk.get("/worklist").text
@@ -84,7 +84,7 @@ def test_a_silent_scheduler_and_unread_urgent_flags_stand_at_the_head_of_every_p
     assert "<title>(1 urgent) Missing answers" in awake
     assert "not working on time" not in awake
     assert all("1 urgent flag nobody has acknowledged." in page for page in (awake, *asleep))
-    assert all("no sign of life for 20 minutes" in page for page in asleep)
+    assert all("no sign of life for 10 minutes" in page for page in asleep)
     assert "nobody has acknowledged" not in seen
 
 
