@@ -35,6 +35,9 @@ NUMBERS = {"limit": "visits", "notice": "visits", "days": "messages", "phone_aft
 """The common numbers that a form may set, and the table of the definition each stands in."""
 
 
+WHOLE = re.compile(r"[0-9]{1,6}|\[[0-9]{1,6}(, [0-9]{1,6})*\]")
+
+
 @dataclass(frozen=True)
 class Checked:
     """A text that makes sense as a variant: the pathway that ships, and the pathway it says."""
@@ -59,6 +62,8 @@ def check(text: str) -> Checked:
 def with_numbers(text: str, numbers: Mapping[str, str]) -> str:
     """Return the text with some of ``NUMBERS`` in it, as TOML writes them; all else stays as it is written."""
     for key, value in numbers.items():
+        if not WHOLE.fullmatch(value):
+            raise InvalidInputError({key: ["Only whole numbers are allowed here."]})
         place = re.compile(
             rf"(^\[{NUMBERS[key]}\][^\[]*?^{key}[ \t]*=[ \t]*)(\[[^\]\n]*\]|[^\s#]+)", re.MULTILINE | re.DOTALL
         )

@@ -85,7 +85,7 @@ def draft_pathway(base: str) -> Response | str | tuple[str, int]:
         if form.get("go") == "save":
             return redirect(url_for(".show_pathway_version", version_id=_save(text, form.get("note", ""))), code=303)
     except InvalidInputError as error:
-        return _draft_form(base, current, form, dict(error.errors)), 422
+        return _draft_form(base, current, form, _beside_fields(error.errors)), 422
     except ConflictError as error:
         return _draft_form(base, current, form, {"text": [str(error)]}), 409
     kept = {"text": text, "note": form.get("note", "")}
@@ -140,6 +140,7 @@ def activate_pathway(preview_id: uuid.UUID) -> Response | tuple[str, int]:
 
 
 def _in_force(session: Session, base: str) -> InForce:
+    read_in(session.get_one(Clinic, chosen_clinic()).time_zone)
     try:
         return in_force(session, chosen_clinic(), base)
     except UnknownPathwayError:
@@ -152,6 +153,13 @@ def _with_numbers(form: dict[str, str]) -> str:
     if "days" in numbers:
         numbers["days"] = f"[{', '.join(part.strip() for part in numbers['days'].strip('[]').split(','))}]"
     return pathway_changes.with_numbers(form["text"], numbers)
+
+
+def _beside_fields(errors: Errors) -> Errors:
+    """Return the errors by the field each belongs beside: one about a common number beside its own, not the text."""
+    places = {f"{table}.{name}:": name for name, table in pathway_changes.NUMBERS.items()}
+    about = [name for text in errors.get("text", ()) for place, name in places.items() if place in text]
+    return {about[0]: errors["text"]} if about else errors
 
 
 def _save(text: str, note: str) -> uuid.UUID:

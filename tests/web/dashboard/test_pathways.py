@@ -103,7 +103,9 @@ def test_numbers_are_set_in_the_text_and_what_changes_is_shown_before_it_is_kept
     ("fields", "said"),
     [
         ({"limit": "0"}, "Line 16, visits.limit: must be a whole number of at least 1."),
-        ({"limit": "many"}, "is not TOML"),
+        ({"limit": "many"}, "Only whole numbers are allowed here."),
+        ({"days": "0; 3"}, "Only whole numbers are allowed here."),
+        ({"text": "limit = many"}, "is not TOML"),
         ({"notice": "15"}, "visits.notice: must not exceed the limit."),
         ({"days": "0, 1"}, "messages.days: must rise by at least two days each."),
         ({"text": "key = 1"}, "must be a text"),
@@ -122,6 +124,7 @@ def test_a_draft_that_makes_no_sense_is_shown_again_with_what_was_typed(
     answer = office.post(DRAFT, go="save", **sent)
 
     assert answer.status_code == 422
+    assert any(f'href="#{name}"' in answer.text for name in fields)
     assert said in answer.text.replace("&#39;", "'")
     assert all(f'value="{value}"' in answer.text for name, value in fields.items() if name in ("limit", "days"))
     with office.runtime.reading() as session:
