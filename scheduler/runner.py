@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -29,6 +30,8 @@ PATIENCE_SECONDS = 6.0
 LAST_SECONDS = 2.0
 """How long it then waits for what became of that letter to be noted."""
 
+TURN_SECONDS = 0.2
+"""How long a signal waits to be seen, at most."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 Stop = Callable[[], bool]
@@ -37,14 +40,13 @@ Stop = Callable[[], bool]
 
 def run(prom: Runtime) -> None:
     """Run the jobs until SIGTERM or SIGINT comes; then finish the batch in hand and return, within ten seconds."""
-    told_to_stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: told_to_stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    told: list[int] = []  # An event would be locked while it is waited for: a handler that sets it then waits forever.
+    before = {number: signal.signal(number, lambda number, _frame: told.append(number)) for number in SIGNALS}
     try:
         stop = start_background(prom)
         try:
-            told_to_stop.wait()
+            while not told:
+                time.sleep(TURN_SECONDS)
         finally:
             stop()
     finally:

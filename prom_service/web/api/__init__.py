@@ -11,6 +11,7 @@ from prom_service.web import problems
 from prom_service.web.api import docs, idempotency
 from prom_service.web.api.administrations import administrations
 from prom_service.web.api.episodes import episodes
+from prom_service.web.api.examples import Examples
 from prom_service.web.api.flags import flags
 from prom_service.web.api.instruments import instruments
 from prom_service.web.api.paths import Code
@@ -57,7 +58,8 @@ def install(app: Flask) -> None:
     app.config.update(CONFIGURATION)
     idempotency.install(app)
     app.url_map.converters["code"] = Code
-    document = _Api(app, spec_kwargs={"info": {"description": docs.DESCRIPTION, "x-release": __version__}})
+    information = {"description": docs.DESCRIPTION, "x-release": __version__}
+    document = _Api(app, spec_kwargs={"info": information, "extra_plugins": [Examples()]})
     document.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
     for blueprint in BLUEPRINTS:
         document.register_blueprint(blueprint)

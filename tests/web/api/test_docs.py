@@ -2,8 +2,12 @@
 
 import datetime as dt
 import re
+from typing import Any
 
 from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 
 from prom_service.services.retention import REQUESTS_KEPT
 from tests.web.api.test_access import BODIES
@@ -50,3 +54,29 @@ def test_the_page_and_everything_on_it_come_from_here(client: FlaskClient) -> No
         with client.get(address) as asset:
             assert asset.status_code == 200
     assert "<script>" not in page.text
+
+
+def test_every_route_shows_what_it_takes_and_answers_and_each_example_is_by_its_schema(client: FlaskClient) -> None:
+    document = client.get("/api/v1/openapi.json").json
+    registry = Registry().with_resource("document", Resource.from_contents(document, DRAFT202012))
+    shown = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            contents = [operation.get("requestBody", {}).get("content", {})]
+            contents += [one.get("content", {}) for status, one in operation["responses"].items() if status[0] == "2"]
+            for content in [one["application/json"] for one in contents if "application/json" in one]:
+                if content.get("schema"):
+                    schema = _within_document(content["schema"])
+                    Draft202012Validator(schema, registry=registry).validate(content["example"]), (path, method)
+                    shown += 1
+
+    assert shown > 50
+
+
+def _within_document(schema: Any) -> Any:
+    """The schema with its references leading into the document."""
+    if isinstance(schema, dict):
+        return {key: f"document{value}" if key == "$ref" else _within_document(value) for key, value in schema.items()}
+    return [_within_document(one) for one in schema] if isinstance(schema, list) else schema
