@@ -17,6 +17,11 @@ from tests.web.dashboard.desk import Desk
 WORDS = {True: "↗ Better", False: "↘ Worse", None: "= Same"}
 
 
+pages = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""A page is the same on both databases; what it asks of them is tested on both."""
+
+
+@pages
 def test_each_item_says_whether_it_is_better_worse_or_the_same_than_at_the_start(staffed: Desk) -> None:
     episode = staffed.episode()
     staffed.answer(episode, "baseline", ihot=40, nprs=5)
@@ -43,6 +48,7 @@ def test_each_item_says_whether_it_is_better_worse_or_the_same_than_at_the_start
         assert re.search(said, page), said
 
 
+@pages
 def test_a_symptom_not_said_at_the_start_says_so(staffed: Desk) -> None:
     episode = staffed.episode()
     staffed.answer(episode, "baseline")
@@ -57,6 +63,7 @@ def test_a_symptom_not_said_at_the_start_says_so(staffed: Desk) -> None:
     assert re.search(r"Emergency Yes: .*? Not said at the start\.", page)
 
 
+@pages
 def test_without_a_start_nothing_is_compared(staffed: Desk) -> None:
     episode = staffed.episode()
     staffed.later(days=44)

@@ -13,6 +13,9 @@ from prom_service.services import standing
 from tests import builders
 from tests.web.dashboard.desk import Desk, text_of
 
+pages = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""A page is the same on both databases; what it asks of them is tested on both."""
+
 
 def rows(desk: Desk, **wanted: Any) -> dict[str, patients.PatientRow]:
     with desk.runtime.reading() as session:
@@ -115,6 +118,7 @@ def test_the_number_of_queries_does_not_grow_with_the_patients(staffed: Desk) ->
     assert counted[0] == counted[1]
 
 
+@pages
 def test_the_list_leads_to_the_page_of_a_patient_and_from_page_to_page(staffed: Desk) -> None:
     for number in range(51):
         staffed.patient(external_id=f"P{number:02}", name=f"Person {number:02}")
@@ -128,11 +132,13 @@ def test_the_list_leads_to_the_page_of_a_patient_and_from_page_to_page(staffed: 
     assert "Person 50" in staffed.shown(following[1])
 
 
+@pages
 def test_an_empty_list_says_what_it_means(staffed: Desk) -> None:
     assert "No patient is enrolled at this clinic yet." in staffed.shown("/patients")
     assert "No patient's number begins with “zz”." in staffed.shown("/patients?q=zz")
 
 
+@pages
 def test_the_page_of_a_patient_shows_how_contact_stands_and_the_courses_of_care(staffed: Desk) -> None:
     patient = staffed.patient(name="Ada Nightingale", language="es", time_zone="Europe/Madrid")
     episode = staffed.episode(patient, side="right")
@@ -149,6 +155,7 @@ def test_the_page_of_a_patient_shows_how_contact_stands_and_the_courses_of_care(
     "path",
     ["", "/change", "/enrol", "/pause", "/withdraw", "/deceased", "/resume"],
 )
+@pages
 def test_another_clinic_s_patient_is_not_there(staffed: Desk, path: str) -> None:
     with staffed.runtime.transaction() as session:
         other = builders.a_clinic(session, now=staffed.clock.now())
@@ -159,6 +166,7 @@ def test_another_clinic_s_patient_is_not_there(staffed: Desk, path: str) -> None
         assert staffed.post(f"/patients/{patient.id}{path}").status_code == 404
 
 
+@pages
 def test_a_step_is_confirmed_taken_once_and_put_on_record(staffed: Desk) -> None:
     patient = staffed.patient()
     staffed.episode(patient)
@@ -172,6 +180,7 @@ def test_a_step_is_confirmed_taken_once_and_put_on_record(staffed: Desk) -> None
     assert page.count("Withdrew: Moved away") == 1
 
 
+@pages
 def test_a_step_that_cannot_be_taken_says_why_and_keeps_what_was_typed(staffed: Desk) -> None:
     patient = staffed.patient()
 
@@ -186,6 +195,7 @@ def test_a_step_that_cannot_be_taken_says_why_and_keeps_what_was_typed(staffed: 
     assert "recorded as deceased" in after.text
 
 
+@pages
 def test_details_are_changed_only_by_those_who_saw_them_as_they_are(staffed: Desk) -> None:
     patient = staffed.patient(email="old@example.org")
     form = staffed.client.get(f"/patients/{patient.id}/change").text
@@ -211,6 +221,7 @@ def test_details_are_changed_only_by_those_who_saw_them_as_they_are(staffed: Des
     assert "Email address changed" in staffed.shown(f"/patients/{patient.id}")
 
 
+@pages
 def test_an_age_is_counted_in_days_of_the_clinic_s_calendar(staffed: Desk) -> None:
     episode = staffed.episode(staffed.patient())
     staffed.answer(episode, "baseline")

@@ -23,6 +23,10 @@ FORM: dict[str, Any] = {
 }
 
 
+pages = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""A page is the same on both databases; what it asks of them is tested on both."""
+
+
 @pytest.fixture
 def episode(staffed: Desk) -> Any:
     return staffed.episode(staffed.patient(name="Ada Nightingale"))
@@ -33,6 +37,7 @@ def visit_of(desk: Desk) -> Visit:
         return session.scalars(select(Visit)).one()
 
 
+@pages
 def test_a_visit_is_recorded_once_however_often_the_button_is_pressed(staffed: Desk, episode: Any) -> None:
     answers = [staffed.post(f"/episodes/{episode.id}/visits/add", **FORM, visit__reassessed="true") for _ in range(2)]
 
@@ -44,6 +49,7 @@ def test_a_visit_is_recorded_once_however_often_the_button_is_pressed(staffed: D
     assert "V-1 2 Mar 2026 today 1 Attended, individual, PT 4 Reassessed Sets: 3" in page
 
 
+@pages
 def test_a_number_that_is_taken_is_not_overwritten(staffed: Desk, episode: Any) -> None:
     staffed.post(f"/episodes/{episode.id}/visits/add", **FORM)
 
@@ -54,6 +60,7 @@ def test_a_number_that_is_taken_is_not_overwritten(staffed: Desk, episode: Any) 
     assert visit_of(staffed).format == "individual"
 
 
+@pages
 def test_every_fault_of_a_visit_is_named_and_what_was_typed_is_kept(staffed: Desk, episode: Any) -> None:
     blank = staffed.post(f"/episodes/{episode.id}/visits/add", **{**FORM, "number__external_id": "", "visit__date": ""})
     early = staffed.post(f"/episodes/{episode.id}/visits/add", **{**FORM, "visit__date": "2026-02-01"})
@@ -65,6 +72,7 @@ def test_every_fault_of_a_visit_is_named_and_what_was_typed_is_kept(staffed: Des
     assert "Before the episode started" in text_of(early)
 
 
+@pages
 def test_a_correction_keeps_what_was_said_before_and_needs_the_newest_state(staffed: Desk, episode: Any) -> None:
     staffed.post(f"/episodes/{episode.id}/visits/add", **FORM)
     path = f"/episodes/{episode.id}/visits/{visit_of(staffed).id}"
@@ -82,6 +90,7 @@ def test_a_correction_keeps_what_was_said_before_and_needs_the_newest_state(staf
     assert "0 counted of 14" in page
 
 
+@pages
 def test_a_visit_is_voided_after_a_question_and_can_be_brought_back(staffed: Desk, episode: Any) -> None:
     staffed.post(f"/episodes/{episode.id}/visits/add", **FORM)
     path = f"/episodes/{episode.id}/visits/{visit_of(staffed).id}"
@@ -98,6 +107,7 @@ def test_a_visit_is_voided_after_a_question_and_can_be_brought_back(staffed: Des
 
 
 @pytest.mark.parametrize("path", ["", "/add", "/{visit}", "/{visit}/void"])
+@pages
 def test_another_clinic_s_visits_are_not_there(staffed: Desk, path: str) -> None:
     now = staffed.clock.now()
     with staffed.runtime.transaction() as session:
