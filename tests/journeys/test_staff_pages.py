@@ -106,6 +106,7 @@ def ways(practice: Practice) -> dict[str, Way]:
         "missing answers": lambda page: (page.goto("/missing"), unfolded(page)),
         "missing answers without rows": lambda page: page.goto("/missing?cause=bounced"),
         "settings": lambda page: page.goto("/settings"),
+        "escalation": lambda page: page.goto("/settings/escalation"),
         "settings with a fault": lambda page: (
             page.goto("/settings"),
             page.get_by_label("Phone").fill("none"),

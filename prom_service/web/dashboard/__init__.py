@@ -3,6 +3,7 @@
 from prom_service.web.dashboard import (
     administration_routes,
     episode_routes,
+    escalation_form,
     flag_routes,
     log_in,
     missing_routes,
@@ -17,6 +18,7 @@ from prom_service.web.dashboard.blueprint import blueprint, install, show_proble
 ROOMS = (
     administration_routes,
     episode_routes,
+    escalation_form,
     flag_routes,
     log_in,
     missing_routes,

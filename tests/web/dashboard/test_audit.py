@@ -25,6 +25,7 @@ OF_NOBODY = {
     "dashboard.log_in",
     "dashboard.log_out",
     "dashboard.show_settings",
+    "dashboard.show_escalation",
 }
 """Pages on which nothing of a patient stands."""
 
