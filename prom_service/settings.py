@@ -8,6 +8,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -137,6 +140,8 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         faults.append("PROM_SMTP_URL must begin with smtp:// or smtps://")
     if settings.bounce_imap_url and urlsplit(settings.bounce_imap_url).scheme not in ("imap", "imaps"):
         faults.append("PROM_BOUNCE_IMAP_URL must begin with imap:// or imaps://")
+    if not _holds_address(settings.mail_from):
+        faults.append("PROM_MAIL_FROM must hold an email address, such as Questionnaires <questions@example.org>")
     faults += [
         f"PROM_{name.upper()} must be between {least} and {most}"
         for name, (least, most) in RANGES.items()
@@ -153,6 +158,15 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
     if settings.mail_hook_secret and len(settings.mail_hook_secret) < SECRET_LENGTH:
         faults.append(f"PROM_MAIL_HOOK_SECRET must have at least {SECRET_LENGTH} characters, or be empty")
     return faults + (_check_production(settings, named) if settings.in_production else [])
+
+
+def _holds_address(text: str) -> bool:
+    """Say whether emails can be sent from ``text``: a fault of the sender would else be one of every email."""
+    try:
+        address = Address(addr_spec=parseaddr(text)[1])
+    except (ValueError, IndexError, MessageError):
+        return False
+    return bool(address.domain) and address.addr_spec.isascii()
 
 
 def _is_host_or_network(entry: str) -> bool:

@@ -83,6 +83,7 @@ OF_REASON = {
     "email_not_allowed": NO_MAIL,
     "paused": NextStep("Wait: the follow-up is paused. Resume it when the patient is ready."),
     "clinic_not_active": NextStep("Activate the clinic: until then no patient is mailed."),
+    "not_written": OPERATOR,
     "relay_unreachable": OPERATOR,
     "relay_without_tls": OPERATOR,
 }

@@ -14,7 +14,7 @@ from prom_service.language import SPOKEN
 from prom_service.models import Clinic, ClinicText
 from prom_service.models.clinic import IDENTITY_CHECKS
 from prom_service.services.clinic_texts import write_texts
-from prom_service.services.plain_text import as_kept
+from prom_service.services.plain_text import ONE_LINE, as_kept, is_one_line
 
 LENGTHS = {"name": 200, "phone": 40}
 PLAIN = ("name", "phone", "weekend_mail", "identity_check", "show_trend")
@@ -63,6 +63,8 @@ def check_settings(wanted: ClinicSettings) -> None:
         for name, most in LENGTHS.items()
         if not 0 < len(as_kept(getattr(wanted, name))) <= most
     }
+    if "name" not in errors and not is_one_line(as_kept(wanted.name)):
+        errors["name"] = [ONE_LINE]
     if "phone" not in errors and not any(character.isdigit() for character in wanted.phone):
         errors["phone"] = ["Needs digits: patients call it."]
     if wanted.identity_check not in IDENTITY_CHECKS:

@@ -15,6 +15,7 @@ from prom_service.queries.registry import list_texts
 from prom_service.queries.wording import list_own_wording
 from prom_service.services import escalation
 from prom_service.services.languages import check_spoken
+from prom_service.services.plain_text import ONE_LINE, is_one_line
 from prom_service.services.rows import add_or_conflict
 
 
@@ -52,6 +53,8 @@ def add_clinic(
     """Write a clinic. It may not mail real patients until it is activated."""
     find_zone(time_zone)
     check_spoken(language)
+    if not is_one_line(name):
+        raise InvalidInputError({"name": [ONE_LINE]})
     clinic = Clinic(
         organisation_id=organisation_id,
         code=code,

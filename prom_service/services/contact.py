@@ -1,7 +1,6 @@
 """Whether a patient may be mailed now, decided in one place, with a reason that is kept and shown."""
 
 import datetime as dt
-import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
+from prom_service.mail.addresses import is_usable
 from prom_service.models import Administration, Clinic, ClinicText, Episode, Message, Patient
 from prom_service.models.message import DELIVERED_PHASES
 from prom_service.pathway.dates import at_hour, start_of_day
@@ -25,7 +25,6 @@ REST = dt.timedelta(hours=48)
 CLINIC_ASKED_AGAIN_AFTER = dt.timedelta(hours=1)
 UNANSWERED = ("planned", "open", "started")
 IN_FLIGHT = ("claimed", "committing")
-USABLE_ADDRESS = re.compile(r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f-\U0010ffff]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 SATURDAY = 5
 
 EXPLANATIONS = {
@@ -42,6 +41,7 @@ EXPLANATIONS = {
     "email_not_allowed": "The patient does not want to be emailed.",
     "no_address": "There is no email address that can be used.",
     "address_refused": "The mail server refused the address for good.",
+    "not_written": "The email could not be written. The operator of the service has to look into it.",
     "window_over": "The time to answer on schedule is over.",
     "limit_reached": f"{MOST_MAILS} emails were sent already; the next step is a call.",
     "covered": "The email of the patient's other open questionnaire leads on to this one.",
@@ -112,7 +112,7 @@ NEVER: tuple[tuple[str, Rule], ...] = (
     ("episode_closed", lambda facts, now: facts.episode_closed),
     ("unsubscribed", lambda facts, now: facts.unsubscribed),
     ("email_not_allowed", lambda facts, now: not facts.email_allowed),
-    ("no_address", lambda facts, now: not USABLE_ADDRESS.fullmatch(facts.address or "")),
+    ("no_address", lambda facts, now: not is_usable(facts.address or "")),
     ("address_refused", lambda facts, now: facts.bounced),
     ("window_over", lambda facts, now: now >= facts.late_after),
     ("limit_reached", lambda facts, now: facts.mails >= MOST_MAILS),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
+from prom_service.mail.addresses import NOT_USABLE, is_usable
 from prom_service.models import Clinic, Episode, Patient
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
@@ -204,8 +205,8 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
     if details.get("sex", "unknown") not in SEXES:
         errors["sex"] = [f"Allowed are {', '.join(SEXES)}."]
     email = details.get("email")
-    if email is not None and not _looks_like_address(email):
-        errors["email"] = ["Not an email address."]
+    if email is not None and not is_usable(email):
+        errors["email"] = [NOT_USABLE]
     born = details.get("date_of_birth")
     if born is not None and not 0 <= now.date().year - born.year <= 120:
         errors["date_of_birth"] = ["Must lie within the last 120 years."]
@@ -215,13 +216,6 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
         find_zone(details["time_zone"])
     if details.get("language"):
         check_spoken(details["language"])
-
-
-def _looks_like_address(text: str) -> bool:
-    local, _, domain = text.rpartition("@")
-    return (
-        bool(local and domain) and not any(mark.isspace() or mark in '<>,;"\\' for mark in text) and text.isprintable()
-    )
 
 
 def _check_episode(

@@ -6,6 +6,7 @@ claim and the message is sent later; one that dies after it leaves a message tha
 """
 
 import datetime as dt
+import logging
 import secrets
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,16 +17,19 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from prom_service.errors import ConflictError
+from prom_service.mail.addresses import UNWRITABLE
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome
 from prom_service.models import Administration, Episode, Message, MessageEvent, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.pathway.plan import PlannedMessage
-from prom_service.queries.pace import measured_paces
+from prom_service.queries.pace import Paces, measured_paces
 from prom_service.services import audit, history
 from prom_service.services.contact import EXPLANATIONS, Addressee, Permission, addressees, may_contact
 from prom_service.services.letter_writing import write_letter
 from prom_service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CLAIM_LASTS = dt.timedelta(minutes=10)
 """Longer than a batch takes; what is not sent by then somebody else may take."""
@@ -214,11 +218,23 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
     )
     going = _choose(session, due, known, now)
     paces = measured_paces(session)
-    written = [
-        write_letter(session, message, known[message.administration_id], paces, settings, now) for message in going
-    ]
+    written = [_write(session, message, known[message.administration_id], paces, settings, now) for message in going]
     session.flush()
-    return Batch(written, len(due))
+    return Batch([letter for letter in written if letter is not None], len(due))
+
+
+def _write(
+    session: Session, message: Message, addressee: Addressee, paces: Paces, settings: Settings, now: dt.datetime
+) -> Letter | None:
+    """Return the letter of a claimed message; None when it cannot be written: it has failed, and the others go out."""
+    try:
+        return write_letter(session, message, addressee, paces, settings, now)
+    except UNWRITABLE as error:
+        log.error("message %s could not be written: %s", message.id, type(error).__name__)
+    message.phase, message.reason, message.claimed_until = "failed", "not_written", None
+    _note(session, message, "failed", now, message.reason)
+    _audit(session, message, "failed", now)
+    return None
 
 
 def mark_committing(session: Session, letter: Letter, *, settings: Settings, now: dt.datetime) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
 from prom_service.errors import ConflictError, InvalidInputError, PromError
+from prom_service.mail.addresses import NOT_USABLE, is_usable
 from prom_service.models import Membership, StaffSession, Throttle, User
 from prom_service.models.user import ROLES
 from prom_service.services.tokens import digest, new_token
@@ -82,8 +83,8 @@ def add_user(
 ) -> User:
     """Write an account with a role at each of ``memberships``' clinics."""
     errors: dict[str, list[str]] = {}
-    if "@" not in email:
-        errors["email"] = ["Not an email address."]
+    if not is_usable(email):
+        errors["email"] = [NOT_USABLE]
     if len(password) < PASSWORD_LENGTH:
         errors["password"] = [f"Use at least {PASSWORD_LENGTH} characters."]
     if any(role not in ROLES for role in memberships.values()):

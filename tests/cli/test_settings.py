@@ -50,6 +50,7 @@ def test_sqlite_has_no_row_security_to_put_in_force(prom: Prom) -> None:
 
 def test_every_wrong_setting_is_named_at_once(prom: Prom) -> None:
     wrong = {"PROM_ENV": "moon", "PROM_TICK_SECONDS": "often", "PROM_SMTP_URL": "ftp://mail", "PROM_LOG_LEVEL": "loud"}
+    wrong |= {"PROM_MAIL_FROM": "Questionnaires"}
 
     told = prom("config", "check", **wrong)
 

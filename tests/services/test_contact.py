@@ -83,6 +83,7 @@ def test_what_will_be_decided_tomorrow_rests_on_what_lasts_until_then(
         ({"address": "ada at example.org"}, "no_address"),
         ({"address": "ada@example.org\r\nBcc: eve@example.org"}, "no_address"),
         ({"address": "ada@exämple.org"}, "no_address"),
+        ({"address": "ada.@example.org"}, "no_address"),
         ({"bounced": True}, "address_refused"),
         ({"late_after": NOON}, "window_over"),
         ({"mails": 4}, "limit_reached"),

@@ -135,6 +135,29 @@ def test_a_time_zone_that_is_none_is_refused(runtime: Runtime, clock: Clock, pat
             enrolment.change_patient(session, patient, {"time_zone": zone}, actor="test", now=clock.now())
 
 
+@pytest.mark.parametrize("email", ["anna.@example.org", "a..b@example.org", ".a@example.org", "jörg@example.org"])
+def test_an_address_that_no_letter_can_be_written_to_is_refused_on_entry(
+    runtime: Runtime, clock: Clock, patient: Patient, email: str
+) -> None:
+    with runtime.transaction() as session:
+        clinic, held = session.get_one(Clinic, patient.clinic_id), session.get_one(Patient, patient.id)
+        with pytest.raises(InvalidInputError) as registered:
+            builders.a_patient(session, clinic, email=email, now=clock.now())
+        with pytest.raises(InvalidInputError) as changed:
+            enrolment.change_patient(session, held, {"email": email}, actor="key:1", now=clock.now())
+        with pytest.raises(InvalidInputError) as account:
+            builders.a_user(session, clinic, email=email, now=clock.now())
+
+    assert {*registered.value.errors, *changed.value.errors, *account.value.errors} == {"email"}
+
+
+def test_a_clinic_whose_name_cannot_stand_in_a_sender_is_refused(runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session, pytest.raises(InvalidInputError) as refused:
+        builders.a_clinic(session, name="North\nside", now=clock.now())
+
+    assert list(refused.value.errors) == ["name"]
+
+
 def test_a_change_of_what_was_changed_meanwhile_is_refused(runtime: Runtime, clock: Clock, patient: Patient) -> None:
     with runtime.reading() as session:
         read_before = session.get_one(Patient, patient.id)

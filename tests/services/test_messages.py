@@ -470,6 +470,23 @@ def test_trouble_of_the_relay_does_not_count_against_the_message(prom: Runtime, 
     assert len(claim(prom)) == 1
 
 
+def test_a_letter_that_cannot_be_written_fails_and_all_others_go_out(prom: Runtime) -> None:
+    [good] = mailroom.due_messages(prom, 1)
+    with prom.transaction() as session:
+        northside, broken = mailroom.clinic(session), mailroom.clinic(session, name="North\nside")
+        mistyped = mailroom.patient(session, northside, email="anna.@example.org")
+        unwritable = mailroom.patient(session, broken)
+        bad = [mailroom.message(session, mailroom.administration(session, one)).id for one in (mistyped, unwritable)]
+
+    written = claim(prom)
+
+    assert [letter.message_id for letter in written] == [good]
+    assert [state(prom, one) for one in bad] == [("cancelled", "no_address"), ("failed", "not_written")]
+    assert "not_written" in EXPLANATIONS
+    with prom.reading() as session:
+        assert mailroom.steps(session, bad[1]) == ["claimed", "failed"]
+
+
 def test_a_refused_address_is_noted_with_the_patient_and_stops_all_that_is_pending(prom: Runtime) -> None:
     message = one_due(prom)
     with prom.transaction() as session:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from prom_service.mail.addresses import is_usable
 from prom_service.models import Clinic, Episode, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.queries import directory
@@ -83,7 +84,7 @@ def _standing(patient: Patient, changes: list[dict[str, Any]]) -> list[str]:
         patient.status: patient.status != "active",
         "unsubscribed": patient.unsubscribed_at is not None,
         "email_not_allowed": not patient.email_allowed,
-        "no_address": not patient.email,
+        "no_address": not is_usable(patient.email or ""),
         "not_me": patient.bounced_at is not None and "not_me" in refused,
         "address_refused": patient.bounced_at is not None and "not_me" not in refused,
     }

@@ -84,6 +84,8 @@ def test_a_preview_shows_what_patients_would_read_and_saves_nothing(desk: Desk) 
     [
         ({"name": " "}, "name"),
         ({"name": "x" * 201}, "name"),
+        ({"name": "North\x0bside"}, "name"),
+        ({"name": "North\u2028side"}, "name"),
         ({"phone": "none"}, "phone"),
         ({"phone": "1" * 41}, "phone"),
         ({"identity_check": "passport"}, "identity_check"),
