@@ -48,6 +48,9 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_NAME="prom_staff",
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
+        # Over TLS it would want a Referer, and our pages have browsers send none: a link in one may be a secret.
+        # The token of the form and the cookie's SameSite keep other sites out.
+        WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
     app.jinja_env.filters.update(words=words, explained=explained, asked=asked, answered=answered, age=age, by=by)
