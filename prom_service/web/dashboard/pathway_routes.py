@@ -175,8 +175,11 @@ def _save(text: str, note: str) -> uuid.UUID:
 def _draft_form(
     base: str, current: InForce, form: dict[str, Any], errors: Errors, *, said: tuple[str, ...] | None = None
 ) -> str:
+    with prom.reading() as session:
+        clinic = session.get_one(Clinic, chosen_clinic())
     return render_template(
         "dashboard/pathway_draft.html",
+        clinic=clinic,
         base=base,
         current=current.pathway,
         numbers={name: (label, _typed(current.pathway, name)) for name, label in NUMBERS.items()},

@@ -61,18 +61,21 @@ def clinics_to_read() -> list[uuid.UUID]:
 
 
 def chosen_clinic() -> uuid.UUID:
-    """Return the clinic the person looks at; another clinic than one's own does not exist."""
+    """Return the clinic of this request; another clinic than one's own does not exist.
+
+    A form says which clinic its page showed: in another tab the person may have gone on to another one.
+    """
     readable = clinics_to_read()
     if not readable:
         raise Forbidden("Your account has no clinic whose flags it may read.")
-    wanted = request.args.get(CLINIC) or session.get(CLINIC)
+    wanted = request.form.get(CLINIC) or request.args.get(CLINIC) or session.get(CLINIC)
     try:
         clinic_id = uuid.UUID(wanted) if wanted else readable[0]
     except ValueError:
         raise NotFoundError("There is no such clinic.") from None
     if clinic_id not in readable:
         raise NotFoundError("There is no such clinic.")
-    session[CLINIC] = str(clinic_id)
+    g.clinic_id, session[CLINIC] = clinic_id, str(clinic_id)
     audit.about(clinic_id=clinic_id)
     return clinic_id
 
