@@ -39,6 +39,7 @@ from prom_service.services import (
     retention,
     webhook_deliveries,
 )
+from prom_service.services.alerts import Claimed
 from prom_service.services.webhook_deliveries import Batch, Receiver
 
 log = logging.getLogger(__name__)
@@ -193,9 +194,16 @@ def measure_pace(prom: Runtime, keep_going: KeepGoing = always) -> int:
 
 
 def escalate_flags(prom: Runtime, keep_going: KeepGoing = always) -> int:
-    """Plan emails to staff: of flags that nobody has acknowledged, and where nobody looks; return how many."""
-    told = _in_batches(prom, alerts.escalate_due, ROWS_AT_ONCE, keep_going)
-    return told + _in_batches(prom, alerts.watch_for_silence, ROWS_AT_ONCE, keep_going)
+    """Plan emails to staff: of flags that nobody has acknowledged, and where nobody looks; return how many.
+
+    Each clinic is done for itself: what goes wrong at one does not hold up the others.
+    """
+    with prom.reading() as session:
+        waiting = alerts.clinics_to_escalate(session, now=prom.now())
+    told = sum(_escalate(prom, one, keep_going) for one in waiting)
+    with prom.reading() as session:
+        unwatched = alerts.unwatched_clinics(session, now=prom.now())
+    return told + sum(_watch(prom, one) for one in unwatched if keep_going())
 
 
 def send_alerts(prom: Runtime, keep_going: KeepGoing = always) -> int:
@@ -209,12 +217,7 @@ def send_alerts(prom: Runtime, keep_going: KeepGoing = always) -> int:
             claimed = alerts.claim_due(session, settings=prom.settings, worker=this_process(), now=prom.now())
         if claimed is None:
             break
-        outcome = prom.mail.deliver(claimed.letter, before_final_dot=lambda: None)
-        with prom.transaction() as session:
-            alerts.record(session, claimed, outcome, now=prom.now())
-        taken += outcome.accepted
-        if not outcome.accepted:
-            log.warning("alert %s: %s, %s", claimed.letter.message_id, outcome.result, outcome.reason)
+        taken += _tell_staff(prom, claimed)
     prom.mail.close()
     return taken
 
@@ -293,6 +296,38 @@ def _deliver(prom: Runtime, letter: Letter) -> Outcome | None:
     if outcome.result in ("refused", "unknown"):
         log.warning("message %s: %s, %s", letter.message_id, outcome.result, outcome.reason)
     return outcome
+
+
+def _tell_staff(prom: Runtime, claimed: Claimed) -> bool:
+    """Hand one email to staff over and record what became of it; say whether a mail server took it."""
+    alert_id = claimed.letter.message_id
+    try:
+        outcome = prom.mail.deliver(claimed.letter, before_final_dot=lambda: None)
+        with prom.transaction() as session:
+            alerts.record(session, claimed, outcome, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
+        log.error("alert %s: %s; its claim will lapse", alert_id, type(error).__name__)
+        return False
+    if not outcome.accepted:
+        log.warning("alert %s: %s, %s", alert_id, outcome.result, outcome.reason)
+    return outcome.accepted
+
+
+def _escalate(prom: Runtime, clinic_id: uuid.UUID, keep_going: KeepGoing) -> int:
+    try:
+        return _in_batches(prom, partial(alerts.escalate_due, clinic_id=clinic_id), ROWS_AT_ONCE, keep_going)
+    except Exception as error:  # noqa: BLE001 (one clinic must not stop the others)
+        log.error("clinic %s: flags were not escalated: %s", clinic_id, type(error).__name__)
+        return 0
+
+
+def _watch(prom: Runtime, clinic_id: uuid.UUID) -> bool:
+    try:
+        with prom.transaction() as session:
+            return alerts.watch_for_silence(session, clinic_id=clinic_id, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (one clinic must not stop the others)
+        log.error("clinic %s: silence was not looked for: %s", clinic_id, type(error).__name__)
+        return False
 
 
 def _commit_to(prom: Runtime, letter: Letter) -> None:

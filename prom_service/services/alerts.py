@@ -5,6 +5,7 @@ never it may. Nothing in it says who the patient is or what was answered.
 """
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +15,20 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
+from prom_service.errors import InvalidInputError
+from prom_service.mail.addresses import UNWRITABLE
 from prom_service.mail.alerts import AlertContents, AlertLetter, Waiting, write_alert
 from prom_service.mail.transport import Outcome
 from prom_service.models import Alert, Clinic, Episode, EscalationPlan, Flag, LastLook, Patient
 from prom_service.models.escalation import STEPS
 from prom_service.services import flag_ledger
-from prom_service.services.escalation import CONFIRM, address_of
-from prom_service.services.tokens import digest, new_token
+from prom_service.services.escalation import CONFIRM, WAITS, address_of
+from prom_service.services.tokens import digest, token_of
 from prom_service.services.working_time import after_working
 from prom_service.settings import Settings
 
-WAITS = {"urgent": dt.timedelta(minutes=60), "high": dt.timedelta(hours=8)}
-"""Working time after which the next person is told of a flag that nobody has acknowledged."""
+log = logging.getLogger(__name__)
+
 SILENCE_URGENT = dt.timedelta(minutes=30)
 SILENCE = dt.timedelta(hours=8)
 """Working time without a look at flags that wait, an urgent one among them or none, before somebody is told."""
@@ -43,21 +46,23 @@ class Claimed:
     claim: str
 
 
-def escalate_due(session: Session, *, now: dt.datetime, limit: int) -> int:
-    """Plan an email to the next person for the flags of one clinic that have waited too long; return how many."""
+def clinics_to_escalate(session: Session, *, now: dt.datetime) -> Sequence[uuid.UUID]:
+    """Return the clinics with flags that have waited too long for the person told last."""
+    due = select(Flag.clinic_id).join(EscalationPlan, EscalationPlan.clinic_id == Flag.clinic_id)
+    return session.scalars(due.where(Flag.escalate_at <= now).distinct().order_by(Flag.clinic_id)).all()
+
+
+def escalate_due(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime, limit: int) -> int:
+    """Plan an email to the next person for the flags of a clinic that have waited too long; return how many."""
     due = (
         select(Flag)
         .join(Episode, Episode.id == Flag.episode_id)
-        .join(EscalationPlan, EscalationPlan.clinic_id == Flag.clinic_id)
-        .where(Flag.escalate_at <= now)
+        .where(Flag.clinic_id == clinic_id, Flag.escalate_at <= now)
         .order_by(Flag.escalate_at)
     )
-    first = session.scalars(_held(due, 1)).first()
-    if first is None:
-        return 0
-    clinic = session.get_one(Clinic, first.clinic_id)
-    plan = session.scalars(select(EscalationPlan).where(EscalationPlan.clinic_id == clinic.id)).one()
-    flags = session.scalars(_held(due.where(Flag.clinic_id == clinic.id), limit)).all()
+    clinic = session.get_one(Clinic, clinic_id)
+    plan = session.scalars(select(EscalationPlan).where(EscalationPlan.clinic_id == clinic_id)).one()
+    flags = session.scalars(_held(due, limit)).all()
     for flag in flags:
         _escalate(session, flag, plan, ZoneInfo(clinic.time_zone), now)
     return len(flags)
@@ -86,10 +91,18 @@ def _escalate(session: Session, flag: Flag, plan: EscalationPlan, zone: ZoneInfo
     flag.escalated_to = step
     last = step == STEPS[-1]
     wait = WAITS.get(flag.severity, WAITS["high"])
-    flag.escalate_at = None if last else after_working(now, wait, plan.working_hours, plan.closed_on, zone)
+    flag.escalate_at = None if last else _over(now, wait, plan, zone)
     episode = session.get_one(Episode, flag.episode_id)
     patient = session.get_one(Patient, episode.patient_id)
     flag_ledger.note(session, flag, episode, patient, "escalated", flag_ledger.RULES, {"to": step}, now)
+
+
+def _over(start: dt.datetime, wait: dt.timedelta, plan: EscalationPlan, zone: ZoneInfo) -> dt.datetime:
+    """Return when a wait is over: in working time, or by the clock where the plan has too little of it."""
+    try:
+        return after_working(start, wait, plan.working_hours, plan.closed_on, zone)
+    except InvalidInputError:
+        return start + wait
 
 
 def note_look(session: Session, clinic_id: uuid.UUID, *, actor: str, now: dt.datetime) -> None:
@@ -99,31 +112,41 @@ def note_look(session: Session, clinic_id: uuid.UUID, *, actor: str, now: dt.dat
         session.execute(update(LastLook).where(LastLook.clinic_id == clinic_id).values(**seen))
 
 
-def watch_for_silence(session: Session, *, now: dt.datetime, limit: int) -> int:
-    """Plan an email to the next person of clinics whose waiting flags nobody looks at; return how many clinics."""
+def unwatched_clinics(session: Session, *, now: dt.datetime) -> Sequence[uuid.UUID]:
+    """Return the clinics with open flags at which nobody has looked for so long that somebody may have to be told."""
+    seen = func.coalesce(LastLook.alarmed_at, LastLook.looked_at)
+    waiting = select(Flag.clinic_id).where(Flag.status == "open", Flag.raised_at <= now - SILENCE_URGENT)
+    return session.scalars(
+        select(LastLook.clinic_id)
+        .join(EscalationPlan, EscalationPlan.clinic_id == LastLook.clinic_id)
+        .where(LastLook.alarms < len(STEPS), seen <= now - SILENCE_URGENT, LastLook.clinic_id.in_(waiting))
+        .order_by(LastLook.clinic_id)
+    ).all()
+
+
+def watch_for_silence(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime) -> bool:
+    """Plan an email to the next person of a clinic whose waiting flags nobody looks at; say whether there is one."""
+    look = session.scalars(
+        select(LastLook)
+        .where(LastLook.clinic_id == clinic_id, LastLook.alarms < len(STEPS))
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).first()
     urgent = func.min(Flag.raised_at).filter(Flag.severity == "urgent")
-    waiting = (
-        select(Flag.clinic_id, func.min(Flag.raised_at).label("oldest"), urgent.label("urgent"))
-        .where(Flag.status == "open")
-        .group_by(Flag.clinic_id)
-        .subquery()
-    )
-    rows = session.execute(
-        select(EscalationPlan, Clinic.time_zone, LastLook, waiting.c.oldest, waiting.c.urgent)
-        .join(waiting, waiting.c.clinic_id == EscalationPlan.clinic_id)
-        .join(Clinic, Clinic.id == EscalationPlan.clinic_id)
-        .join(LastLook, LastLook.clinic_id == EscalationPlan.clinic_id)
-        .where(LastLook.alarms < len(STEPS))
-        .limit(limit)
-        .with_for_update(of=LastLook, skip_locked=True)
-    )
-    return sum(_alarm_if_due(session, *row, now=now) for row in rows)
+    oldest, oldest_urgent = session.execute(
+        select(func.min(Flag.raised_at), urgent).where(Flag.clinic_id == clinic_id, Flag.status == "open")
+    ).one()
+    if look is None or oldest is None:
+        return False
+    clinic = session.get_one(Clinic, clinic_id)
+    plan = session.scalars(select(EscalationPlan).where(EscalationPlan.clinic_id == clinic_id)).one()
+    return _alarm_if_due(session, plan, ZoneInfo(clinic.time_zone), look, oldest, oldest_urgent, now=now)
 
 
 def _alarm_if_due(
     session: Session,
     plan: EscalationPlan,
-    zone: str,
+    zone: ZoneInfo,
     look: LastLook,
     oldest: dt.datetime,
     urgent: dt.datetime | None,
@@ -132,10 +155,7 @@ def _alarm_if_due(
 ) -> bool:
     seen = look.alarmed_at or look.looked_at
     waits = [(oldest, SILENCE)] + ([(urgent, SILENCE_URGENT)] if urgent else [])
-    due = min(
-        after_working(max(seen, raised), wait, plan.working_hours, plan.closed_on, ZoneInfo(zone))
-        for raised, wait in waits
-    )
+    due = min(_over(max(seen, raised), wait, plan, zone) for raised, wait in waits)
     if now < due:
         return False
     step = STEPS[look.alarms]
@@ -171,17 +191,40 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
         for alert in told:
             alert.claimed_by, alert.due_at, alert.attempts = claim, now + CLAIM, alert.attempts + 1
         session.flush()
-        if told:
-            return Claimed(_write(session, told, claim, settings, now), claim)
+        letter = _write_or_fail(session, told, claim, settings, now) if told else None
+        if letter is not None:
+            return Claimed(letter, claim)
+    return None
+
+
+def _write_or_fail(
+    session: Session, alerts: Sequence[Alert], claim: str, settings: Settings, now: dt.datetime
+) -> AlertLetter | None:
+    """Return the email; None when it cannot be written: then it has failed, and the next person is told at once."""
+    try:
+        return _write(session, alerts, claim, settings, now)
+    except UNWRITABLE as error:
+        log.error("alert %s could not be written: %s", alerts[0].id, type(error).__name__)
+    for alert in alerts:
+        alert.claimed_by = None
+        _give_up(session, alert, "not_written", now)
+    session.flush()
     return None
 
 
 def _still_waits(session: Session, alert: Alert) -> bool:
+    """Say whether the email still tells the truth; one that does not is not sent."""
     flag = session.get(Flag, alert.flag_id) if alert.flag_id else None
-    if flag is None or flag.status == "open":
-        return True
-    alert.due_at, alert.reason = None, "no_longer_waits"
-    return False
+    if flag is not None and flag.status != "open":
+        alert.due_at, alert.reason = None, "no_longer_waits"
+    elif alert.kind == "silence" and _looked_since(session, alert):
+        alert.due_at, alert.reason = None, "somebody_looked"
+    return alert.due_at is not None
+
+
+def _looked_since(session: Session, alert: Alert) -> bool:
+    looked = select(LastLook.id).where(LastLook.clinic_id == alert.clinic_id, LastLook.looked_at >= alert.planned_at)
+    return session.scalar(looked) is not None
 
 
 def _write(session: Session, alerts: Sequence[Alert], claim: str, settings: Settings, now: dt.datetime) -> AlertLetter:
@@ -207,7 +250,8 @@ def _waiting(flag: Flag, zone: ZoneInfo, base: str) -> Waiting:
 
 
 def _token(alert: Alert, secret: bytes) -> str:
-    token = new_token()
+    """Return the token of a test email: the same at every attempt, because the first may have arrived after all."""
+    token = token_of(str(alert.id), purpose=CONFIRM, secret=secret)
     alert.digest = digest(token, purpose=CONFIRM, secret=secret)
     return token
 
@@ -221,14 +265,15 @@ def record(session: Session, claimed: Claimed, outcome: Outcome, *, now: dt.date
             alert.due_at, alert.sent_at, alert.reason = None, now, None
             continue
         alert.reason = outcome.reason or outcome.result
-        given_up = outcome.result == "refused" or (alert.attempts >= MOST_ATTEMPTS and not outcome.relay_at_fault)
-        alert.due_at = None if given_up else now + min(dt.timedelta(minutes=2**alert.attempts), LONGEST_PAUSE)
-        if given_up:
-            alert.failed_at = now
-            _hurry(session, alert, now)
+        if outcome.result == "refused" or (alert.attempts >= MOST_ATTEMPTS and not outcome.relay_at_fault):
+            _give_up(session, alert, alert.reason, now)
+        else:
+            alert.due_at = now + min(dt.timedelta(minutes=2**alert.attempts), LONGEST_PAUSE)
     session.flush()
 
 
-def _hurry(session: Session, alert: Alert, now: dt.datetime) -> None:
+def _give_up(session: Session, alert: Alert, reason: str, now: dt.datetime) -> None:
+    """Note that the email is not tried again; the next person is told at once."""
+    alert.reason, alert.failed_at, alert.due_at = reason, now, None
     waiting = (Flag.id == alert.flag_id, Flag.escalated_to == alert.step, Flag.escalate_at.is_not(None))
     session.execute(update(Flag).where(*waiting).values(escalate_at=now))

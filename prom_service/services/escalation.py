@@ -3,6 +3,8 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,13 +12,16 @@ from sqlalchemy.orm import Session
 from prom_service import tenancy
 from prom_service.db import insert_if_absent
 from prom_service.errors import InvalidInputError
+from prom_service.mail.addresses import NOT_USABLE, is_usable
 from prom_service.models import Alert, Clinic, EscalationPlan, LastLook
 from prom_service.models.escalation import STEPS
 from prom_service.services.tokens import digest
-from prom_service.services.working_time import Hours
+from prom_service.services.working_time import Hours, after_working
 
 CONFIRM = "confirm"
 """Purpose of the token in a test email."""
+WAITS = {"urgent": dt.timedelta(minutes=60), "high": dt.timedelta(hours=8)}
+"""Working time after which the next person is told of a flag that nobody has acknowledged."""
 CONFIRMATION_COUNTS_FOR = dt.timedelta(days=90)
 
 
@@ -47,7 +52,7 @@ def write_plan(
     An address that is new has to be confirmed before the clinic can go live, and is told of flags at once.
     """
     values = {name: value.strip() if isinstance(value, str) else value for name, value in asdict(details).items()}
-    _check(values)
+    _check(values, ZoneInfo(clinic.time_zone), now)
     values |= {"closed_on": sorted(set(details.closed_on)), "changed_by": actor, "changed_at": now}
     values["working_hours"] = {day: list(span) for day, span in details.working_hours.items()}
     plan = find_plan(session, clinic)
@@ -63,18 +68,29 @@ def write_plan(
     return plan
 
 
-def _check(values: dict[str, object]) -> None:
+def _check(values: dict[str, Any], zone: ZoneInfo, now: dt.datetime) -> None:
     errors = {name: ["Needed."] for step in STEPS for name in (step, f"{step}_email") if not values[name]}
     for step in STEPS:
-        if "@" not in str(values[f"{step}_email"]):
-            errors.setdefault(f"{step}_email", ["Not an email address."])
+        if not is_usable(values[f"{step}_email"]):
+            errors.setdefault(f"{step}_email", [NOT_USABLE])
     addresses = [str(values[f"{step}_email"]).lower() for step in STEPS]
     if len(set(addresses)) < len(addresses):
         errors.setdefault("deputy_email", ["Owner, deputy and manager need an address each."])
     if not values["working_hours"]:
         errors["working_hours"] = ["Needed, such as: mon-fri 09:00-17:00."]
+    elif not _lasts(values["working_hours"], values["closed_on"], zone, now):
+        errors["working_hours"] = [f"Too few: {WAITS['high'].seconds // 3600} hours of them are needed within a year."]
     if errors:
         raise InvalidInputError(errors)
+
+
+def _lasts(hours: Hours, closed_on: Sequence[str], zone: ZoneInfo, now: dt.datetime) -> bool:
+    """Say whether the longest wait ever ends in these hours."""
+    try:
+        after_working(now, WAITS["high"], hours, closed_on, zone)
+    except InvalidInputError:
+        return False
+    return True
 
 
 def address_of(plan: EscalationPlan, step: str) -> str:

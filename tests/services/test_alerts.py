@@ -6,17 +6,19 @@ import random
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from email.policy import default
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.mail.transport import Outcome
-from prom_service.models import Alert, Clinic, Episode, Flag
+from prom_service.mail.transport import BeforeFinalDot, Mail, Outcome, Transport
+from prom_service.models import Alert, Clinic, Episode, EscalationPlan, Flag
 from prom_service.queries.flags import FlagFilter, find_flag, list_events, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import alerts, escalation, flags, submission
@@ -274,6 +276,189 @@ def test_a_plan_names_three_people_with_an_address_each(runtime: Runtime, clock:
 
     assert sorted(refused.value.errors) == ["deputy_email", "owner", "working_hours"]
     assert list(shared.value.errors) == ["deputy_email"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Dr Smith <owner@example.org>",
+        "a@example.org, b@example.org",
+        "jörg@example.org",
+        "owner@münchen.example.org",
+        "o..wner@example.org",
+    ],
+)
+def test_a_person_is_told_at_one_address_that_can_be_written_to(runtime: Runtime, clock: Clock, address: str) -> None:
+    with runtime.transaction() as session:
+        made = builders.a_clinic(session, now=clock.now())
+        with pytest.raises(InvalidInputError) as refused:
+            builders.a_plan(session, made, owner_email=address, now=clock.now())
+
+    assert list(refused.value.errors) == ["owner_email"]
+
+
+def test_working_hours_in_which_a_wait_never_ends_are_refused(runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        made = builders.a_clinic(session, now=clock.now())
+        with pytest.raises(InvalidInputError) as refused:
+            builders.a_plan(session, made, working_hours=read_hours("mon 09:00-09:05"), now=clock.now())
+
+    assert list(refused.value.errors) == ["working_hours"]
+
+
+def another_clinic(session: Session, *, now: dt.datetime, **changes: Any) -> Clinic:
+    made = builders.a_clinic(session, now=now)
+    builders.a_plan(session, made, **changes, now=now)
+    return made
+
+
+def spoil(runtime: Runtime, clinic: Clinic, **values: Any) -> None:
+    """Let the plan hold what is refused today, as one that was written before it was."""
+    with runtime.transaction() as session:
+        session.execute(update(EscalationPlan).where(EscalationPlan.clinic_id == clinic.id).values(**values))
+
+
+def test_an_email_that_cannot_be_written_leads_to_the_next_person_and_holds_up_no_other(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    spoil(runtime, clinic, owner_email="jörg@example.org")
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now())
+        an_urgent_flag(
+            session, another_clinic(session, owner_email="other@example.org", now=clock.now()), now=clock.now()
+        )
+
+    tell(runtime)
+    tell(runtime)
+
+    assert sorted(str(letter["To"]) for letter in letters(runtime)) == ["deputy@example.org", "other@example.org"]
+    with runtime.reading() as session:
+        failed = session.scalars(select(Alert).where(Alert.failed_at.is_not(None))).one()
+    assert (failed.step, failed.reason, failed.due_at) == ("owner", "not_written", None)
+
+
+class BreaksOnce:
+    """A way for letters to leave that raises at the first of them."""
+
+    def __init__(self, mail: Transport) -> None:
+        self._mail, self._broken = mail, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._mail, name)
+
+    def deliver(self, letter: Mail, *, before_final_dot: BeforeFinalDot) -> Outcome:
+        if not self._broken:
+            self._broken = True
+            raise RuntimeError
+        return self._mail.deliver(letter, before_final_dot=before_final_dot)
+
+
+def test_an_email_that_breaks_when_it_is_handed_over_does_not_end_the_tick(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now())
+        an_urgent_flag(
+            session, another_clinic(session, owner_email="other@example.org", now=clock.now()), now=clock.now()
+        )
+    jobs.escalate_flags(runtime)
+
+    taken = jobs.send_alerts(replace(runtime, mail=BreaksOnce(runtime.mail)))
+    clock.advance(minutes=6)
+    later = jobs.send_alerts(runtime)
+
+    assert (taken, later) == (1, 1)
+
+
+def test_a_plan_without_working_time_is_told_by_the_clock_and_holds_up_no_other_clinic(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    spoil(runtime, clinic, working_hours={})
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now())
+        other = another_clinic(session, now=clock.now())
+        an_urgent_flag(session, other, now=clock.now())
+    tell(runtime)
+    walk(runtime, clock, hours=1)
+
+    with runtime.reading() as session:
+        rows = session.execute(select(Alert.clinic_id, Alert.kind, Alert.step).order_by(Alert.id)).all()
+    assert [row[1:] for row in rows if row.clinic_id == clinic.id] == [
+        ("flag", "owner"),
+        ("silence", "owner"),
+        ("flag", "deputy"),
+        ("silence", "deputy"),
+    ]
+    assert [row[1:] for row in rows if row.clinic_id == other.id] == [("flag", "owner"), ("silence", "owner")]
+
+
+def test_a_clinic_that_cannot_be_escalated_holds_up_no_other(runtime: Runtime, clock: Clock, clinic: Clinic) -> None:
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now())
+        other = another_clinic(session, owner_email="other@example.org", now=clock.now())
+        an_urgent_flag(session, other, now=clock.now())
+        session.execute(update(Clinic).where(Clinic.id == clinic.id).values(time_zone="Mars/Olympus"))
+    walk(runtime, clock, hours=1.25)
+
+    with runtime.reading() as session:
+        rows = session.execute(select(Alert.clinic_id, Alert.kind).order_by(Alert.id)).all()
+    assert {tuple(row) for row in rows} == {(other.id, "flag"), (other.id, "silence")}
+
+
+def test_silence_is_noticed_at_every_clinic_however_many_others_wait(
+    runtime: Runtime, clock: Clock, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROWS_AT_ONCE", 1)
+    with runtime.transaction() as session:
+        waiting = [clinic, *(another_clinic(session, now=clock.now()) for _ in range(2))]
+        for one in waiting:
+            an_urgent_flag(session, one, now=clock.now())
+        late = {"closed_on": [clock.now().date().isoformat()]}
+        session.execute(update(EscalationPlan).where(EscalationPlan.clinic_id != waiting[-1].id).values(**late))
+    clock.advance(hours=1)
+    jobs.escalate_flags(runtime)
+
+    with runtime.reading() as session:
+        assert session.scalars(select(Alert.clinic_id).where(Alert.kind == "silence")).all() == [waiting[-1].id]
+
+
+def test_nobody_is_told_of_silence_that_ended_before_the_email_left(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now())
+    clock.advance(hours=1)
+    jobs.escalate_flags(runtime)
+    with runtime.transaction() as session:
+        alerts.note_look(session, clinic.id, actor="key:1", now=clock.advance(minutes=1))
+    jobs.send_alerts(runtime)
+
+    with runtime.reading() as session:
+        silence = session.scalars(select(Alert).where(Alert.kind == "silence")).one()
+    assert (silence.sent_at, silence.due_at, silence.reason) == (None, None, "somebody_looked")
+
+
+def test_the_link_of_a_test_email_that_arrived_after_all_still_confirms_it(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    with runtime.transaction() as session:
+        escalation.plan_test(session, clinic, now=clock.now())
+    links = set()
+    for _ in range(2):
+        with runtime.transaction() as session:
+            claimed = alerts.claim_due(session, settings=runtime.settings, worker="w", now=clock.now())
+            assert claimed is not None
+            alerts.record(session, claimed, Outcome("unknown"), now=clock.now())
+            for other in session.scalars(select(Alert).where(Alert.id != claimed.letter.message_id)):
+                other.due_at = None
+        text = email.message_from_bytes(claimed.letter.content, policy=default).get_content()
+        links |= set(re.findall(r"/confirm/(\S+)", text))
+        clock.advance(minutes=31)
+
+    [token] = links
+    with runtime.reading() as session:
+        found = escalation.find_test(session, token, secret=runtime.settings.secret)
+    assert found is not None
 
 
 def test_a_test_email_proves_an_address_for_ninety_days(runtime: Runtime, clock: Clock, clinic: Clinic) -> None:
