@@ -246,7 +246,7 @@ def _write(session: Session, alerts: Sequence[Alert], claim: str, settings: Sett
 
 
 def _waiting(flag: Flag, zone: ZoneInfo, base: str) -> Waiting:
-    return Waiting(flag.severity, flag.raised_at.astimezone(zone), f"{base}/flags/{flag.id}")
+    return Waiting(flag.severity, flag.raised_at.astimezone(zone), f"{base}/flags/{flag.id}?clinic={flag.clinic_id}")
 
 
 def _token(alert: Alert, secret: bytes) -> str:

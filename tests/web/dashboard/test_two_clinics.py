@@ -15,6 +15,7 @@ from prom_service.models import Alert, Clinic, ClinicPathway, EscalationPlan, Fl
 from prom_service.models.user import ROLES
 from prom_service.runtime import Runtime
 from prom_service.services import accounts
+from scheduler import jobs
 from tests import builders
 from tests.fakes import Clock
 from tests.web.dashboard import test_enrolment_form, test_escalation
@@ -153,3 +154,17 @@ def test_every_form_of_a_clinic_has_its_token_from_the_one_place_that_names_the_
     own = {path.name for path in TEMPLATES.glob("*.html") if "csrf_token()" in path.read_text()}
 
     assert own == ABOUT_NO_CLINIC | {"fields.html"}
+
+
+def test_the_link_in_an_alert_opens_the_flag_from_the_other_clinic(desk: Desk) -> None:
+    with desk.runtime.transaction() as session:
+        builders.a_plan(session, session.get_one(Clinic, desk.clinic.id), now=desk.clock.now())
+    desk.flag(severity="urgent", kind="red_flag_symptom")
+    jobs.escalate_flags(desk.runtime)
+    jobs.send_alerts(desk.runtime)
+    [letter] = [path.read_text() for path in Path(desk.runtime.settings.mailbox_dir).glob("new/*")]
+    desk.get(f"/worklist?clinic={the_second(desk).id}")
+
+    [link] = re.findall(r"http\S+?(/flags/\S+)", letter.replace("=\n", "").replace("=3D", "="))
+
+    assert desk.get(link).status_code == 200
