@@ -1,7 +1,8 @@
 """A clinic's escalation: who is told of a flag that waits, and the proof that the emails reach them."""
 
 import datetime as dt
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from prom_service.errors import InvalidInputError
 from prom_service.mail.addresses import NOT_USABLE, is_usable
 from prom_service.models import Alert, Clinic, EscalationPlan, LastLook
 from prom_service.models.escalation import STEPS
+from prom_service.services.rows import add_or_conflict, hold
 from prom_service.services.tokens import digest
 from prom_service.services.working_time import Hours, after_working
 
@@ -44,11 +46,20 @@ def find_plan(session: Session, clinic: Clinic) -> EscalationPlan | None:
     return session.scalar(select(EscalationPlan).where(EscalationPlan.clinic_id == clinic.id))
 
 
+def find_plan_for_update(session: Session, clinic: Clinic) -> EscalationPlan | None:
+    """Return the clinic's plan, held until the transaction ends; of two first ones the database takes one."""
+    plan = find_plan(session, clinic)
+    if plan is not None:
+        hold(session, plan)
+    return plan
+
+
 def write_plan(
     session: Session, clinic: Clinic, details: PlanDetails, *, actor: str, now: dt.datetime
 ) -> EscalationPlan:
     """Write the clinic's plan, or change it; raise ``InvalidInputError`` naming every field that is wrong.
 
+    Two who write a first one at once meet: the second raises ``ConflictError``.
     An address that is new has to be confirmed before the clinic can go live, and is told of flags at once.
     """
     values = {name: value.strip() if isinstance(value, str) else value for name, value in asdict(details).items()}
@@ -58,7 +69,7 @@ def write_plan(
     plan = find_plan(session, clinic)
     if plan is None:
         plan = EscalationPlan(clinic_id=clinic.id, **values)
-        session.add(plan)
+        add_or_conflict(session, plan, "Somebody changed this meanwhile. Nothing was saved.")
         look = {"clinic_id": clinic.id, "looked_at": now, "looked_by": actor, "alarms": 0}
         insert_if_absent(session, LastLook, look, unique=["clinic_id"])  # Silence is counted from here.
     else:
@@ -134,3 +145,15 @@ def unconfirmed(session: Session, plan: EscalationPlan, *, now: dt.datetime) -> 
     )
     proven = {(step, address) for step, address in session.execute(confirmed)}
     return [step for step in STEPS if (step, address_of(plan, step)) not in proven]
+
+
+def unproven(
+    session: Session, clinic_ids: Collection[uuid.UUID] | None = None, *, now: dt.datetime
+) -> list[tuple[Clinic, list[str]]]:
+    """Return the live clinics, of these or of all, where some step may be told in vain, by name; and those steps."""
+    live = select(Clinic).where(Clinic.activated_at.is_not(None)).order_by(Clinic.name)
+    if clinic_ids is not None:
+        live = live.where(Clinic.id.in_(clinic_ids))
+    plans = {clinic: find_plan(session, clinic) for clinic in session.scalars(live).all()}
+    steps = {clinic: unconfirmed(session, plan, now=now) if plan else list(STEPS) for clinic, plan in plans.items()}
+    return [(clinic, silent) for clinic, silent in steps.items() if silent]

@@ -24,7 +24,7 @@ from prom_service.models import (
 from prom_service.models.message import PENDING_PHASES
 from prom_service.models.webhook import PENDING_DELIVERIES
 from prom_service.pathway.facts import LIVE_STATUSES
-from prom_service.services import api_keys, brake
+from prom_service.services import api_keys, brake, escalation
 from prom_service.web import pulse
 from prom_service.web.context import prom
 from prom_service.web.json_provider import json_response
@@ -115,6 +115,10 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
     Gauge("prom_alerts_failed", "Emails to staff given up in a week", registry=registry).set(
         session.scalar(failed_alerts) or 0
     )
+    unproven = len(escalation.unproven(session, now=prom.now()))
+    Gauge(
+        "prom_escalation_unproven", "Live clinics where owner, deputy or manager proved no address", registry=registry
+    ).set(unproven)
     _measure_webhooks(session, registry)
     stopped = brake.in_force(session) is not None
     Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)

@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from prom_service.errors import InvalidInputError
+from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, EscalationPlan
 from prom_service.models.escalation import STEPS
 from prom_service.queries.alerts import newest_alerts
@@ -41,11 +41,13 @@ def change_escalation() -> Response | tuple[str, int]:
         details = _read()
         with audit.writing() as session:
             clinic = session.get_one(Clinic, chosen_clinic())
-            if _mark(escalation.find_plan(session, clinic)) != request.form.get("seen"):
-                return _page(request.form, {"owner": ["Somebody changed this meanwhile. Nothing was saved."]}), 409
+            if _mark(escalation.find_plan_for_update(session, clinic)) != request.form.get("seen"):
+                raise ConflictError("Somebody changed this meanwhile. Nothing was saved.")
             escalation.write_plan(session, clinic, details, actor=person.actor, now=prom.now())
     except InvalidInputError as error:
         return _page(request.form, error.errors), 422
+    except ConflictError as error:
+        return _page(request.form, {"owner": [str(error)]}), 409
     flash("Saved. An address that is new has to be confirmed: send a test email.")
     return redirect(url_for(".show_escalation"), code=303)
 

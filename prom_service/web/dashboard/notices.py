@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Clinic, FlagEvent, JobRun, Response
 from prom_service.queries.worklist import count_unread
 from prom_service.services import brake
+from prom_service.services.escalation import unproven
 from prom_service.web import pulse
 from prom_service.web.context import prom
 from prom_service.web.dashboard.staff_session import clinics_to_read
@@ -29,6 +30,8 @@ class Notices:
     awake: bool
     stopped: bool
     """Whether emails have stopped by themselves."""
+    unproven: Sequence[tuple[Clinic, Sequence[str]]]
+    """Live clinics the person administers where an email about flags may reach nobody, and whose."""
 
     @property
     def unread_count(self) -> int:
@@ -50,12 +53,14 @@ class Freshness:
 
 def notices() -> Notices:
     """Return what to say to the person of this request."""
+    administered = [clinic for clinic in clinics_to_read() if person.roles[clinic] == "clinic_admin"]
     with prom.reading() as session:
         return Notices(
             unread=count_unread(session, clinics_to_read()),
             silence=pulse.silence(session),
             awake=pulse.scheduler_beats(session),
             stopped=brake.in_force(session) is not None,
+            unproven=unproven(session, administered, now=prom.now()) if administered else (),
         )
 
 

@@ -1,13 +1,16 @@
 """The page on which a clinic says who is told of flags that nobody acknowledges."""
 
+import contextlib
 import html
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Alert, EscalationPlan
+from prom_service.models import Alert, Clinic, EscalationPlan
 from prom_service.runtime import Runtime
 from prom_service.services import escalation
 from scheduler import jobs
@@ -114,3 +117,81 @@ def test_another_clinic_s_plan_is_not_shown(desk: Desk, runtime: Runtime, clock:
         builders.a_plan(session, builders.a_clinic(session, now=clock.now()), owner="Zenobia", now=clock.now())
 
     assert "Zenobia" not in desk.get(PAGE).text
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["first", "later"])
+def test_of_two_who_save_at_once_the_second_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch, planned: bool) -> None:
+    if planned:
+        save(desk)
+    seen, both_compared, write = mark(desk), threading.Barrier(2), escalation.write_plan
+
+    def write_together(*given: Any, **more: Any) -> EscalationPlan:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_compared.wait(timeout=1)  # In vain where the other has to wait until this one has written.
+        return write(*given, **more)
+
+    monkeypatch.setattr(escalation, "write_plan", write_together)
+    desk.clock.advance(minutes=1)
+    colleague = desk.client.application.test_client()
+    [cookie] = [desk.client.get_cookie("prom_staff")]
+    colleague.set_cookie("prom_staff", cookie.value)
+    form = {**FORM, "seen": seen, "csrf_token": desk._token(desk.get(PAGE).text)}
+
+    def press(client: Any, owner: str) -> int:
+        return int(client.post(PAGE, data={**form, "owner": owner}).status_code)
+
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(press, (desk.client, colleague), ("Olga", "Otto")))
+
+    saved = plan(desk)
+    assert sorted(answers) == [303, 409]
+    assert saved is not None
+    assert saved.owner == ("Olga", "Otto")[answers.index(303)]
+
+
+def a_live_clinic(desk: Desk, *, proven: bool) -> None:
+    with desk.runtime.transaction() as session:
+        clinic = session.get_one(Clinic, desk.clinic.id)
+        (builders.a_proven_plan if proven else builders.a_plan)(session, clinic, now=desk.clock.now())
+        clinic.activated_at = desk.clock.now()
+
+
+UNPROVEN = "Nobody may be told of flags that wait"
+
+
+def gauge(desk: Desk) -> str:
+    return re.findall(r"^prom_escalation_unproven (.*)$", desk.get("/metrics").text, re.MULTILINE)[0]
+
+
+def test_a_live_clinic_whose_addresses_are_not_proven_is_named_on_every_page_and_counted(desk: Desk) -> None:
+    a_live_clinic(desk, proven=True)
+    proven = (UNPROVEN in desk.get("/worklist").text, gauge(desk))
+
+    save(desk, deputy_email="new@example.org")
+    page = desk.shown("/worklist")
+
+    assert proven == (False, "0.0")
+    assert "Northside Clinic: deputy" in page[page.index(UNPROVEN) :]
+    assert gauge(desk) == "1.0"
+
+
+def test_a_proof_of_more_than_ninety_days_ago_does_not_count(desk: Desk) -> None:
+    a_live_clinic(desk, proven=True)
+    desk.later(days=91)
+
+    assert "Northside Clinic: owner, deputy, manager" in desk.shown("/worklist")
+
+
+def test_a_clinic_that_is_not_live_yet_is_not_counted(desk: Desk) -> None:
+    save(desk)
+
+    assert UNPROVEN not in desk.get("/worklist").text
+    assert gauge(desk) == "0.0"
+
+
+def test_a_clinician_is_not_asked_to_prove_addresses(runtime: Runtime, clock: Clock, client: Any) -> None:
+    desk = Desk(runtime, clock, client)
+    a_live_clinic(desk, proven=False)
+    desk.log_in()
+
+    assert UNPROVEN not in desk.get("/worklist").text
