@@ -10,16 +10,18 @@ from prom_service.services.audit import note
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint
+from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.second_factor import begin_log_in
-from prom_service.web.dashboard.staff_session import end
+from prom_service.web.dashboard.staff_session import end, person
 
 
 @blueprint.get("/")
 @guards.admits(*ROLES)
-def home() -> Response:
-    """Lead to the worklist."""
-    return redirect(url_for(".show_worklist"), code=303)
+def home() -> Response | str:
+    """Lead to the worklist; who may read none is shown what the account is for."""
+    if person.reads:
+        return redirect(url_for(".show_worklist"), code=303)
+    return render_template("dashboard/home.html", **common())
 
 
 @blueprint.get("/login")

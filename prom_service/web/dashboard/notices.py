@@ -14,7 +14,7 @@ from prom_service.services import brake
 from prom_service.services.escalation import unproven
 from prom_service.web import pulse
 from prom_service.web.context import prom
-from prom_service.web.dashboard.staff_session import clinics_to_read
+from prom_service.web.dashboard.staff_session import clinics_to_read, person
 
 SWEEP = "assess_due_episodes"
 
@@ -56,7 +56,7 @@ def notices() -> Notices:
     administered = [clinic for clinic in clinics_to_read() if person.roles[clinic] == "clinic_admin"]
     with prom.reading() as session:
         return Notices(
-            unread=count_unread(session, clinics_to_read()),
+            unread=count_unread(session, person.reads.intersection(clinics_to_read())),
             silence=pulse.silence(session),
             awake=pulse.scheduler_beats(session),
             stopped=brake.in_force(session) is not None,

@@ -88,7 +88,7 @@ def add_second_factor() -> Answer:
 
     def accept(session: Session, user: User, code: str) -> str:
         codes = second_factor.enrol(session, user, code, secret=prom.settings.secret, now=prom.now())
-        return render_template("dashboard/recovery_codes.html", codes=codes, next=url_for(".show_worklist"))
+        return render_template("dashboard/recovery_codes.html", codes=codes, next=url_for(".home"))
 
     return _with_code(_person_without_app, accept, _enrolment)
 
@@ -98,10 +98,10 @@ for _view in (show_code, log_in_with_code, show_app, set_up_app):
 
 
 def inside(target: str) -> str:
-    """Return ``target`` when it is a page of ours, else the worklist: nobody is led elsewhere after logging in."""
+    """Return ``target`` when it is a page of ours, else the first page: nobody is led elsewhere after logging in."""
     parts = urlsplit(target)
     ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc
-    return target if ours else url_for(".show_worklist")
+    return target if ours else url_for(".home")
 
 
 def _with_code(

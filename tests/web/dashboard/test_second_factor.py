@@ -223,7 +223,7 @@ def test_where_it_is_optional_a_person_chooses(client: Any, runtime: Runtime, cl
     wrong = client.post("/second-factor", data={"code": "0"})
     chosen = client.post("/second-factor", data={"code": app.at(clock.now())})
 
-    assert plain.location == "/worklist"
+    assert plain.location == "/"
     assert [answer.status_code for answer in (offered, wrong, chosen)] == [200, 422, 200]
     assert client.post("/login", data={"email": EMAIL, "password": PASSWORD}).location == "/login/code"
     with runtime.reading() as session:
