@@ -70,8 +70,12 @@ class Shelf:
 
 
 def search(session: Session, shelf: Shelf, clinic_id: uuid.UUID, wanted: Wanted) -> Sequence[Row[Any]]:
-    """Return up to ``wanted.limit`` rows of the clinic, in the order of their ids; no page ever shows one twice."""
-    query = shelf.rows.add_columns(shelf.updated_at.label("updated_at")).where(shelf.clinic_id == clinic_id)
+    """Return up to ``wanted.limit`` rows of the clinic, in the order of their ids; no page ever shows one twice.
+
+    Each row says whose it is, ``owner_id``, and since when it is as it is, ``updated_at``.
+    """
+    described = shelf.rows.add_columns(shelf.updated_at.label("updated_at"), shelf.patient_id.label("owner_id"))
+    query = described.where(shelf.clinic_id == clinic_id)
     if wanted.id is not None:
         query = query.where(shelf.id == wanted.id)
     if wanted.patient is not None:
@@ -165,7 +169,7 @@ EPISODES: Final = Shelf(
     values={"identifier": Episode.__table__.c.external_id},
 )
 VISITS: Final = Shelf(
-    select(Visit, _OWNER_OF_VISIT.label("patient_id")),
+    select(Visit),
     clinic_id=Visit.__table__.c.clinic_id,
     id=Visit.__table__.c.id,
     patient_id=_OWNER_OF_VISIT,
@@ -174,7 +178,7 @@ VISITS: Final = Shelf(
     values={"identifier": Visit.__table__.c.external_id},
 )
 FLAGS: Final = Shelf(
-    select(Flag, Episode.patient_id).join(Episode, Episode.id == Flag.episode_id),
+    select(Flag).join(Episode, Episode.id == Flag.episode_id),
     clinic_id=Flag.__table__.c.clinic_id,
     id=Flag.__table__.c.id,
     patient_id=Episode.__table__.c.patient_id,
@@ -182,7 +186,7 @@ FLAGS: Final = Shelf(
     date=Flag.__table__.c.raised_at,
 )
 RESPONSES: Final = Shelf(
-    select(AnswerSet, Response, Administration, Episode.patient_id)
+    select(AnswerSet, Response, Administration)
     .join(Response, Response.id == AnswerSet.response_id)
     .join(Administration, Administration.id == Response.administration_id)
     .join(Episode, Episode.id == Response.episode_id)
@@ -198,7 +202,7 @@ RESPONSES: Final = Shelf(
     },
 )
 SCORES: Final = Shelf(
-    select(Score, Response, Administration, Episode.patient_id)
+    select(Score, Response, Administration)
     .join(Response, Response.id == Score.response_id)
     .join(Administration, Administration.id == Response.administration_id)
     .join(Episode, Episode.id == Score.episode_id)

@@ -97,7 +97,7 @@ class Scene:
             "preview_id": self.rows["preview"],
             "visit_id": self.world.visit.id,
             "webhook_id": self.rows["webhook"],
-            "row_id": self.rows.get(endpoint.partition("_")[2]),
+            "id_": self.rows.get(endpoint.partition("_")[2]),
             "step": "pause",
         }
 

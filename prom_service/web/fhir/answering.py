@@ -24,6 +24,7 @@ from prom_service.queries import directory, search
 from prom_service.queries.scores import scores_of
 from prom_service.services import answer_window, submission
 from prom_service.services.submission import Submission
+from prom_service.web import audit
 from prom_service.web.api.fields import Day, Instant
 from prom_service.web.context import own_clinic_id, principal, prom
 from prom_service.web.fhir import parameters, room, routes
@@ -35,26 +36,39 @@ TOLERANCE: Final = 0.05
 """A score that the sender rounded to one decimal is not a differing one."""
 
 
-@room.create(f"/{KIND}", scope=WRITE)
-def add_response(session: Session, document: object) -> Response:
+def _one(document: object) -> list[Sent]:
+    """Read one response, and put on record whose it is."""
+    sent = read_response(document)
+    audit.about(administration=[sent.occasion.administration_id])
+    return [sent]
+
+
+def _several(document: object) -> Sequence[Sent]:
+    """Read responses that are one set, and put on record whose they are."""
+    sent = read_transaction(document)
+    audit.about(administration=[sent[0].occasion.administration_id])
+    return sent
+
+
+@room.create(f"/{KIND}", scope=WRITE, take=_one)
+def add_response(session: Session, sent: Sequence[Sent]) -> Response:
     """Take a finished set of answers to one questionnaire of an administration, as staff entry does.
 
     The same answers again have no effect (200). Scores are computed here; one that the sender computed otherwise is
     named in an outcome inside the answer, and not kept.
     """
-    sent = read_response(document)
     existing = _existing(session)
     if existing is not None:
         found = outcome.issue("information", "informational", "If-None-Exist finds one already; nothing was taken.")
         return room.answer(outcome.of(found), location=f"{routes.base_address()}/{KIND}/{existing}")
-    [resource], status = _take(session, [sent])
+    [resource], status = _take(session, sent)
     return room.answer(resource, status, f"{routes.base_address()}/{KIND}/{resource['id']}")
 
 
-@room.create("/", scope=WRITE)
-def add_responses(session: Session, document: object) -> Response:
+@room.create("/", scope=WRITE, take=_several)
+def add_responses(session: Session, sent: Sequence[Sent]) -> Response:
     """Take a finished set of answers to several questionnaires of one administration, as one transaction."""
-    resources, status = _take(session, read_transaction(document))
+    resources, status = _take(session, sent)
     return room.answer(bundle.transaction_response(routes.base_address(), resources, str(int(status))))
 
 
@@ -90,6 +104,7 @@ def _existing(session: Session) -> uuid.UUID | None:
     rows = search.search(session, kind.shelf, own_clinic_id(), wanted)
     if len(rows) > 1:
         raise PreconditionFailed("If-None-Exist finds more than one.")
+    routes.note_about(kind, rows)
     found: uuid.UUID | None = rows[0].AnswerSet.id if rows else None
     return found
 

@@ -34,12 +34,15 @@ def read(rule: str, *, scope: str) -> Callable[[View], View]:
     return declare
 
 
-def create(rule: str, *, scope: str) -> Callable[[View], View]:
-    """Declare a route that takes a resource; its view takes the session and the document."""
+def create(rule: str, *, scope: str, take: Callable[[object], Any]) -> Callable[[View], View]:
+    """Declare a route that takes a resource; its view takes the session and what ``take`` makes of the document.
+
+    A request that is only repeated goes through ``take`` as well, and no further.
+    """
 
     def declare(view: View) -> View:
         writing = in_transaction(_answering(view), keep_answer=True)
-        return _add(rule, "POST", scope, admitted(_reading(writing), scope))
+        return _add(rule, "POST", scope, admitted(_reading(writing, take), scope))
 
     return declare
 
@@ -83,14 +86,15 @@ def _takes_json() -> bool:
     return not request.accept_mimetypes or not kinds.isdisjoint({*TAKEN, "application/*", "*/*"})
 
 
-def _reading(view: View) -> View:
-    """Give a view the body as ``document``, read as strictly as the API reads."""
+def _reading(view: View, take: Callable[[object], Any]) -> View:
+    """Give a view what was ``sent``: what ``take`` makes of the body, read as strictly as the API reads."""
 
     @wraps(view)
     def reading(**parts: Any) -> Response:
         if request.mimetype not in TAKEN:
             raise UnsupportedMediaType(f"Send the body as {MEDIA_TYPE}.")
-        response: Response = view(document=strict_json.read(request.get_data(cache=True)), **parts)
+        document = strict_json.read(request.get_data(cache=True))
+        response: Response = view(sent=take(document), **parts)
         return response
 
     return reading

@@ -23,7 +23,7 @@ from prom_service.models import Clinic
 from prom_service.queries import search
 from prom_service.queries.search import Shelf
 from prom_service.queries.wording import Words, words_in_force
-from prom_service.web import guards
+from prom_service.web import audit, guards
 from prom_service.web.api import paging
 from prom_service.web.context import own_clinic_id, principal
 from prom_service.web.fhir import parameters, room
@@ -40,6 +40,8 @@ class Kind:
     shelf: Shelf
     searched_by: tuple[str, ...]
     write: Written
+    of: str
+    """What a row of it is on record as: the kind of thing in the audit."""
 
 
 def _patients(_session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
@@ -52,15 +54,15 @@ def _episodes(_session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
 
 def _encounters(session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
     served = search.serving(session, own_clinic_id(), [row.Visit.id for row in rows])
-    return [care.encounter(row.Visit, row.patient_id, row.updated_at, served.get(row.Visit.id, ())) for row in rows]
+    return [care.encounter(row.Visit, row.owner_id, row.updated_at, served.get(row.Visit.id, ())) for row in rows]
 
 
 def _flags(_session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
-    return [flag.flag(row.Flag, row.patient_id) for row in rows]
+    return [flag.flag(row.Flag, row.owner_id) for row in rows]
 
 
 def _responses(_session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
-    given = [answers.Given(row.AnswerSet, row.Response, row.Administration, row.patient_id) for row in rows]
+    given = [answers.Given(row.AnswerSet, row.Response, row.Administration, row.owner_id) for row in rows]
     return [answers.questionnaire_response(one, find(one.answers.instrument)) for one in given]
 
 
@@ -71,31 +73,46 @@ def _observations(session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
         instrument = find(row.Score.instrument)
         asked = instrument.derives_from if row.Score.derived else instrument.ref
         scored = answers.Scored(
-            row.Score, row.Response, row.Administration, row.patient_id, *sets[row.Response.id, asked]
+            row.Score, row.Response, row.Administration, row.owner_id, *sets[row.Response.id, asked]
         )
         written.append(answers.observation(scored, instrument))
     return written
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "Patient": Kind(search.PATIENTS, ("_id", "identifier", "_lastUpdated"), _patients),
-    "EpisodeOfCare": Kind(search.EPISODES, ("_id", "patient", "identifier", "date", "_lastUpdated"), _episodes),
-    "Encounter": Kind(search.VISITS, ("_id", "patient", "identifier", "date", "_lastUpdated"), _encounters),
-    "QuestionnaireResponse": Kind(
-        search.RESPONSES, ("_id", "patient", "date", "questionnaire", "based-on", "_lastUpdated"), _responses
+    "Patient": Kind(search.PATIENTS, ("_id", "identifier", "_lastUpdated"), _patients, "patient"),
+    "EpisodeOfCare": Kind(
+        search.EPISODES, ("_id", "patient", "identifier", "date", "_lastUpdated"), _episodes, "episode"
     ),
-    "Observation": Kind(search.SCORES, ("_id", "patient", "date", "code", "_lastUpdated"), _observations),
-    "Flag": Kind(search.FLAGS, ("_id", "patient", "date", "_lastUpdated"), _flags),
+    "Encounter": Kind(search.VISITS, ("_id", "patient", "identifier", "date", "_lastUpdated"), _encounters, "visit"),
+    "QuestionnaireResponse": Kind(
+        search.RESPONSES,
+        ("_id", "patient", "date", "questionnaire", "based-on", "_lastUpdated"),
+        _responses,
+        "administration",
+    ),
+    "Observation": Kind(
+        search.SCORES, ("_id", "patient", "date", "code", "_lastUpdated"), _observations, "administration"
+    ),
+    "Flag": Kind(search.FLAGS, ("_id", "patient", "date", "_lastUpdated"), _flags, "flag"),
 }
 QUESTIONNAIRE_SEARCH: Final = ("url", "version")
 
 
-def one(session: Session, kind: str, row_id: uuid.UUID) -> Resource:
+def note_about(known: Kind, rows: Sequence[Row[Any]]) -> None:
+    """Put on record whose rows are shown; a visit of no episode is nobody's any more."""
+    shown: dict[str, Any] = {known.of: [getattr(row, known.of.title()).id for row in rows]}
+    audit.about(**shown)
+    audit.about(patient={row.owner_id for row in rows} - {None})
+
+
+def one(session: Session, kind: str, id_: uuid.UUID) -> Resource:
     """Return the clinic's resource; raise ``NotFoundError`` when it is not there, or another clinic's."""
     known = KINDS[kind]
-    rows = search.search(session, known.shelf, own_clinic_id(), search.Wanted(id=row_id, limit=1))
+    rows = search.search(session, known.shelf, own_clinic_id(), search.Wanted(id=id_, limit=1))
     if not rows:
         raise NotFoundError(f"There is no such {kind}.")
+    note_about(known, rows)
     return known.write(session, rows)[0]
 
 
@@ -106,6 +123,8 @@ def _page(session: Session, kind: str) -> Resource:
     wanted = parameters.wanted(asked.filters, after=asked.after, limit=asked.probe)
     rows = search.search(session, known.shelf, own_clinic_id(), wanted)
     content, _headers = paging.page(asked, known.write(session, rows))
+    note_about(known, rows[: asked.limit])
+    audit.about(shown=len(content["items"]))
     links = {"self": request.url}
     if content["next"]:
         links["next"] = f"{request.base_url}?{urlencode({'cursor': content['next'], '_count': asked.limit})}"
@@ -120,14 +139,14 @@ def base_address() -> str:
 def _declare(kind: str, scope: str) -> None:
     """Add the routes that read and search one kind."""
 
-    def show(session: Session, row_id: uuid.UUID) -> Resource:
-        return one(session, kind, row_id)
+    def show(session: Session, id_: uuid.UUID) -> Resource:
+        return one(session, kind, id_)
 
     def find_page(session: Session) -> Resource:
         return _page(session, kind)
 
     show.__name__, find_page.__name__ = f"show_{kind}", f"search_{kind}"
-    room.read(f"/{kind}/<uuid:row_id>", scope=scope)(show)
+    room.read(f"/{kind}/<uuid:id_>", scope=scope)(show)
     room.read(f"/{kind}", scope=scope)(find_page)
 
 

@@ -4,31 +4,27 @@ import re
 import uuid
 from typing import Any
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
-from prom_service.models import AnswerSet, Response, Score
 from prom_service.models.api_key import SCOPES
-from prom_service.runtime import Runtime
 from prom_service.web.guards import ANY_KEY
 from tests.web.api.caller import Caller, World
 from tests.web.fhir.documents import ROOT, a_response, a_transaction
 
 ROUTES = {
     "GET /Patient": "episodes:read",
-    "GET /Patient/<uuid:row_id>": "episodes:read",
+    "GET /Patient/<uuid:id_>": "episodes:read",
     "GET /EpisodeOfCare": "episodes:read",
-    "GET /EpisodeOfCare/<uuid:row_id>": "episodes:read",
+    "GET /EpisodeOfCare/<uuid:id_>": "episodes:read",
     "GET /Encounter": "episodes:read",
-    "GET /Encounter/<uuid:row_id>": "episodes:read",
+    "GET /Encounter/<uuid:id_>": "episodes:read",
     "GET /QuestionnaireResponse": "episodes:read",
-    "GET /QuestionnaireResponse/<uuid:row_id>": "episodes:read",
+    "GET /QuestionnaireResponse/<uuid:id_>": "episodes:read",
     "GET /Observation": "episodes:read",
-    "GET /Observation/<uuid:row_id>": "episodes:read",
+    "GET /Observation/<uuid:id_>": "episodes:read",
     "GET /Flag": "flags:read",
-    "GET /Flag/<uuid:row_id>": "flags:read",
+    "GET /Flag/<uuid:id_>": "flags:read",
     "GET /Questionnaire": ANY_KEY,
     "GET /Questionnaire/<code:ref>": ANY_KEY,
     "POST /QuestionnaireResponse": "episodes:write",
@@ -41,23 +37,7 @@ GUARDED = {route for route, scope in ROUTES.items() if scope != "public"}
 OF_ONE_THING = {route for route in ROUTES if "uuid" in route or route.startswith("POST")}
 
 
-@pytest.fixture
-def ids(runtime: Runtime, world: World) -> dict[str, uuid.UUID]:
-    """The id of one resource of each kind."""
-    with runtime.reading() as session:
-        response = session.scalars(select(Response).where(Response.clinic_id == world.clinic.id)).one()
-        nprs = AnswerSet.response_id == response.id, AnswerSet.instrument == "nprs-1.0"
-        return {
-            "Patient": world.patient.id,
-            "EpisodeOfCare": world.episode.id,
-            "Encounter": world.visit.id,
-            "QuestionnaireResponse": session.scalars(select(AnswerSet.id).where(*nprs)).one(),
-            "Observation": session.scalars(select(Score.id).where(Score.response_id == response.id).limit(1)).one(),
-            "Flag": world.flag_id,
-        }
-
-
-def _routes(app: Flask) -> dict[str, str]:
+def routes_of(app: Flask) -> dict[str, str]:
     found = {}
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/fhir"):
@@ -66,28 +46,28 @@ def _routes(app: Flask) -> dict[str, str]:
     return found
 
 
-def _send(caller: Caller, route: str, world: World, ids: dict[str, uuid.UUID]) -> Any:
+def send(caller: Caller, route: str, world: World, ids: dict[str, uuid.UUID]) -> Any:
     method, rule = route.split(" ", 1)
     kind = rule.strip("/").partition("/")[0]
-    path = rule.replace("<uuid:row_id>", str(ids.get(kind))).replace("<code:ref>", "nprs-1.0")
+    path = rule.replace("<uuid:id_>", str(ids.get(kind))).replace("<code:ref>", "nprs-1.0")
     response = a_response(world)
     body = None if method == "GET" else a_transaction(response) if rule == "/" else response
     return caller.call(method, ROOT + path, body)
 
 
 def test_the_table_above_holds_every_route(client: FlaskClient) -> None:
-    assert _routes(client.application) == ROUTES
+    assert routes_of(client.application) == ROUTES
 
 
 def test_a_route_answers_its_own_key(ours: Caller, world: World, ids: Any) -> None:
-    answers = {route: _send(ours, route, world, ids) for route in ROUTES}
+    answers = {route: send(ours, route, world, ids) for route in ROUTES}
 
     assert {route for route, answer in answers.items() if answer.status_code not in (200, 201)} == set()
     assert {answer.content_type for answer in answers.values()} == {"application/fhir+json"}
 
 
 def test_every_route_refuses_a_call_without_a_key(client: FlaskClient, world: World, ids: Any) -> None:
-    answers = {route: _send(Caller(client, None), route, world, ids) for route in GUARDED}
+    answers = {route: send(Caller(client, None), route, world, ids) for route in GUARDED}
 
     assert {route for route, answer in answers.items() if answer.status_code != 401} == set()
     assert {answer.json["issue"][0]["code"] for answer in answers.values()} == {"login"}
@@ -99,14 +79,14 @@ def test_every_route_refuses_a_key_that_has_all_scopes_but_its_own(
 ) -> None:
     lacking = {scope: Caller(client, key_with(*(one for one in SCOPES if one != scope))) for scope in SCOPES}
 
-    answers = {route: _send(lacking[scope], route, world, ids) for route, scope in ROUTES.items() if scope in lacking}
+    answers = {route: send(lacking[scope], route, world, ids) for route, scope in ROUTES.items() if scope in lacking}
 
     assert {route for route, answer in answers.items() if answer.status_code != 403} == set()
     assert {answer.json["issue"][0]["code"] for answer in answers.values()} == {"forbidden"}
 
 
 def test_another_clinics_things_do_not_exist(theirs: Caller, world: World, ids: Any) -> None:
-    answers = {route: _send(theirs, route, world, ids) for route in OF_ONE_THING}
+    answers = {route: send(theirs, route, world, ids) for route in OF_ONE_THING}
 
     assert {route for route, answer in answers.items() if answer.status_code != 404} == set()
     assert {answer.json["issue"][0]["code"] for answer in answers.values()} == {"not-found"}
@@ -118,13 +98,13 @@ def test_a_thing_that_never_was_looks_like_one_of_another_clinic(
     unknown = dict.fromkeys(ids, uuid.uuid4())
 
     for route in OF_ONE_THING - {"POST /", "POST /QuestionnaireResponse"}:
-        assert _send(theirs, route, world, ids).json == _send(ours, route, world, unknown).json
+        assert send(theirs, route, world, ids).json == send(ours, route, world, unknown).json
 
 
 def test_another_clinics_searches_find_nothing_of_ours(theirs: Caller, world: World, ids: Any) -> None:
     searches = GUARDED - OF_ONE_THING - {"GET /Questionnaire", "GET /Questionnaire/<code:ref>"}
 
-    found = {route: _send(theirs, route, world, ids).json for route in searches}
+    found = {route: send(theirs, route, world, ids).json for route in searches}
     by_patient = theirs.get(f"{ROOT}/Observation?patient={world.patient.id}").json
 
     assert {route for route, bundle in found.items() if "entry" in bundle} == set()
