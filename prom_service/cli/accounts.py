@@ -47,7 +47,7 @@ def add_user(email: str, name: str, codes: tuple[str, ...], role: str, as_json: 
             now=prom.now(),
         )
         for one in clinics:
-            door.note(session, one.id, "user add", {"user": added.id}, now=prom.now())
+            door.note(session, one.id, "user add", {"user": added.id}, detail=role, now=prom.now())
     if as_json:
         show_json({"id": added.id, "name": added.name, "role": role, "clinics": [clinic.code for clinic in clinics]})
     else:
@@ -61,7 +61,9 @@ def add_user(email: str, name: str, codes: tuple[str, ...], role: str, as_json: 
 def set_role(email: str, code: str, role: str) -> None:
     """Give an account a role at a clinic, in place of the one it had there. Its next request is judged by it."""
     with door.runtime() as prom, prom.transaction() as session:
-        accounts.set_role(session, accounts.find_account(session, email), find_clinic_by_code(session, code), role)
+        account, clinic = accounts.find_account(session, email), find_clinic_by_code(session, code)
+        accounts.set_role(session, account, clinic, role)
+        door.note(session, clinic.id, "user set-role", {"user": account.id}, detail=role, now=prom.now())
     click.echo(f"The account is {role} at {code}.")
 
 
@@ -70,7 +72,9 @@ def set_role(email: str, code: str, role: str) -> None:
 def reset_totp(email: str) -> None:
     """Forget the app and the recovery codes of an account and log it out; the next log-in sets up an app anew."""
     with door.runtime() as prom, prom.transaction() as session:
-        second_factor.reset(session, accounts.find_account(session, email), now=prom.now())
+        account = accounts.find_account(session, email)
+        second_factor.reset(session, account, now=prom.now())
+        door.note(session, SERVICE, "user reset-totp", {"user": account.id}, now=prom.now())
     click.echo("The account is logged out and has no second factor until its next log-in.")
 
 
@@ -79,7 +83,9 @@ def reset_totp(email: str) -> None:
 def deactivate(email: str) -> None:
     """Close an account at once. What it did stays on record."""
     with door.runtime() as prom, prom.transaction() as session:
-        accounts.deactivate(session, accounts.find_account(session, email), now=prom.now())
+        account = accounts.find_account(session, email)
+        accounts.deactivate(session, account, now=prom.now())
+        door.note(session, SERVICE, "user deactivate", {"user": account.id}, now=prom.now())
     click.echo("The account is closed.")
 
 
@@ -194,6 +200,8 @@ def rotate(prefix: str, as_json: bool) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         old = find_key(session, prefix)
         key, text = api_keys.rotate(session, old, secret=prom.settings.secret, now=prom.now())
+        said = f"successor of {old.id}"
+        door.note(session, key.clinic_id or SERVICE, "apikey rotate", {"key": key.id}, detail=said, now=prom.now())
     if as_json:
         show_json({"id": key.id, "prefix": key.prefix, "key": text, "scopes": key.scopes})
     else:

@@ -6,6 +6,7 @@ from prom_service.cli import door
 from prom_service.cli.escalation import escalation, test_escalation
 from prom_service.cli.output import json_option, show_json, show_table
 from prom_service.models import Clinic
+from prom_service.models.audit import SERVICE
 from prom_service.models.clinic import IDENTITY_CHECKS
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import find_organisation, list_clinics, list_texts
@@ -26,6 +27,7 @@ def add_organisation(name: str, as_json: bool) -> None:
     """Add an organisation: the owner of clinics, with one quality team."""
     with door.runtime() as prom, prom.transaction() as session:
         added = clinics.add_organisation(session, name, now=prom.now())
+        door.note(session, SERVICE, "organisation add", {"organisation": added.id}, now=prom.now())
     if as_json:
         show_json({"id": added.id, "name": added.name})
     else:
@@ -63,6 +65,7 @@ def add(code: str, organisation: str, as_json: bool, **details: str) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         owner = find_organisation(session, organisation)
         added = clinics.add_clinic(session, organisation_id=owner.id, code=code, **details, now=prom.now())
+        door.note(session, added.id, "clinic add", now=prom.now())
     if as_json:
         show_json(_shown(added, owner.name))
     else:
@@ -103,6 +106,7 @@ def texts(code: str, language: str | None, reply_hours: str | None, urgent_text:
         found = find_clinic_by_code(session, code)
         if language is not None:
             write_texts(session, found, language, reply_hours=reply_hours, urgent_text=urgent_text)
+            door.note(session, found.id, "clinic texts", detail=language, now=prom.now())
         header = ("language", "reply_hours", "urgent_text")
         rows = [(said, *(getattr(row, name, None) for name in header[1:])) for said, row in list_texts(session, found)]
     if as_json:

@@ -39,6 +39,7 @@ def escalation(
         clinic = find_clinic_by_code(session, code)
         if working_hours or closed_on or any(people.values()):
             _write(session, clinic, people, working_hours, closed_on, prom.now())
+            door.note(session, clinic.id, "clinic escalation", now=prom.now())
         rows = _rows(session, clinic, prom.now())
         hours = _hours(session, clinic)
     if as_json:
@@ -92,4 +93,5 @@ def test_escalation(code: str) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         clinic = find_clinic_by_code(session, code)
         planned = plans.plan_test(session, clinic, now=prom.now())
+        door.note(session, clinic.id, "clinic test-escalation", now=prom.now())
     click.echo(f"The scheduler sends {len(planned)} test emails. `prom clinic escalation {code}` shows who confirmed.")

@@ -22,9 +22,13 @@ def export() -> None:
 @files.output_option
 def redcap(code: str, output: Path) -> None:
     """Write answers for REDCap: a row for each episode and timepoint; empty was skipped, NA does not apply."""
-    with door.runtime() as prom, prom.reading() as session:
-        rows = export_answers(session, find_clinic_by_code(session, code))
-        files.write(output, as_csv(rows))
+    with door.runtime() as prom:
+        with prom.reading() as session:
+            clinic = find_clinic_by_code(session, code)
+            written = as_csv(export_answers(session, clinic))
+        with prom.transaction() as session:
+            door.note(session, clinic.id, "export redcap", detail="all answers", now=prom.now())
+    files.write(output, written)
 
 
 def as_csv(rows: Iterable[Iterable[str]]) -> bytes:

@@ -168,6 +168,8 @@ def _take(text: str, clinic: str | None) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         found = find_clinic_by_code(session, clinic)
         _pack, is_new = wording_packs.load_pack(session, found, text, actor=door.ACTOR, now=prom.now())
+        said = f"{pack.instrument} {pack.language}"
+        door.note(session, found.id, "instruments wording", detail=said, now=prom.now())
     if is_new:
         click.echo(f"It is in force at {found.code} for everyone who starts from now on.")
     else:
@@ -178,6 +180,7 @@ def _withdraw(clinic: str, ref: str, language: str) -> None:
     with door.runtime() as prom, prom.transaction() as session:
         found = find_clinic_by_code(session, clinic)
         wording_packs.withdraw_pack(session, found, ref, language, actor=door.ACTOR, now=prom.now())
+        door.note(session, found.id, "instruments wording", detail=f"withdraw {ref} {language}", now=prom.now())
     click.echo(f"Whoever starts {ref} at {found.code} in {language} from now on is asked in our own words.")
 
 

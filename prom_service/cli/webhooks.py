@@ -47,6 +47,7 @@ def replay(webhook_id: uuid.UUID, code: str, dead_letters: bool, from_number: in
         clinic = find_clinic_by_code(session, code)
         found = find_webhook(session, clinic.id, webhook_id, lock=True)
         planned = webhooks.replay(session, found, dead_letters=dead_letters, from_number=from_number, now=prom.now())
+        door.note(session, clinic.id, "webhook replay", {"webhook": found.id}, now=prom.now())
     if as_json:
         show_json({"planned_again": planned, "position": found.position})
     else:

@@ -79,17 +79,19 @@ def test_a_command_that_reports_or_prints_leaves_an_entry(prom: Prom, clinic: st
     of_clinic = json.loads(prom("audit", "list", "--clinic", clinic, "--json").stdout)
     of_nobody = json.loads(prom("audit", "list", "--json").stdout)
 
-    assert [row["act"] for row in of_clinic[2:]] == ["prom report utilization", "prom paper"]
-    assert of_clinic[2]["detail"].startswith("from=")
-    assert [row["act"] for row in of_nobody] == ["prom apikey create"]
+    assert [row["act"] for row in of_clinic[3:]] == ["prom report utilization", "prom paper"]
+    assert of_clinic[3]["detail"].startswith("from=")
+    assert [row["act"] for row in of_nobody] == ["prom organisation add", "prom apikey create"]
 
 
 @pytest.mark.usefixtures("imported")
 def test_a_dry_run_leaves_no_entry(prom: Prom, clinic: str, tmp_path: Path) -> None:
+    before = prom("audit", "list", "--clinic", clinic, "--json").stdout
     (tmp_path / "more.csv").write_text(PATIENTS.replace("P1", "P3").replace("E1", "E3"), encoding="utf-8")
     prom("import", "patients", str(tmp_path / "more.csv"), "--clinic", clinic, "--dry-run")
 
-    assert len(json.loads(prom("audit", "list", "--clinic", clinic, "--json").stdout)) == 2
+    [*rows, _listed] = json.loads(prom("audit", "list", "--clinic", clinic, "--json").stdout)
+    assert rows == json.loads(before)
 
 
 @pytest.mark.usefixtures("imported")
@@ -101,8 +103,11 @@ def test_what_was_written_is_verified(prom: Prom, clinic: str, sqlite_url: str) 
 
     assert told.exit_code == 0
     assert json.loads(told.stdout) == {
-        "chains": [{"clinic": "north", "sealed": 2, "not_yet_sealed": 1, "problem": None}],
-        "outside_heads": 1,
+        "chains": [
+            {"clinic": "service", "sealed": 1, "not_yet_sealed": 0, "problem": None},
+            {"clinic": "north", "sealed": 3, "not_yet_sealed": 1, "problem": None},
+        ],
+        "outside_heads": 2,
         "forged_lines": [],
         "torn_lines": [],
     }
@@ -126,15 +131,15 @@ def test_a_cut_end_is_found_by_the_heads_and_their_absence_is_said(prom: Prom, s
     kept = heads.rename(tmp_path / "kept")
     tamper(
         sqlite_url,
-        "DELETE FROM audit_entry WHERE number = 2",
-        "UPDATE audit_chain SET number = 1, hash = (SELECT hash FROM audit_entry)",
+        "DELETE FROM audit_entry WHERE number = 3",
+        "UPDATE audit_chain SET number = 2, hash = (SELECT hash FROM audit_entry WHERE number = 2) WHERE number = 3",
     )
 
     without, with_heads = prom("audit", "verify"), prom("audit", "verify", "--head-file", str(kept))
 
     assert (without.exit_code, with_heads.exit_code) == (0, 1)
     assert "There is no head outside the database" in without.stdout
-    assert "Entry 2: and all behind it, up to 2, are missing" in with_heads.stdout
+    assert "Entry 3: and all behind it, up to 3, are missing" in with_heads.stdout
 
 
 @pytest.mark.usefixtures("imported")
@@ -143,11 +148,11 @@ def test_a_torn_line_is_told_and_a_forged_one_is_a_fault(prom: Prom, sqlite_url:
     whole = heads.read_text()
     heads.write_text(whole + whole[:50])
     torn = prom("audit", "verify")
-    heads.write_text(whole.replace('"number":2', '"number":1'))
+    heads.write_text(whole.replace('"number":1', '"number":2'))
     forged = prom("audit", "verify")
 
     assert (torn.exit_code, forged.exit_code) == (0, 1)
-    assert "line 2 of the heads" in torn.stdout
+    assert "line 3 of the heads" in torn.stdout
     assert "Not signed by this service: line 1 of the heads." in forged.stdout
 
 
