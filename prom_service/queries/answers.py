@@ -1,5 +1,6 @@
 """The answers of one administration as they were given, and those of the start beside them."""
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, AnswerSet, Response
+from prom_service.models import Administration, AnswerSet, Episode, Response
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ def responses_of(session: Session, administration: Administration) -> Sequence[G
 def standing_of(given: Sequence[GivenAnswers]) -> GivenAnswers | None:
     """Return the one that stands; None when nothing came in."""
     return next((one for one in reversed(given) if not one.response.amendment), None)
+
+
+def standing_answers(session: Session, episode: Episode) -> list[tuple[str, dt.datetime]]:
+    """Return the timepoints of the episode that have an answer, each with when the one that stands was given."""
+    query = (
+        select(Administration.timepoint, Response.answered_at)
+        .join(Response, Response.administration_id == Administration.id)
+        .where(
+            Administration.clinic_id == episode.clinic_id,
+            Administration.episode_id == episode.id,
+            Response.amendment.is_(False),
+        )
+        .order_by(Administration.sequence, Response.number)
+    )
+    return list(dict(session.execute(query).tuples().all()).items())
 
 
 def start_of(session: Session, clinic_id: uuid.UUID, episode_id: uuid.UUID) -> Administration:

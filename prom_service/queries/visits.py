@@ -2,6 +2,7 @@
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -42,6 +43,21 @@ def visits_of(session: Session, episode: Episode) -> list[ShownVisit]:
         counts = serving and visit.status == ATTENDED and visit.format in counted
         shown.append(ShownVisit(visit, next(places) if counts else None, serving, tuple(versions[visit.id])))
     return shown
+
+
+def serving_visits(session: Session, episode: Episode) -> Sequence[Visit]:
+    """Return the visits that serve the episode now, void ones left out, by their day."""
+    query = (
+        select(Visit)
+        .join(EpisodeVisit, EpisodeVisit.visit_id == Visit.id)
+        .where(
+            EpisodeVisit.clinic_id == episode.clinic_id,
+            EpisodeVisit.episode_id == episode.id,
+            EpisodeVisit.removed_at.is_(None),
+            Visit.voided_at.is_(None),
+        )
+    )
+    return session.scalars(query.order_by(Visit.visited_on, Visit.id)).all()
 
 
 def find_visit(session: Session, episode: Episode, visit_id: uuid.UUID) -> Visit:

@@ -18,6 +18,7 @@ from prom_service.queries.pathways import find_pathway, refs_in_force
 from prom_service.services import assessment, history, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
+from prom_service.services.new_start import check_start
 from prom_service.services.planning import StartChange
 from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or_conflict
 
@@ -157,12 +158,13 @@ def change_episode(
     hold_unchanged(session, episode)
     plain = {name: value for name, value in changes.items() if name != "started_on"}
     before = {name: getattr(episode, name) for name in plain}
+    started_on = changes.get("started_on", episode.started_on)
+    check_start(session, episode, patient, started_on)
     with or_conflict(session, OPEN_ALREADY):
         for name, value in plain.items():
             setattr(episode, name, value)
     if plain:
         history.note_episode(session, episode, "changed", before=before, after=plain, actor=actor, now=now)
-    started_on = changes.get("started_on", episode.started_on)
     if started_on != episode.started_on:
         before, after = {"started_on": episode.started_on}, {"started_on": started_on}
         planning.move_start(session, episode, patient, started_on, actor=actor, now=now)
@@ -175,6 +177,7 @@ def preview_start(session: Session, episode: Episode, started_on: dt.date, *, no
     """Return what a change of the start would do, or refuse it as the change itself would be; nothing is written."""
     patient = session.get_one(Patient, episode.patient_id)
     _check_episode({"started_on": started_on}, patient, closed_on=episode.closed_on)
+    check_start(session, episode, patient, started_on)
     return planning.preview_start(session, episode, patient, started_on, now=now)
 
 

@@ -19,6 +19,7 @@ from prom_service.queries.pathways import find_pathway
 from prom_service.services import messages
 from prom_service.services.answer_window import ENDED
 from prom_service.services.clinics import zone_of
+from prom_service.services.new_start import Earlier, earlier_than
 
 ANSWERED = ("completed", "partial")
 PENDING = ("planned", "open", "started")
@@ -43,6 +44,8 @@ class StartChange:
     cancelled_messages: int
     due_messages: int
     """At most one: of several that are due the newest is sent."""
+    earlier: tuple[Earlier, ...]
+    """The answers and visits that would lie before the start."""
 
 
 def plan_episode(session: Session, episode: Episode, pathway: Pathway, zone: ZoneInfo, *, now: dt.datetime) -> None:
@@ -82,6 +85,7 @@ def preview_start(
         tuple(moves),
         cancelled_messages=sum(one.phase in messages.CANCELLABLE_PHASES for of_one in known.values() for one in of_one),
         due_messages=int(any(step.planned_for <= now for step in steps)),
+        earlier=tuple(earlier_than(session, episode, patient, started_on)),
     )
 
 

@@ -136,3 +136,48 @@ def test_an_email_that_bounced_is_no_step_of_the_new_cadence(runtime: Runtime, c
 
         of_it = select(Message.kind).where(Message.administration_id == baseline.id, Message.phase == "planned")
         assert sorted(session.scalars(of_it)) == ["invitation", "reminder", "reminder"]
+
+
+@pytest.mark.parametrize("act", [enrolment.change_episode, preview], ids=["change", "dry run"])
+def test_a_start_after_the_first_visit_or_long_after_the_first_answers_is_refused_naming_the_day(
+    runtime: Runtime, clock: Clock, act: Callable[..., object]
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        answered, visited = (builders.an_episode(session, clinic, now=now) for _ in range(2))
+        baseline = builders.the_administration(session, answered, "baseline")
+        submission.submit(session, baseline, answers=builders.complete_answers(baseline, answered), now=now)
+        builders.visited(session, visited, 1, now=now)
+
+        with pytest.raises(InvalidInputError) as by_answer:
+            act(session, answered, {"started_on": now.date() + dt.timedelta(days=15)}, actor="test", now=now)
+        with pytest.raises(InvalidInputError) as by_visit:
+            act(session, visited, {"started_on": now.date() + dt.timedelta(days=1)}, actor="test", now=now)
+
+    assert by_answer.value.errors == {"started_on": ["Too late for the answers to Start of 2026-03-02."]}
+    assert by_visit.value.errors == {"started_on": ["After the visit of 2026-03-02, which was attended."]}
+
+
+def test_a_start_after_an_answer_of_a_follow_up_is_refused(runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=clock.now()), now=clock.now())
+        clock.advance(days=36)
+        six_weeks = builders.the_administration(session, episode, "6-weeks")
+        submission.submit(session, six_weeks, answers=builders.complete_answers(six_weeks, episode), now=clock.now())
+        later = {"started_on": clock.now().date() + dt.timedelta(days=1)}
+
+        with pytest.raises(InvalidInputError, match="started_on"):
+            enrolment.change_episode(session, episode, later, actor="test", now=clock.now())
+
+
+def test_the_preview_names_the_answers_that_would_lie_before_the_start(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=now), now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=now)
+
+        foretold = enrolment.preview_start(session, episode, dt.date(2026, 3, 16), now=now)
+
+    assert [(one.kind, one.name, one.on) for one in foretold.earlier] == [("answers", "baseline", now.date())]

@@ -589,7 +589,7 @@ class Timeline(RuleBasedStateMachine):
     def change_the_start(self, episode: Episode, days: int) -> None:
         """First dry, then in earnest: what was foretold is what happens."""
         started_on = episode.started_on + days * DAY
-        if episode.closed_on is not None and started_on > episode.closed_on:
+        if (episode.closed_on is not None and started_on > episode.closed_on) or episode.forbids(started_on):
             for act in (self.service.preview_start, self.service.change_start):
                 self._refused(lambda act=act: act(episode.id, started_on), InvalidInputError)
             return

@@ -166,6 +166,20 @@ class Episode:
             state = "not_asked" if now >= window.late_after else "open" if now >= window.opens_at else "planned"
             self.administrations[timepoint] = Administration(ids[timepoint], self, timepoint, window, state)
 
+    def forbids(self, started_on: dt.date) -> bool:
+        """Whether treatment or answers show that care began before a start that is later than the present one."""
+        if started_on <= self.started_on:
+            return False
+        answered = {
+            key: local(one.standing.at, self.patient.zone).date()
+            for key, one in self.administrations.items()
+            if one.standing is not None
+        }
+        slack = {"baseline": 14 * DAY}
+        return any(started_on > on + slack.get(key, 0 * DAY) for key, on in answered.items()) or any(
+            not visit.voided and started_on > visit.on for visit in self.visits
+        )
+
     def moves(self, started_on: dt.date, zone: str) -> dict[str, Window]:
         """The windows a new start or zone would give those it moves: what is answered, cancelled or ended stays."""
         return {

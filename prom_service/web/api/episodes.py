@@ -143,6 +143,7 @@ def _start_change(change: StartChange) -> dict[str, Any]:
         "moves": [_move(move) for move in change.moves],
         "cancelled_messages": change.cancelled_messages,
         "due_messages": change.due_messages,
+        "earlier": change.earlier,
     }
 
 

@@ -180,7 +180,7 @@ def _start_preview(episode_id: uuid.UUID, started_on: Any, *, stale: bool = Fals
 
 def _seen(episode: Episode, change: StartChange) -> str:
     """Return a mark of everything that the dry run shows: whoever confirms, confirms just that."""
-    shown = [episode.version, change.started_on, change.cancelled_messages, change.due_messages]
+    shown = [episode.version, change.started_on, change.cancelled_messages, change.due_messages, change.earlier]
     for move in change.moves:
         before = move.administration
         shown += [before.state, before.opens_at, before.target_at, before.closes_at, move.reason]

@@ -106,32 +106,32 @@ def test_a_dry_run_says_what_a_new_start_would_do_and_does_nothing(ours: Caller,
     path = f"/episodes/{world.episode.id}"
     before = ours.get(f"{path}/timeline").json
 
-    preview = ours.patch(f"{path}?dry_run=true", {"started_on": "2026-01-26"}, If_Match="*")
+    preview = ours.patch(f"{path}?dry_run=true", {"started_on": "2026-01-12"}, If_Match="*")
 
     moves = {move["timepoint"]: move for move in preview.json["moves"]}
     assert preview.status_code == 200
     assert moves["baseline"]["reason"] == "answered"
     assert (moves["baseline"]["moves"], moves["baseline"]["to"]) == (False, None)
     assert moves["6-weeks"]["from"]["target_at"].startswith("2026-03-02")
-    assert moves["6-weeks"]["to"]["target_at"].startswith("2026-03-09")
+    assert moves["6-weeks"]["to"]["target_at"].startswith("2026-02-23")
     assert ours.get(f"{path}/timeline").json == before
 
 
 def test_a_new_start_moves_what_is_unanswered(ours: Caller, world: World) -> None:
     path = f"/episodes/{world.episode.id}"
 
-    changed = ours.patch(path, {"started_on": "2026-01-26"}, If_Match=ours.get(path).headers["ETag"])
+    changed = ours.patch(path, {"started_on": "2026-01-12"}, If_Match=ours.get(path).headers["ETag"])
 
     targets = {one["timepoint"]: one["target_at"][:10] for one in ours.get(f"{path}/timeline").json["administrations"]}
-    assert changed.json["started_on"] == "2026-01-26"
-    assert targets == {"baseline": "2026-01-19", "6-weeks": "2026-03-09", "3-months": "2026-04-25"}
+    assert changed.json["started_on"] == "2026-01-12"
+    assert targets == {"baseline": "2026-01-19", "6-weeks": "2026-02-23", "3-months": "2026-04-11"}
 
 
 def test_a_dry_run_is_of_the_episode_that_was_read(ours: Caller, world: World) -> None:
     path = f"/episodes/{world.episode.id}?dry_run=true"
 
-    unread = ours.patch(path, {"started_on": "2026-01-26"})
-    outdated = ours.patch(path, {"started_on": "2026-01-26"}, If_Match='"of another day"')
+    unread = ours.patch(path, {"started_on": "2026-01-12"})
+    outdated = ours.patch(path, {"started_on": "2026-01-12"}, If_Match='"of another day"')
 
     assert [unread.status_code, outdated.status_code] == [428, 412]
 

@@ -324,6 +324,14 @@ class MoveSchema(Schema):
     after = fields.Nested(WindowSchema, data_key="to", required=True, allow_none=True)
 
 
+class EarlierSchema(Schema):
+    """Answers (by timepoint) or a visit (by the clinic's own number) that would lie before a new start."""
+
+    kind = fields.String(required=True, metadata={"enum": ["answers", "visit"]})
+    name = fields.String(required=True)
+    on = fields.Date(required=True)
+
+
 class StartChangeSchema(Schema):
     """What a new start would do."""
 
@@ -331,6 +339,7 @@ class StartChangeSchema(Schema):
     moves = fields.List(fields.Nested(MoveSchema), required=True)
     cancelled_messages = fields.Integer(required=True)
     due_messages = fields.Integer(required=True, metadata={"description": "At most one: of several the newest goes."})
+    earlier = fields.List(fields.Nested(EarlierSchema), required=True)
 
 
 def _is_uuid(text: str) -> bool:
