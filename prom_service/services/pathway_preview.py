@@ -25,6 +25,8 @@ FEWEST = 30
 LISTED = 200
 """Flags gained, and flags lost, that are listed one by one at most; all are counted."""
 
+UNNAMED = ""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -36,7 +38,9 @@ class Side:
     kinds: Mapping[str, Mapping[str, int]]
     """Kind → severity → number."""
     clinicians: Mapping[str, int]
+    """Clinician → number; an empty one where none is named."""
     per_clinician_and_week: float
+    """Of those flags that belong to a named clinician; of all, where none is named."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ class Preview:
     newest_response: str | None
     oldest_response: str | None
     clinicians: int
+    """Those who are named."""
+    unnamed: int
+    """Episodes that name no clinician."""
     in_force: Side
     draft: Side
     gained: int
@@ -75,20 +82,22 @@ class Preview:
     def headline(self) -> str:
         """Return the one sentence that matters."""
         now, then = self.in_force, self.draft
+        of_whom = "per clinician" if self.clinicians else "with no clinician named"
         if not self.episodes:
             return "Nothing to go by: what it would have flagged cannot be told."
         return (
             f"Would have raised {_counted(then.flags, 'flag')} for {_counted(then.patients, 'patient')},"
-            f" {then.per_clinician_and_week:.1f} a week per clinician"
+            f" {then.per_clinician_and_week:.1f} a week {of_whom}"
             f" (now: {now.flags} for {now.patients}, {now.per_clinician_and_week:.1f})."
         )
 
     @property
     def basis(self) -> str:
         """Return how much it rests on."""
+        unnamed = f" ({_counted(self.unnamed, 'course')} of care with no clinician named)" if self.unnamed else ""
         return (
             f"Rests on {_counted(self.episodes, 'course')} of care of {_counted(self.patients, 'patient')} with"
-            f" {_counted(self.clinicians, 'clinician')}, and {_counted(self.responses, 'response')}"
+            f" {_counted(self.clinicians, 'clinician')}{unnamed}, and {_counted(self.responses, 'response')}"
         )
 
     def figures(self) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def preview(session: Session, clinic_id: uuid.UUID, in_force: Pathway, draft: Pa
     """
     since = now - PERIOD
     tallies = {"in_force": _Tally(), "draft": _Tally()}
-    gained, lost, regraded, episodes = [], [], 0, 0
+    gained, lost, regraded, episodes, unnamed = [], [], 0, 0, 0
     patients, clinicians, first = set(), set(), now
     alike = same_rules(in_force, draft)
     for history in histories(session, clinic_id, draft.key, since=since):
@@ -135,7 +144,8 @@ def preview(session: Session, clinic_id: uuid.UUID, in_force: Pathway, draft: Pa
         regraded += moved[2]
         episodes += 1
         patients.add(history.patient_id)
-        clinicians.add(history.clinician)
+        clinicians |= {history.clinician} - {UNNAMED}
+        unnamed += history.clinician == UNNAMED
         first = min(first, history.enrolled_at)
     weeks = max(1.0, (now - max(since, first)) / WEEK)
     answered = _responses(session, clinic_id, draft.key, since)
@@ -148,6 +158,7 @@ def preview(session: Session, clinic_id: uuid.UUID, in_force: Pathway, draft: Pa
         oldest_response=written(answered[1]),
         newest_response=written(answered[2]),
         clinicians=len(clinicians),
+        unnamed=unnamed,
         in_force=_side(in_force, tallies["in_force"], len(clinicians), weeks),
         draft=_side(draft, tallies["draft"], len(clinicians), weeks),
         gained=len(gained),
@@ -185,13 +196,14 @@ def _moved(history: EpisodeHistory, one: Raised) -> Moved:
 
 
 def _side(pathway: Pathway, tally: _Tally, clinicians: int, weeks: float) -> Side:
+    named = tally.flags - tally.clinicians[UNNAMED] if clinicians else tally.flags
     return Side(
         ref=pathway.ref,
         flags=tally.flags,
         patients=len(tally.patients),
         kinds={kind: dict(severities) for kind, severities in tally.kinds.items()},
         clinicians=dict(tally.clinicians),
-        per_clinician_and_week=tally.flags / weeks / max(1, clinicians),
+        per_clinician_and_week=named / weeks / max(1, clinicians),
     )
 
 

@@ -343,6 +343,24 @@ def test_a_preview_of_few_episodes_says_that_they_are_too_few_and_since_when(boa
     assert "enrolled on 2 Mar 2026: less than 90 days" in seen.cautions[1]
 
 
+def test_who_is_not_named_is_no_clinician_of_a_preview(board: Board) -> None:
+    with board.runtime.transaction() as session:
+        for clinician in ("AB", ""):
+            episode = builders.an_episode(session, board.clinic, now=board.clock.now(), clinician=clinician)
+            builders.visited(session, episode, 15, now=board.clock.now())
+    ref = board.draft()
+
+    with board.runtime.reading() as session:
+        seen = pathway_changes.preview(session, find_version(session, board.clinic.id, ref), now=board.clock.now())
+
+    flags = seen.in_force.clinicians
+    assert set(flags) == {"AB", ""}
+    assert (seen.clinicians, seen.unnamed) == (1, 1)
+    assert seen.in_force.per_clinician_and_week == flags["AB"]
+    assert f"{flags['AB']:.1f})" in seen.headline
+    assert "with 1 clinician (1 course of care with no clinician named)" in seen.basis
+
+
 def test_a_pathway_that_nobody_keeps_is_not_found(board: Board) -> None:
     with board.runtime.reading() as session, pytest.raises(UnknownPathwayError, match="no pathway"):
         find_pathway(session, f"{BASE}@northside.9")
