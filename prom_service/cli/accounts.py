@@ -67,6 +67,18 @@ def set_role(email: str, code: str, role: str) -> None:
     click.echo(f"The account is {role} at {code}.")
 
 
+@user.command("set-password")
+@click.argument("email")
+def set_password(email: str) -> None:
+    """Give an account another password, asked for as by `user add`, and log it out everywhere."""
+    password = _password()
+    with door.runtime() as prom, prom.transaction() as session:
+        account = accounts.find_account(session, email)
+        accounts.set_password(session, account, password, now=prom.now())
+        door.note(session, SERVICE, "user set-password", {"user": account.id}, now=prom.now())
+    click.echo("The password is set. The account is logged out everywhere.")
+
+
 @user.command("reset-totp")
 @click.argument("email")
 def reset_totp(email: str) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a staff account: another role, a lost phone, the end."""
+"""What becomes of a staff account: another role, another password, a lost phone, the end."""
 
 import datetime as dt
 import uuid
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from prom_service.errors import InvalidInputError, NotFoundError
 from prom_service.models import Clinic, Membership, User
 from prom_service.models.user import ROLES
-from prom_service.services import second_factor
+from prom_service.services import second_factor, staff
 
 
 def find_account(session: Session, email: str) -> User:
@@ -44,6 +44,15 @@ def set_role(session: Session, user: User, clinic: Clinic, role: str) -> None:
         raise InvalidInputError(errors)
     session.merge(Membership(user_id=user.id, clinic_id=clinic.id, role=role))
     session.flush()
+
+
+def set_password(session: Session, user: User, password: str, *, now: dt.datetime) -> None:
+    """Give the account another password and end its sessions. A second factor, tries and a closed account stay."""
+    errors = staff.faults_of_password(password)
+    if errors:
+        raise InvalidInputError(errors)
+    user.password_hash = staff.hash_of(password)
+    second_factor.end_sessions(session, user, now=now)
 
 
 def deactivate(session: Session, user: User, *, now: dt.datetime) -> None:

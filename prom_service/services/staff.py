@@ -90,8 +90,7 @@ def add_user(
     errors: dict[str, list[str]] = {}
     if not is_usable(email):
         errors["email"] = [NOT_USABLE]
-    if len(password) < PASSWORD_LENGTH:
-        errors["password"] = [f"Use at least {PASSWORD_LENGTH} characters."]
+    errors |= faults_of_password(password)
     if any(role not in ROLES for role in memberships.values()):
         errors["role"] = [f"Allowed are {', '.join(ROLES)}."]
     if errors:
@@ -102,7 +101,7 @@ def add_user(
         organisation_id=organisation_id,
         email=email.lower(),
         name=name,
-        password_hash=_hasher().hash(password),
+        password_hash=hash_of(password),
         created_at=now,
     )
     session.add(user)
@@ -110,6 +109,16 @@ def add_user(
     session.add_all(Membership(user_id=user.id, clinic_id=clinic, role=role) for clinic, role in memberships.items())
     session.flush()
     return user
+
+
+def faults_of_password(password: str) -> dict[str, list[str]]:
+    """Return what is wrong with a new password, under the name of its field."""
+    return {} if len(password) >= PASSWORD_LENGTH else {"password": [f"Use at least {PASSWORD_LENGTH} characters."]}
+
+
+def hash_of(password: str) -> str:
+    """Return what is kept of a password."""
+    return _hasher().hash(password)
 
 
 def count_try(session: Session, email: str, *, source: str, secret: bytes, now: dt.datetime) -> None:

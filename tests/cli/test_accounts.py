@@ -1,8 +1,18 @@
 """`prom user`: adding accounts and looking after them."""
 
+import datetime as dt
 import json
 
-from tests.cli.conftest import CLINIC, Prom
+import pytest
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
+
+from prom_service.models import AuditEntry
+from prom_service.models.audit import SERVICE
+from prom_service.services import accounts, staff
+from tests.cli.conftest import CLINIC, SECRET, Prom
+
+NOW = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 
 ADD = ("user", "add", "Sam@example.org", "--name", "Sam Staff", "--clinic", "north", "--role", "clinician")
 PASSWORD = "correct horse battery staple\n"
@@ -39,7 +49,34 @@ def test_an_account_gets_no_role_at_a_clinic_of_another_organisation(prom: Prom,
 
 
 def test_an_account_that_is_not_there_is_said_to_be_missing(prom: Prom, clinic: str) -> None:
-    for command in (("deactivate",), ("reset-totp",), ("set-role", "--clinic", "north", "--role", "operator")):
-        told = prom("user", command[0], "nobody@example.org", *command[1:])
+    role = ("set-role", "--clinic", "north", "--role", "operator")
+    for command in (("deactivate",), ("reset-totp",), ("set-password",), role):
+        told = prom("user", command[0], "nobody@example.org", *command[1:], text=PASSWORD)
 
         assert (told.exit_code, told.stderr) == (1, "Error: There is no account with this address.\n")
+
+
+def test_another_password_opens_the_account_and_ends_its_sessions(prom_on_both: Prom, database_url: str) -> None:
+    prom = prom_on_both
+    prom("organisation", "add", "Group")
+    prom(*CLINIC)
+    prom(*ADD, text=PASSWORD)
+    engine = create_engine(database_url)
+    with Session(engine) as session, session.begin():
+        token = staff.open_session(
+            session, accounts.find_account(session, "sam@example.org"), secret=SECRET.encode(), now=NOW
+        )
+
+    short = prom("user", "set-password", "sam@example.org", text="too short\n")
+    told = prom("user", "set-password", "SAM@example.org", text="another one of theirs\n")
+
+    assert (short.exit_code, "password: Use at least 12 characters." in short.stderr, told.exit_code) == (1, True, 0)
+    assert "another one" not in told.output
+    with Session(engine) as session:
+        assert staff.session_user(session, token, secret=SECRET.encode(), now=NOW) is None
+        assert staff.verify_password(session, "sam@example.org", "another one of theirs").email == "sam@example.org"
+        with pytest.raises(staff.LogInRefusedError):
+            staff.verify_password(session, "sam@example.org", PASSWORD.strip())
+        acts = session.scalars(select(AuditEntry.act).where(AuditEntry.clinic_id == SERVICE)).all()
+    assert acts.count("prom user set-password") == 1
+    engine.dispose()

@@ -1,6 +1,7 @@
 """The pages of the staff: a log-in, the worklist of flags, and one flag with its reasons."""
 
 from prom_service.web.dashboard import (
+    account_form,
     administration_routes,
     episode_routes,
     escalation_form,
@@ -16,6 +17,7 @@ from prom_service.web.dashboard import (
 from prom_service.web.dashboard.blueprint import blueprint, install, show_problem
 
 ROOMS = (
+    account_form,
     administration_routes,
     episode_routes,
     escalation_form,

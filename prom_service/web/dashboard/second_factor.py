@@ -1,9 +1,10 @@
 """The second step of logging in: the code of an app, and before the first the page that hands the app its secret."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -15,7 +16,7 @@ from prom_service.services.second_factor import WrongCodeError
 from prom_service.services.staff import TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint
+from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.staff_session import begin, person, token_in_cookie
 
 Answer = Response | str | tuple[str, int]
@@ -78,7 +79,9 @@ def show_second_factor() -> Answer:
     """Offer codes to who logs in without."""
     with prom.reading() as session:
         user = session.get_one(User, person.user_id)
-        return render_template("dashboard/has_app.html", user=user) if user.codes_since else _enrolment(user, None)
+        if user.codes_since is None:
+            return _enrolment(user, None)
+        return render_template("dashboard/has_app.html", user=user, **_head())
 
 
 @blueprint.post("/second-factor")
@@ -88,7 +91,7 @@ def add_second_factor() -> Answer:
 
     def accept(session: Session, user: User, code: str) -> str:
         codes = second_factor.enrol(session, user, code, secret=prom.settings.secret, now=prom.now())
-        return render_template("dashboard/recovery_codes.html", codes=codes, next=url_for(".home"))
+        return render_template("dashboard/recovery_codes.html", codes=codes, next=url_for(".show_account"), **_head())
 
     return _with_code(_person_without_app, accept, _enrolment)
 
@@ -153,7 +156,12 @@ def _enrolment(user: User, error: str | None) -> str:
     picture = Markup(code.svg_inline(border=4, omitsize=True))  # noqa: S704 (drawn here)
     key = second_factor.secret_of(user, secret=secret)
     groups = " ".join(key[start : start + 4] for start in range(0, len(key), 4))
-    return render_template("dashboard/app.html", picture=picture, key=groups, error=error)
+    return render_template("dashboard/app.html", picture=picture, key=groups, error=error, **_head())
+
+
+def _head() -> dict[str, Any]:
+    """Return what the head of the page needs: the person, once logged in."""
+    return common() if "person" in g else {}
 
 
 def _to_log_in() -> Response:

@@ -22,6 +22,7 @@ OF_NOBODY = {
     "dashboard.show_code",
     "dashboard.show_app",
     "dashboard.show_second_factor",
+    "dashboard.show_account",
     "dashboard.log_in",
     "dashboard.log_out",
     "dashboard.show_settings",
