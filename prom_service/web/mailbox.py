@@ -24,6 +24,8 @@ SHOWN = 50
 """Letters on one page."""
 KEY = re.compile(r"[A-Za-z0-9-]{1,80}")
 ADDRESS = re.compile(r"https?://[^\s<>\"]+")
+ELSEWHERE = re.compile(r"https?://[^\s<>\"]*?(?=/(?:(?:s|u|confirm|flags)/[\w-]{20}|worklist\b))")
+"""The address the service had when a letter was written, in front of what letters lead to; other links stay."""
 HEADER_BYTES = 4000
 HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 """Letters carry their styles inline, as mail programs need it."""
@@ -114,7 +116,7 @@ def _letter(key: str) -> EmailMessage:
 
 def _here(text: str) -> str:
     """Point links to the host and port this is served on, whatever the letter was written for."""
-    return text.replace(prom.settings.base_url.rstrip("/") + "/", request.host_url)
+    return ELSEWHERE.sub(request.host_url.rstrip("/"), text)
 
 
 def _linked(text: str) -> Markup:

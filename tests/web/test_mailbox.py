@@ -3,6 +3,8 @@
 import datetime as dt
 import re
 from dataclasses import replace
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from prom_service.mail import letters
 from prom_service.models import Message
 from prom_service.runtime import Runtime
 
+AN_ID = "01234567-89ab-7cde-8f01-23456789abcd"
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 
 
@@ -69,6 +72,29 @@ def test_links_lead_to_the_host_and_port_that_serve(client: Any, runtime: Runtim
 
     for page in (text, html):
         assert re.findall(r'href="([^"]+/[su]/)', page) == ["http://localhost:9999/s/", "http://localhost:9999/u/"]
+
+
+@pytest.mark.parametrize("written_for", ["http://127.0.0.1:8000", "https://prom.example.org/follow-up"])
+@pytest.mark.parametrize(
+    "path", [f"s/{'t' * 43}", f"u/{'u' * 43}", f"confirm/{'c' * 43}", f"flags/{AN_ID}", "worklist?clinic=1"]
+)
+def test_a_link_written_for_another_address_leads_here_and_any_other_stays(
+    client: Any, runtime: Runtime, written_for: str, path: str
+):
+    elsewhere = f"{written_for}/{path}"
+    letter = EmailMessage()
+    letter["To"], letter["From"], letter["Subject"] = "ada@example.org", "prom@example.org", "A letter"
+    letter["Date"], letter["Message-ID"] = AT, f"<{AN_ID}@example.org>"
+    letter.set_content(f"Open {elsewhere} or https://www.nhs.uk/services/a\n")
+    letter.add_alternative(f'<a href="{elsewhere}">a</a> <a href="https://www.nhs.uk/services/a">b</a>', subtype="html")
+    write(runtime, "ada@example.org")
+    (Path(runtime.settings.mailbox_dir) / "new" / AN_ID).write_bytes(letter.as_bytes())
+
+    pages = [client.get(f"/dev/mailbox/{AN_ID}{kind}", base_url="http://localhost:9999").text for kind in ("", "/html")]
+
+    for page in pages:
+        links = re.findall(r'href="(https?:[^"]+)"', page)
+        assert links == [f"http://localhost:9999/{path}", "https://www.nhs.uk/services/a"]
 
 
 def test_a_long_mailbox_has_pages(client: Any, runtime: Runtime):
