@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from docs.examples.prom_client import ApiError, Prom
 from prom_service.app import create_app
+from prom_service.models import Administration, AnswerSet
 from prom_service.runtime import Runtime
 from prom_service.services import submission
 from tests import builders
@@ -138,7 +140,7 @@ def _filled(line: str, variables: dict[str, str]) -> str:
 
 def test_every_line_of_the_guide_works_in_its_order(base_url: str, key: str, runtime: Runtime, clock: Clock) -> None:
     lines = re.findall(r"```sh\n(curl .*?)\n```", (DOCS / "api.md").read_text(encoding="utf-8"), re.DOTALL)
-    variables = {"PROM": base_url, "KEY": key}
+    variables = {"PROM": base_url, "KEY": key, "TODAY": f"{clock.advance(days=200):%Y-%m-%d}"}
     answers = []
     for line in lines:
         if "/flags?" in line:
@@ -153,6 +155,31 @@ def test_every_line_of_the_guide_works_in_its_order(base_url: str, key: str, run
 
     assert [status for status, _ in answers] == [201, 201, 201, 200, 200, 200, 200]
     assert answers[-1][1]["status"] == "resolved"
+    with runtime.reading() as session:
+        states = {one.timepoint: one.state for one in session.scalars(select(Administration))}
+    assert states == {"baseline": "completed", "6-weeks": "planned", "3-months": "planned"}
+
+
+def test_the_first_answers_sent_in_fhir_are_all_of_an_administration(
+    prom: Prom, base_url: str, key: str, runtime: Runtime
+) -> None:
+    prom.enrol(PATIENT, EPISODE)
+    with runtime.reading() as session:
+        episode = builders.the_episode(session)
+        baseline = builders.the_administration(session, episode, "baseline")
+        asked = set(builders.complete_answers(baseline, episode))
+    text = (DOCS / "interoperability.md").read_text(encoding="utf-8")
+    line = next(one for one in re.findall(r"```sh\n(curl .*?)\n```", text, re.DOTALL) if "POST" in one)
+    variables = {"BASE": base_url, "KEY": key, "ADMINISTRATION": str(baseline.id)}
+
+    with urllib.request.urlopen(curl(line, variables)) as answer:
+        taken = json.load(answer)
+
+    with runtime.reading() as session:
+        kept = session.get_one(Administration, baseline.id)
+        answers = {one.instrument: one.answers for one in session.scalars(select(AnswerSet))}
+    assert (taken["type"], kept.state) == ("transaction-response", "completed")
+    assert {name for name, given in answers.items() if all(one is not None for one in given.values())} == asked
 
 
 def test_the_client_needs_nothing_but_python() -> None:
