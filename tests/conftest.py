@@ -10,8 +10,10 @@ from typing import Any
 
 import hypothesis
 import pytest
+from argon2 import profiles
 
 from prom_service.runtime import Runtime, build
+from prom_service.services import staff
 from prom_service.settings import Settings
 from tests.builders import SECRET
 from tests.fakes import Clock
@@ -56,6 +58,14 @@ def postgres_server() -> Iterator[str]:
     """The URL of the maintenance database of a running PostgreSQL."""
     with contextlib.nullcontext(os.environ[SERVER]) if SERVER in os.environ else postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords hashed with little effort; that of the service is tested where accounts are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staff, "EFFORT", profiles.CHEAPEST)
+        yield
 
 
 @pytest.fixture(scope="session")

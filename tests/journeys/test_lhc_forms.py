@@ -118,7 +118,7 @@ def test_the_service_takes_what_was_filled_in_and_scores_it(
 ) -> None:
     with runtime.transaction() as session:
         world = World.build(session, now=clock.now())
-    asked = questions.instruments_asked(world.administration, world.episode)
+        asked = questions.instruments_asked(session, world.administration, world.episode)
     answers = {one: some_answers(one, follow_up=True) for one in asked}
     based_on = {"basedOn": [named(world.administration.id)]}
     sent = [filled_in(form, instrument, given) | based_on for instrument, given in answers.items()]

@@ -78,7 +78,7 @@ def gallery(page: Any, app: Any, client: Any, runtime: Runtime, clock: Clock) ->
     """The pages of a patient who has begun the default pathway."""
     token = ask(runtime)
     Visitor(client, token).start()
-    with runtime.reading() as session:
+    with app.app_context(), runtime.reading() as session:
         found = find_survey(session, token, secret=runtime.settings.secret)
         session.expunge_all()
     pages = tuple(map(turned, found.pages))

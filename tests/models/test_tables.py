@@ -47,6 +47,7 @@ NOT_OF_A_CLINIC = {
     "heartbeat",
     "job_run",
     "pace",
+    "recovery_code",
 }
 
 

@@ -3,10 +3,12 @@
 import datetime as dt
 
 import pytest
+from argon2 import extract_parameters, profiles
 
 from prom_service.runtime import Runtime
 from prom_service.services import staff
 from prom_service.services.staff import TRIES_OF_A_SOURCE, TRIES_OF_AN_ACCOUNT, TRIES_WINDOW, TooManyTriesError
+from tests import builders
 from tests.builders import SECRET
 from tests.fakes import Clock
 
@@ -110,3 +112,15 @@ def test_the_refusal_says_how_long_to_wait(door: Door) -> None:
         door.fail()
 
     assert refused.value.retry_after == dt.timedelta(minutes=10)
+
+
+def test_a_password_is_hashed_with_the_effort_that_is_asked_for(
+    runtime: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staff, "EFFORT", profiles.RFC_9106_LOW_MEMORY)
+    staff._hasher.cache_clear()
+    with runtime.transaction() as session:
+        user = builders.a_user(session, builders.a_clinic(session, now=clock.now()), now=clock.now())
+    staff._hasher.cache_clear()
+
+    assert extract_parameters(user.password_hash) == profiles.RFC_9106_LOW_MEMORY

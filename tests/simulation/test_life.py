@@ -72,12 +72,24 @@ def test_no_letter_of_the_group_tells_too_much_or_is_out_of_form(lived_sqlite: L
     with lived_sqlite.prom.reading() as session:
         people = session.execute(select(Patient.name, Patient.external_id, Patient.date_of_birth)).all()
     whose = {word for name, number, born in people for word in (*name.split(), number, str(born))}
-    letters = list((lived_sqlite.mailbox / "new").iterdir())
+    letters = [file.read_bytes() for file in (lived_sqlite.mailbox / "new").iterdir()]
+    to_patients = [letter for letter in letters if b"List-Unsubscribe" in letter]
 
-    found = [faults(letter.read_bytes().replace(b"\n", b"\r\n"), whose=whose) for letter in letters]
+    found = [faults(letter.replace(b"\n", b"\r\n"), whose=whose) for letter in to_patients]
 
     assert len(found) > len(people)
     assert [wrong for wrong in found if wrong] == []
+
+
+def test_no_email_to_the_staff_names_a_patient_or_what_was_answered(lived_sqlite: Lived) -> None:
+    with lived_sqlite.prom.reading() as session:
+        people = session.execute(select(Patient.name, Patient.external_id)).all()
+    whose = {word.encode() for name, number in people for word in (*name.split(), number)} | {b"symptom", b"score"}
+    letters = [file.read_bytes() for file in (lived_sqlite.mailbox / "new").iterdir()]
+    to_staff = [letter for letter in letters if b"List-Unsubscribe" not in letter]
+
+    assert len(to_staff) > 10
+    assert [word for letter in to_staff for word in whose if word in letter] == []
 
 
 def test_every_kind_of_flag_is_live_in_the_first_clinic(lived: Lived) -> None:
