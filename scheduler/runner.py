@@ -146,7 +146,7 @@ def _finish(metronome: BackgroundScheduler, prom: Runtime) -> bool:
     waiting.start()
     waiting.join(PATIENCE_SECONDS)
     if waiting.is_alive():
-        prom.mail.close()
+        prom.mail.cut()
         prom.hooks.close()
         waiting.join(LAST_SECONDS)
     return not waiting.is_alive()

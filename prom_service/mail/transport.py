@@ -83,13 +83,16 @@ class Mail(Protocol):
 
 
 class Transport(Protocol):
-    """A way for letters to leave, used by one thread at a time."""
+    """A way for letters to leave. Threads share it: one letter is handed over at a time."""
 
     def deliver(self, letter: Mail, *, before_final_dot: BeforeFinalDot) -> Outcome:
         """Hand one letter over; ``before_final_dot`` runs at the last moment at which it can still be held back."""
 
     def close(self) -> None:
-        """Give up the kept connection. From another thread it ends a conversation that hangs."""
+        """Give up the kept connection, unless another thread is handing a letter over."""
+
+    def cut(self) -> None:
+        """Give up the connection whatever it is used for: a conversation that hangs ends."""
 
 
 def make_transport(settings: Settings) -> Transport:
@@ -198,7 +201,7 @@ class SmtpTransport:
             return outcome
 
     def close(self) -> None:
-        """Say goodbye, or cut off a conversation that another thread is in."""
+        """Say goodbye, unless another thread is in a conversation."""
         if self._talking.acquire(blocking=False):
             try:
                 if self._server is not None:
@@ -207,9 +210,15 @@ class SmtpTransport:
                 self._hang_up()
             finally:
                 self._talking.release()
-        elif (server := self._server) is not None and server.sock is not None:
+
+    def cut(self) -> None:
+        """Cut off the conversation that another thread is in, or say goodbye."""
+        server = self._server
+        if self._talking.locked() and server is not None and server.sock is not None:
             with contextlib.suppress(OSError):
                 server.sock.shutdown(socket.SHUT_RDWR)
+        else:
+            self.close()
 
     def _connected(self, own_name: str) -> smtplib.SMTP:
         """Return the kept conversation if the relay still answers, else a new one."""
@@ -320,3 +329,6 @@ class MaildirTransport:
 
     def close(self) -> None:
         """There is no connection to give up."""
+
+    def cut(self) -> None:
+        """There is none to cut off either."""

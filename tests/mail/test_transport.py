@@ -120,6 +120,20 @@ def test_a_withheld_letter_is_not_sent_and_the_next_one_is(transport: SmtpTransp
     assert [one.recipients for one in smtp.letters] == [("two@example.org",)]
 
 
+@pytest.mark.parametrize(("ending", "taken"), [("close", True), ("cut", False)])
+def test_a_letter_in_hand_is_broken_off_from_another_thread_only_when_it_is_cut(
+    transport: SmtpTransport, smtp: SmtpServer, ending: str, taken: bool
+) -> None:
+    def end_elsewhere() -> None:
+        other = threading.Thread(target=getattr(transport, ending))
+        other.start()
+        other.join(timeout=30)
+
+    outcome = transport.deliver(letter(), before_final_dot=end_elsewhere)
+
+    assert (outcome.accepted, len(smtp.letters)) == (taken, int(taken))
+
+
 def test_an_error_in_the_mark_is_not_swallowed_and_nothing_is_sent(transport: SmtpTransport, smtp: SmtpServer) -> None:
     def fail() -> None:
         raise RuntimeError
@@ -266,10 +280,10 @@ def test_the_list_names_addresses_and_whole_domains(address: str, allowed: bool)
     assert is_allowed(address, ("ada@example.org", "@clinic.test")) is allowed
 
 
-def test_a_conversation_that_hangs_ends_when_another_thread_closes_it(smtp: SmtpServer) -> None:
+def test_a_conversation_that_hangs_ends_when_another_thread_cuts_it(smtp: SmtpServer) -> None:
     transport = SmtpTransport(Relay("127.0.0.1", smtp.port, timeout=30))
     smtp.script(servers.HANG_AFTER_DOT)
-    threading.Timer(0.3, transport.close).start()
+    threading.Timer(0.3, transport.cut).start()
 
     begun = time.monotonic()
     outcome = transport.deliver(letter(), before_final_dot=Mark())

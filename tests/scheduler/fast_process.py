@@ -55,6 +55,9 @@ class SendThenMark:
     def close(self) -> None:
         self._transport.close()
 
+    def cut(self) -> None:
+        self._transport.cut()
+
 
 def start(settings: Settings, began: float, pace: Pace) -> BaseProcess:
     """Start a scheduler process for which it was nine o'clock at ``began`` (seconds since 1970), and return it."""

@@ -1,6 +1,7 @@
 """The jobs: what is due and not done is done, once, whatever the mail server or one bad row does."""
 
 import datetime as dt
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -242,6 +243,40 @@ class WithdrawnMeanwhile:
 
     def close(self) -> None:
         self._prom.mail.close()
+
+    def cut(self) -> None:
+        self._prom.mail.cut()
+
+
+class AlertsEndMeanwhile:
+    """A way to mail during which the job that emails staff comes to its end, in a thread of its own."""
+
+    def __init__(self, prom: Runtime) -> None:
+        self._prom = prom
+
+    def deliver(self, letter: Letter, *, before_final_dot: BeforeFinalDot) -> Outcome:
+        def wait_and_mark() -> None:
+            other = threading.Thread(target=jobs.send_alerts, args=(self._prom,))
+            other.start()
+            other.join(timeout=30)
+            before_final_dot()
+
+        return self._prom.mail.deliver(letter, before_final_dot=wait_and_mark)
+
+    def close(self) -> None:
+        self._prom.mail.close()
+
+    def cut(self) -> None:
+        self._prom.mail.cut()
+
+
+def test_a_letter_in_hand_is_taken_although_another_job_ends_meanwhile(prom: Runtime, smtp: SmtpServer) -> None:
+    ids = mailroom.due_messages(prom, 2)
+
+    taken = jobs.send_due_messages(replace(prom, mail=AlertsEndMeanwhile(prom)))
+
+    assert (taken, len(smtp.letters)) == (2, 2)
+    assert mailroom.phases(prom, ids) == ["sent", "sent"]
 
 
 def without_relay(prom: Runtime) -> Runtime:

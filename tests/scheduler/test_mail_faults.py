@@ -109,6 +109,9 @@ class MarksWhenCut:
     def close(self) -> None:
         self._transport.close()
 
+    def cut(self) -> None:
+        self._transport.cut()
+
 
 def sending(prom: Runtime, smtp: SmtpServer, fault: Fault | None) -> Runtime:
     """Return the runtime for the first attempt; the hanging server is waited for a second, not half a minute."""

@@ -65,6 +65,9 @@ class Postbox:
     def close(self) -> None:
         """Nothing is kept open."""
 
+    def cut(self) -> None:
+        """Nothing is kept open."""
+
     def taken(self) -> list[Attempt]:
         """What was handed over since this was last asked."""
         attempts, self.attempts = self.attempts, []
