@@ -91,9 +91,9 @@ def _update(
     if all(getattr(flag, name) == value for name, value in values.items()):
         return
     if finding.severity == "urgent" != flag.severity:
-        flag.escalated_to = flag.escalate_at = None  # Whoever knew of it knew of something less grave.
-        if flag.status == "snoozed":
-            flag.status, flag.snoozed_until = "open", None  # What is urgent is not put aside.
+        # Whoever knew of it, or put it aside, knew of something less grave. Whose it is, it stays.
+        flag.status, flag.snoozed_until = "open", None
+        flag.escalated_to = flag.escalate_at = None
     for name, value in values.items():
         setattr(flag, name, value)
     note(session, flag, episode, patient, "updated", RULES, {}, now)

@@ -6,10 +6,11 @@ import uuid
 import pytest
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Clinic, Flag
+from prom_service.models import Clinic, Flag, Patient
+from prom_service.pathway.facts import Finding
 from prom_service.queries.flags import FlagFilter, feed_position, find_flag, list_events, list_flags
 from prom_service.runtime import Runtime
-from prom_service.services import flags, submission
+from prom_service.services import flag_ledger, flags, submission
 from tests import builders
 from tests.fakes import Clock
 
@@ -80,6 +81,33 @@ def test_an_urgent_flag_cannot_be_put_aside(runtime: Runtime, clock: Clock, clin
     until = clock.now() + dt.timedelta(days=1)
     with runtime.transaction() as session, pytest.raises(ConflictError):
         flags.snooze(session, held(session, clinic, "red_flag_symptom"), until, actor="key:1", now=clock.now())
+
+
+@pytest.mark.parametrize("status", ["open", "acknowledged", "assigned", "snoozed"])
+def test_a_flag_that_becomes_urgent_is_unread_and_told_anew_and_stays_with_its_assignee(
+    runtime: Runtime, clock: Clock, clinic: Clinic, status: str
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        user = builders.a_user(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, now=now)
+        flag = builders.a_flag(session, episode, severity="high", now=now)
+        flag.status, flag.assignee_id = status, user.id
+        flag.snoozed_until = now + dt.timedelta(days=1) if status == "snoozed" else None
+        flag.escalated_to, flag.escalate_at = (
+            ("owner", now + dt.timedelta(days=1)) if status == "open" else (None, None)
+        )
+        session.flush()
+        worse = Finding(flag.kind, flag.checkpoint, flag.basis, "urgent", flag.queue, "Worse.", {}, "worse")
+        clock.advance(minutes=1)
+
+        patient = session.get_one(Patient, episode.patient_id)
+        flag_ledger.reconcile(session, episode, patient, [flag], [worse], now=clock.now())
+
+    with runtime.reading() as session:
+        kept = session.get_one(Flag, flag.id)
+    assert (kept.severity, kept.status, kept.snoozed_until) == ("urgent", "open", None)
+    assert (kept.escalated_to, kept.escalate_at, kept.assignee_id) == (None, clock.now(), user.id)
 
 
 def test_a_resolved_flag_cannot_be_changed_and_a_reason_is_needed(
