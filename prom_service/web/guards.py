@@ -66,9 +66,9 @@ def note_use() -> None:
     holder, now = g.get("principal"), prom.now()
     if holder is None or now - noted.get(holder.key_id, dt.datetime.min.replace(tzinfo=dt.UTC)) < KEY_USE_NOTED_EVERY:
         return
-    noted[holder.key_id] = now
     with prom.transaction() as session:
         access.note_key_use(session, holder.key_id, now=now)
+    noted[holder.key_id] = now
 
 
 def declare(view: Callable[..., Any], policy: str) -> None:

@@ -23,6 +23,6 @@ def note(clinic_id: uuid.UUID, actor: str) -> None:
     now = prom.now()
     if now - noted.get(clinic_id, dt.datetime.min.replace(tzinfo=dt.UTC)) < NOTED_EVERY:
         return
-    noted[clinic_id] = now
     with prom.transaction() as session:
         alerts.note_look(session, clinic_id, actor=actor, now=now)
+    noted[clinic_id] = now

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import LastLook
+from prom_service.models import ApiKey, LastLook
 from prom_service.runtime import Runtime
-from prom_service.services import alerts
+from prom_service.services import access, alerts
 from tests import builders
 from tests.fakes import Clock
 
@@ -45,3 +45,27 @@ def test_reading_something_else_is_no_look(client: Any, runtime: Runtime, clock:
 
     with runtime.reading() as session:
         assert (answer.status_code, session.scalars(select(LastLook)).all()) == (200, [])
+
+
+@pytest.mark.parametrize(("service", "noting"), [(alerts, "note_look"), (access, "note_key_use")])
+def test_a_note_that_could_not_be_written_is_written_at_the_next_request(
+    app: Any, runtime: Runtime, clock: Clock, monkeypatch: pytest.MonkeyPatch, service: Any, noting: str
+) -> None:
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now())
+        key = builders.an_api_key(session, clinic, ["flags:read"], now=clock.now())
+    client, headers = app.test_client(), {"Authorization": f"Bearer {key}"}
+    app.testing, app.config["PROPAGATE_EXCEPTIONS"] = False, False
+    with monkeypatch.context() as broken:
+        broken.setattr(service, noting, _fail)
+        client.get("/api/v1/flags", headers=headers)
+    client.get("/api/v1/flags", headers=headers)
+
+    with runtime.reading() as session:
+        looked = session.scalars(select(LastLook.looked_at)).all()
+        used = session.scalars(select(ApiKey.last_used_at)).all()
+    assert (looked, used) == ([clock.now()], [clock.now()])
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise RuntimeError
