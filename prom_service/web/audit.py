@@ -59,7 +59,10 @@ def note_answer(response: Response) -> None:
 
 
 def note_page(response: Response) -> Response:
-    """Put on record that a member of the staff read this page, or did a step that is not on record by itself."""
+    """Put on record that a member of the staff read this page, or did a step that is not on record by itself.
+
+    What a page shows beside the step that is on record already, as one that was refused in part does, is noted as well.
+    """
     done = request.method == "POST" and response.status_code == HTTPStatus.SEE_OTHER
     if "person" in g and not _said()["noted"] and (done or response.status_code in SHOWING):
         with prom.transaction() as session:
@@ -106,7 +109,10 @@ def note(session: Session) -> None:
 
 
 def _add(kind: str, one: uuid.UUID | str) -> None:
-    _said()["ids"].setdefault(kind, set()).add(str(one))
+    said = _said()
+    known = said["ids"].setdefault(kind, set())
+    said["noted"] = said["noted"] and str(one) in known
+    known.add(str(one))
 
 
 def _said() -> dict[str, Any]:

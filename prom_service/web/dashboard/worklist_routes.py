@@ -48,6 +48,7 @@ def step_together() -> Response | tuple[str, int]:
         held = flags.find_all_for_update(session, chosen_clinic(), seen.keys())
         if len(held) < len(seen):
             raise NotFoundError("There is no such flag.")
+        audit.about(flag=seen)
         left = [flag.id for flag in held if not _may_step(flag, seen[flag.id], step)]
         _step_each(session, (flag for flag in held if flag.id not in left), step)
     done = len(held) - len(left)

@@ -136,3 +136,17 @@ def test_a_log_out_is_on_record(desk: Desk) -> None:
     with desk.runtime.reading() as session:
         acts = session.scalars(select(AuditEntry.act).where(AuditEntry.actor == f"user:{desk.user.id}"))
         assert "POST /logout" in set(acts)
+
+
+def test_what_a_page_shows_beside_a_step_that_is_on_record_is_on_record_too(desk: Desk) -> None:
+    desk.log_in()
+    left, beside = desk.flag_ids["red_flag_symptom"], desk.flag_ids["non_responder"]
+    desk.step(f"/flags/{left}", "acknowledge")
+
+    answer = desk.post("/worklist", flag=f"{left}.0", step="acknowledge")
+
+    step, shown = [entry for entry in entries(desk.runtime) if entry.act == "POST /worklist"]
+    assert (answer.status_code, beside in answer.text) == (409, True)
+    assert json.loads(step.subjects)["flag"] == [left]
+    assert json.loads(shown.subjects)["flag"] == sorted([left, beside])
+    assert (step.shown, shown.shown) == (None, 2)
