@@ -56,10 +56,13 @@ def enrol(session: Session, user: User, code: str, *, secret: bytes, now: dt.dat
     return ["-".join((one[:4], one[4:8], one[8:])) for one in codes]
 
 
-def accept(session: Session, user: User, code: str, *, secret: bytes, now: dt.datetime) -> None:
-    """Use up a code of the app or a recovery code; raise ``WrongCodeError`` when it is neither, or used up."""
-    if not (_take_code(session, user, code, secret, now) or _take_recovery_code(session, user, code, secret, now)):
-        raise WrongCodeError
+def accept(session: Session, user: User, code: str, *, secret: bytes, now: dt.datetime) -> str:
+    """Use up a code and say what it was; raise ``WrongCodeError`` when it is of neither kind, or used up."""
+    if _take_code(session, user, code, secret, now):
+        return "code"
+    if _take_recovery_code(session, user, code, secret, now):
+        return "recovery code"
+    raise WrongCodeError
 
 
 def reset(session: Session, user: User, *, now: dt.datetime) -> None:

@@ -149,6 +149,18 @@ def _count(session: Session, buckets: Iterable[tuple[str, int]], now: dt.datetim
             raise TooManyTriesError(start + TRIES_WINDOW - now)
 
 
+def account_refused(session: Session, email: str, *, source: str, secret: bytes, now: dt.datetime) -> User | None:
+    """Return the account that a wrong password was shown for, or None.
+
+    The try that was counted is written again as it is: a commit with nothing in it would tell by its speed that there
+    is no such account.
+    """
+    [(of_source, _), _] = _buckets(email, source, secret)
+    same = update(Throttle).filter_by(bucket=of_source, window_start=_window_start(now))
+    session.execute(same.values(tries=Throttle.tries))
+    return session.scalar(select(User).where(User.email == email.lower()))
+
+
 def forgive_tries(session: Session, email: str, *, source: str, secret: bytes, now: dt.datetime) -> None:
     """Forget the tries of ``source`` in this window: it has shown the password. Those of other sources stay."""
     start = _window_start(now)

@@ -3,15 +3,13 @@
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from prom_service.models.audit import SERVICE
 from prom_service.models.user import ROLES
 from prom_service.services import staff
-from prom_service.services.audit import note
 from prom_service.services.staff import LogInRefusedError, TooManyTriesError
 from prom_service.web import guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
-from prom_service.web.dashboard.second_factor import begin_log_in
+from prom_service.web.dashboard.second_factor import begin_log_in, note_step
 from prom_service.web.dashboard.staff_session import end, person
 
 
@@ -41,14 +39,22 @@ def log_in() -> Response | tuple[str, int]:
         with prom.reading() as session:
             user = staff.verify_password(session, email, password)
     except (LogInRefusedError, TooManyTriesError) as error:
+        if isinstance(error, LogInRefusedError):
+            _note_refused(email, source)
         status = 429 if isinstance(error, TooManyTriesError) else 422
         form = render_template("dashboard/login.html", next=request.form.get("next", ""), error=str(error), email=email)
         return form, status
     with prom.transaction() as session:
         staff.forgive_tries(session, email, source=source, secret=secret, now=now)
-        response = begin_log_in(session, user, request.form.get("next", ""))
-        note(session, SERVICE, actor=f"user:{user.id}", act="POST /login", subjects={}, now=now)
-    return response
+        return begin_log_in(session, user, request.form.get("next", ""))
+
+
+def _note_refused(email: str, source: str) -> None:
+    """Put on record that somebody unknown showed a wrong password for an account there is."""
+    with prom.transaction() as session:
+        user = staff.account_refused(session, email, source=source, secret=prom.settings.secret, now=prom.now())
+        if user is not None:
+            note_step(session, user, "refused", actor="unknown")
 
 
 @blueprint.post("/logout")

@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from prom_service.models import User
+from prom_service.models.audit import SERVICE
 from prom_service.models.user import ROLES
 from prom_service.services import second_factor, staff
+from prom_service.services.audit import note
 from prom_service.services.second_factor import WrongCodeError
 from prom_service.services.staff import TooManyTriesError
-from prom_service.web import guards
-from prom_service.web.context import prom
+from prom_service.web import audit, guards
+from prom_service.web.context import prom, request_id
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.staff_session import begin, person, token_in_cookie
 
@@ -27,10 +29,26 @@ def begin_log_in(session: Session, user: User, wanted: str) -> Response:
     secret, now = prom.settings.secret, prom.now()
     if user.codes_since is None and not prom.settings.second_factor_required:
         begin(staff.open_session(session, user, secret=secret, now=now))
+        note_step(session, user, "")
         return redirect(inside(wanted), code=303)
     begin(staff.begin_session(session, user, secret=secret, now=now))
+    note_step(session, user, "password")
     step = ".show_code" if user.codes_since else ".show_app"
     return redirect(url_for(step, next=wanted or None), code=303)
+
+
+def note_step(session: Session, user: User, detail: str, *, actor: str | None = None) -> None:
+    """Put a step of logging in on record: what was shown for the account, or that it was ``refused``."""
+    note(
+        session,
+        SERVICE,
+        actor=actor or f"user:{user.id}",
+        act=f"{request.method} {request.url_rule}",
+        subjects={"user": [user.id]},
+        detail=detail,
+        request_id=request_id(),
+        now=prom.now(),
+    )
 
 
 @blueprint.get("/login/code")
@@ -46,7 +64,8 @@ def log_in_with_code() -> Answer:
     """Open the session when the code is right and was not used before."""
 
     def accept(session: Session, user: User, code: str) -> Response:
-        second_factor.accept(session, user, code, secret=prom.settings.secret, now=prom.now())
+        shown = second_factor.accept(session, user, code, secret=prom.settings.secret, now=prom.now())
+        note_step(session, user, shown)
         _confirm(session, user)
         return redirect(inside(request.args.get("next", "")), code=303)
 
@@ -67,6 +86,7 @@ def set_up_app() -> Answer:
 
     def accept(session: Session, user: User, code: str) -> str:
         codes = second_factor.enrol(session, user, code, secret=prom.settings.secret, now=prom.now())
+        note_step(session, user, "app")
         _confirm(session, user)
         return render_template("dashboard/recovery_codes.html", codes=codes, next=inside(request.args.get("next", "")))
 
@@ -91,6 +111,8 @@ def add_second_factor() -> Answer:
 
     def accept(session: Session, user: User, code: str) -> str:
         codes = second_factor.enrol(session, user, code, secret=prom.settings.secret, now=prom.now())
+        audit.about(clinic_id=SERVICE, user=[user.id], detail="app")
+        audit.note(session)
         return render_template("dashboard/recovery_codes.html", codes=codes, next=url_for(".show_account"), **_head())
 
     return _with_code(_person_without_app, accept, _enrolment)
@@ -124,6 +146,9 @@ def _with_code(
         with prom.transaction() as session:
             return accept(session, session.get_one(User, user.id), request.form.get("code", ""))
     except (WrongCodeError, TooManyTriesError) as error:
+        if isinstance(error, WrongCodeError):
+            with prom.transaction() as session:
+                note_step(session, user, "refused")
         return again(user, str(error)), 429 if isinstance(error, TooManyTriesError) else 422
 
 

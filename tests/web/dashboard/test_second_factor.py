@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from prom_service.app import create_app
 from prom_service.db import Base
-from prom_service.models import User
+from prom_service.models import AuditEntry, User
+from prom_service.models.audit import SERVICE
 from prom_service.runtime import Runtime
-from prom_service.services import accounts, second_factor
+from prom_service.services import accounts, second_factor, staff
 from prom_service.services.staff import IDLE, LIFETIME, TO_SHOW_A_CODE, TRIES_OF_A_CODE
 from tests import builders
 from tests.builders import PASSWORD, SECRET
@@ -228,3 +229,53 @@ def test_where_it_is_optional_a_person_chooses(client: Any, runtime: Runtime, cl
     assert client.post("/login", data={"email": EMAIL, "password": PASSWORD}).location == "/login/code"
     with runtime.reading() as session:
         assert session.get_one(User, user.id).codes_since == clock.now()
+
+
+def steps(person: Person) -> list[tuple[str, str, str]]:
+    """What the audit says was shown to log in, oldest first: by whom, where, what."""
+    with person.runtime.reading() as session:
+        query = select(AuditEntry).where(AuditEntry.act.startswith("POST /login")).order_by(AuditEntry.id)
+        noted = list(session.scalars(query))
+    assert {(one.clinic_id, one.subjects) for one in noted} == {(SERVICE, f'{{"user":["{person.user.id}"]}}')}
+    return [(one.actor.partition(":")[0], one.act.removeprefix("POST "), one.detail) for one in noted]
+
+
+def test_every_step_of_logging_in_is_on_record(person: Person) -> None:
+    [recovery, *_] = person.enrol()
+    person.log_in()
+    person.show("000000")
+    person.show(person.code())
+    person.log_in()
+    person.show(recovery)
+
+    assert steps(person) == [
+        ("user", "/login", "password"),
+        ("user", "/login/app", "app"),
+        ("user", "/login", "password"),
+        ("user", "/login/code", "refused"),
+        ("user", "/login/code", "code"),
+        ("user", "/login", "password"),
+        ("user", "/login/code", "recovery code"),
+    ]
+
+
+def test_a_wrong_password_is_on_record_by_the_account_and_by_no_address(person: Person) -> None:
+    person.client.post("/login", data={"email": EMAIL, "password": "wrong"})
+    person.client.post("/login", data={"email": "nobody@example.org", "password": "wrong"})
+
+    assert steps(person) == [("unknown", "/login", "refused")]
+
+
+def test_a_step_that_is_not_carried_out_leaves_no_entry(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    person.enrol()
+    person.log_in()
+    before = steps(person)
+
+    def broken(*_arguments: Any, **_options: Any) -> str:
+        raise ValueError("the disk is full")
+
+    monkeypatch.setattr(staff, "open_session", broken)
+    answer = person.show(person.code())
+
+    assert answer.status_code == 500
+    assert steps(person) == before
