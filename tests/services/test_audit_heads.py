@@ -54,6 +54,7 @@ def test_a_head_that_has_scrolled_out_of_sight_is_written_again(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_heads, "TAIL", 300)
+    monkeypatch.setattr(audit_heads, "TAIL_OF_A_CHAIN", 0)
     quiet, busy = uuid.uuid4(), uuid.uuid4()
     for number in range(1, 5):
         append_heads(tmp_path / "heads", [an_end(1, quiet), an_end(number, busy)], secret=SECRET, now=clock.now())
@@ -65,6 +66,29 @@ def test_a_head_that_has_scrolled_out_of_sight_is_written_again(
         *((str(busy), number) for number in range(1, 5)),
     }
     assert {one.fault for one in lines} == {""}
+
+
+def test_heads_of_more_chains_than_a_tail_holds_are_written_once(tmp_path: Path, clock: Clock) -> None:
+    ends = [an_end(10**9 + number) for number in range(1200)]
+
+    counts = [append_heads(tmp_path / "heads", some, secret=SECRET, now=clock.now()) for some in (ends, ends)]
+
+    assert counts == [1200, 0]
+    assert (tmp_path / "heads").stat().st_size > audit_heads.TAIL
+
+
+def test_quiet_chains_do_not_let_the_file_grow_faster_than_the_busy_ones(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_heads, "TAIL", 0)
+    quiet, busy = [an_end(7) for _ in range(20)], uuid.uuid4()
+
+    written = sum(
+        append_heads(tmp_path / "heads", [*quiet, an_end(number, busy)], secret=SECRET, now=clock.now())
+        for number in range(1, 201)
+    )
+
+    assert 200 + 20 <= written <= 2 * 200
 
 
 def test_a_torn_last_line_is_told_and_the_next_head_goes_on_below_it(tmp_path: Path, clock: Clock) -> None:
