@@ -49,6 +49,11 @@ class Walk:
         for name, text in fields.items():
             self.page.locator(f"[id='{name.replace('__', '.')}']").fill(text)
 
+    def choose(self, **fields: str) -> None:
+        """Choose one of the answers to a question."""
+        for name, value in fields.items():
+            self.page.locator(f"[name='{name.replace('__', '.')}'][value='{value}']").check()
+
     def _misfits(self) -> list[str]:
         wide = self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         small = self.page.locator(TOUCHED).evaluate_all(
@@ -88,6 +93,7 @@ def enrol(walk: Walk) -> None:
     walk.look("Enrol a patient")
     walk.fill(patient__external_id="MRN-1", patient__name="Ada Nightingale", patient__date_of_birth="1980-05-17")
     walk.fill(patient__email="ada@example.org", episode__external_id="C-1")
+    walk.choose(patient__email_allowed="true", episode__side="none")
     walk.press("Show what will be asked and mailed")
     walk.look("Check before saving")
     walk.press("Save, and start the follow-up")
@@ -172,6 +178,7 @@ def test_without_script_the_same_forms_lead_the_same_way(browser: Any, base_url:
         page.goto("/patients/enrol")
         bare.fill(patient__external_id="MRN-2", patient__name="Bo Reed", patient__date_of_birth="1970-01-01")
         bare.fill(episode__external_id="C-2")
+        bare.choose(patient__email_allowed="true", episode__side="none")
         bare.press("Show what will be asked and mailed")
         bare.press("Save, and start the follow-up")
         bare.press("Make a link for the tablet")

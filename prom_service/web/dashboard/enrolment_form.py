@@ -26,7 +26,7 @@ from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.episode_view import episode_view
-from prom_service.web.dashboard.patient_words import LANGUAGES
+from prom_service.web.dashboard.patient_words import LANGUAGES, SEX_WORDS, SIDE_WORDS
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
 
@@ -93,8 +93,11 @@ def _whose(session: Session, patient_id: uuid.UUID | None) -> tuple[Clinic, Pati
 def _read(patient: Patient | None) -> Enrolment:
     said, errors = (patient, {}) if patient else forms.read(PATIENT, "patient")
     course, more = forms.read(EPISODE, "episode")
-    if errors or more:
-        raise InvalidInputError(errors | more)
+    unsaid = {} if patient else {"patient.email_allowed": ["Choose whether the patient may be emailed."]}
+    unsaid["episode.side"] = ["Choose the side, or that there is none."]
+    faults = errors | more | {name: texts for name, texts in unsaid.items() if not request.form.get(name)}
+    if faults:
+        raise InvalidInputError(faults)
     return Enrolment(said, EpisodeDetails(**course))
 
 
@@ -150,6 +153,8 @@ def _preview(clinic: Clinic, patient: Patient | None, said: Enrolment) -> str:
         entered=said,
         fields_said=_fields_said(),
         languages=LANGUAGES,
+        sexes=SEX_WORDS,
+        sides=SIDE_WORDS,
         **planned,
         **common(),
     )
@@ -171,6 +176,8 @@ def _form(
         "pathway_options": [(one.ref, one.title) for one in pathways.all_pathways()],
         "diagnoses": sorted({name for one in pathways.all_pathways() for name in one.diagnoses}),
         "languages": LANGUAGES,
+        "sexes": SEX_WORDS,
+        "sides": SIDE_WORDS,
     }
     return render_template(
         "dashboard/enrolment.html",

@@ -1,13 +1,50 @@
 """What staff typed into a form: read by the schemas of the API, so that both doors take and refuse the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import request
 from marshmallow import Schema, ValidationError
+from marshmallow.fields import Field
 from werkzeug.exceptions import BadRequest
 
 from prom_service.web.api.strict_json import flatten
+from prom_service.web.dashboard.blueprint import blueprint
+
+LABELS = {
+    "patient.external_id": "Number of the patient",
+    "patient.name": "Name",
+    "patient.date_of_birth": "Date of birth",
+    "patient.email": "Email address",
+    "patient.email_allowed": "Emails",
+    "patient.sex": "Sex",
+    "patient.language": "Language",
+    "patient.time_zone": "Time zone",
+    "episode.external_id": "Number of the course of care",
+    "episode.pathway": "Pathway",
+    "episode.started_on": "Day on which care started",
+    "episode.side": "Side",
+    "episode.diagnosis": "Diagnosis",
+    "episode.clinician": "Clinician",
+    "episode.symptom_onset_on": "Symptoms since",
+    "episode.serious_pathology_excluded.by": "Serious pathology excluded by",
+    "episode.serious_pathology_excluded.on": "Serious pathology excluded on",
+    "how.answered_on": "Day of the answers",
+    "how.mode": "How it was answered",
+    "how.answered_by": "Who answered",
+    "close.closed_on": "Closed on",
+    "close.reason": "Reason",
+    "step.effective_on": "Since",
+    "step.note": "Note",
+    "step.until": "Last day of the pause",
+    "number.external_id": "Number of the visit",
+    "visit.date": "Day of the visit",
+    "visit.clinician": "Clinician",
+    "visit.format": "Format",
+    "visit.status": "What became of it",
+}
+"""How a summary of faults calls the fields of the forms; the others say it themselves."""
+UNSAID = Field.default_error_messages["required"]
 
 Errors = dict[str, list[str]]
 """By the name of a field, what is wrong with it."""
@@ -29,7 +66,17 @@ def read(
 
 def under(prefix: str, errors: Mapping[str, list[str]]) -> Errors:
     """Return errors of a schema or a service under the names of the form's fields."""
-    return {f"{prefix}.{name}": list(texts) for name, texts in errors.items()}
+    return {
+        f"{prefix}.{name}": ["This has to be filled in." if text == UNSAID else text for text in texts]
+        for name, texts in errors.items()
+    }
+
+
+@blueprint.app_template_filter("named")
+def named(texts: Iterable[str], name: str) -> str:
+    """Return what is wrong with a field in one line that says which field it is."""
+    said = " ".join(texts)
+    return f"{LABELS[name]}: {said[:1].lower()}{said[1:]}" if name in LABELS else said
 
 
 def _nested(schema: Schema, prefix: str, given: Mapping[str, str], *, cleared: bool) -> dict[str, Any]:

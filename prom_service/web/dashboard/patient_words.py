@@ -22,3 +22,5 @@ ANSWERED_BY_WORDS = {
     "proxy": "Somebody answered for the patient",
     "unknown": "Not recorded",
 }
+SEX_WORDS = {"unknown": "Not recorded", "female": "Female", "male": "Male", "other": "Other"}
+SIDE_WORDS = {"left": "Left", "right": "Right", "both": "Both", "none": "No side"}

@@ -92,6 +92,8 @@ def test_every_fault_is_named_at_once_beside_its_field_and_what_was_typed_is_kep
     ):
         assert f'href="#{name}"' in answer.text
         assert f'id="{name}-error"' in answer.text
+    assert "Name: this has to be filled in." in text_of(answer)
+    assert "Missing data" not in answer.text
     assert 'value="17.5.1980"' in answer.text
     assert 'value="MRN-7"' in answer.text
 
@@ -110,6 +112,28 @@ def test_what_only_the_service_knows_to_be_wrong_is_named_at_once_too(staffed: D
     assert "The patient must be 18 or older when the episode starts." in page
     assert "Allowed are hip-related-pain-1" in page
     assert count(staffed, Patient) == 0
+
+
+def test_the_side_and_the_wish_to_be_emailed_are_chosen_and_nothing_is_chosen_before(staffed: Desk) -> None:
+    page = staffed.client.get("/patients/enrol").text
+    unsaid = {name: value for name, value in FORM.items() if name not in ("patient__email_allowed", "episode__side")}
+
+    answer = staffed.post("/patients/enrol", **unsaid, go="save")
+
+    assert " checked" not in page
+    assert answer.status_code == 422
+    assert 'id="patient.email_allowed-error"' in answer.text
+    assert 'id="episode.side-error"' in answer.text
+    assert count(staffed, Patient) == 0
+
+
+def test_the_dry_run_names_the_sex_and_says_when_there_is_no_side_and_no_clinician(staffed: Desk) -> None:
+    open_ended = {**FORM, "episode__side": "none", "episode__clinician": ""}
+
+    page = text_of(staffed.post("/patients/enrol", **open_ended, go="preview"))
+
+    assert "Sex Female" in page
+    assert "no side, started 2 Mar 2026; no clinician" in page
 
 
 @pytest.mark.parametrize("go", ["preview", "save"])
