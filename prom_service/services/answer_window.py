@@ -87,10 +87,27 @@ def check_moment(
         check_open(administration, episode, patient, at=at)
 
 
+def check_any_day(
+    session: Session, administration: Administration, episode: Episode, patient: Patient, *, now: dt.datetime
+) -> None:
+    """Raise ``AnswersClosedError`` when answers entered ``now`` are taken of no day at all."""
+    zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
+    last = [dt.datetime.combine(day, NOON, zone) for day in _last_days(session, episode, patient)]
+    latest = min(now, administration.closes_at - dt.timedelta(minutes=1), *last)
+    if latest < administration.opens_at:
+        check_open(administration, episode, patient, at=now)
+    check_moment(session, administration, episode, patient, latest, now)
+
+
 def _was_taking_part(session: Session, episode: Episode, patient: Patient, at: dt.datetime) -> bool:
     """Say whether ``at`` lies before the end of the day on which the patient's part, or the episode, ended."""
+    zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
+    return at.astimezone(zone).date() <= min(_last_days(session, episode, patient), default=dt.date.max)
+
+
+def _last_days(session: Session, episode: Episode, patient: Patient) -> list[dt.date]:
+    """Return the days on which the episode and the patient's part in it ended."""
     last_days = [episode.closed_on] if episode.closed_on else []
     if patient.status in ENDED:
         last_days.append(session.scalars(ENDED_ON, {"patient": patient.id}).one())
-    zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    return at.astimezone(zone).date() <= min(last_days, default=dt.date.max)
+    return last_days

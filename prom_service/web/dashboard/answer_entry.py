@@ -19,7 +19,7 @@ from prom_service.models.response import ANSWERED_BY, WORDINGS
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.queries.wording import Words, words_in_force
-from prom_service.services import questions, submission
+from prom_service.services import answer_window, questions, submission
 from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.clinics import zone_of
 from prom_service.web import audit, guards
@@ -72,6 +72,9 @@ def show_entry(administration_id: uuid.UUID) -> str | tuple[str, int]:
     """Ask when and how the answers were given; then show the questions in the words in force on that day."""
     with prom.reading() as session:
         entry = _entry(session, administration_id, prom.now().date())
+        closed = _closed(session, entry)
+    if closed:
+        return _how_form(entry, request.args, {"how.answered_on": [closed]}), 409
     if not request.args:
         return _how_form(entry, {"how.answered_on": _today(entry).isoformat(), "how.mode": "paper"}, {})
     how, errors = forms.read(HOW, "how", given=request.args)
@@ -80,6 +83,9 @@ def show_entry(administration_id: uuid.UUID) -> str | tuple[str, int]:
         return _how_form(entry, request.args, errors), 422
     with prom.reading() as session:
         entry = _entry(session, administration_id, how["answered_on"])
+        closed = _closed(session, entry, at=_instant(entry))
+    if closed:
+        return _how_form(entry, request.args, {"how.answered_on": [closed]}), 409
     return _entry_form(entry, how, {}, {})
 
 
@@ -130,6 +136,19 @@ def _asked(session: Session, administration: Administration, episode: Episode, w
         worded = words.instrument(instrument.ref)
         known = questions.baseline_activities(session, episode, instrument) if follow_up else {}
         yield Asked(worded, questions.items_asked(worded, follow_up=follow_up), follow_up, known)
+
+
+def _closed(session: Session, entry: Entry, *, at: dt.datetime | None = None) -> str | None:
+    """Return why answers given ``at`` that moment, or on any day, are not taken; None when they are."""
+    administration, episode, now = entry.administration, entry.episode, prom.now()
+    try:
+        if at is None:
+            answer_window.check_any_day(session, administration, episode, episode.patient, now=now)
+        else:
+            answer_window.check_moment(session, administration, episode, episode.patient, at, now)
+    except AnswersClosedError as error:
+        return str(error)
+    return None
 
 
 def _typed(entry: Entry) -> Iterator[tuple[str, dict[str, object]]]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import AnswerSet, Flag, Response
-from prom_service.services import wording_packs
+from prom_service.models import AnswerSet, Episode, Flag, Response
+from prom_service.services import enrolment, wording_packs
 from tests import builders
 from tests.builders import complete_answers
 from tests.web.dashboard.desk import Desk, text_of
@@ -217,3 +217,20 @@ def test_the_page_of_a_course_offers_only_what_can_be_done_now(staffed: Desk, ep
     assert f"/administrations/{six_weeks}/link" not in page
     assert f"/administrations/{start}/answers" not in page
     assert text_of(staffed.client.get(f"/administrations/{start}/answers")).count("No answers have come in") == 1
+
+
+def test_what_takes_no_answers_is_refused_before_anything_is_typed(staffed: Desk, episode: Any) -> None:
+    not_yet = staffed.get(entry(staffed, episode, "6-weeks"))
+    before = staffed.get(f"{entry(staffed, episode)}?how.answered_on=2026-01-01&how.mode=paper")
+    with staffed.runtime.transaction() as session:
+        held = session.get_one(Episode, episode.id)
+        enrolment.close_episode(
+            session, held, closed_on=held.started_on, reason="done", actor="test", now=staffed.clock.now()
+        )
+    staffed.later(days=1)
+    cancelled = staffed.get(entry(staffed, episode, "3-months"))
+    given_in_time = staffed.get(entry(staffed, episode))
+
+    assert [one.status_code for one in (not_yet, before, cancelled, given_in_time)] == [409, 409, 409, 200]
+    assert "No answers are taken: not open yet." in text_of(not_yet)
+    assert "No answers are taken: cancelled." in text_of(cancelled)
