@@ -156,7 +156,7 @@ def a_live_clinic(desk: Desk, *, proven: bool) -> None:
         clinic.activated_at = desk.clock.now()
 
 
-UNPROVEN = "Nobody may be told of flags that wait"
+UNPROVEN = "It is not proven that emails about flags that wait arrive"
 
 
 def gauge(desk: Desk) -> str:
