@@ -65,7 +65,7 @@ def note(
         "detail": detail,
         "request_id": request_id,
     }
-    session.execute(WRITTEN, {**row, "mac": entry_digest(row, secret=session.info["secret"])})
+    session.execute(WRITTEN, {**row, "mac": entry_digest(row, secret=_secret(session))})
 
 
 def note_about(session: Session, clinic_id: uuid.UUID, named: Mapping[str, Collection[Id]], **said: Any) -> None:
@@ -99,12 +99,19 @@ def seal(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime, limit: int
     seals = []
     for entry_id, mac in session.execute(UNSEALED.limit(limit), {"clinic": clinic_id}):
         chain.number += 1
-        chain.hash = seal_digest(chain.hash, mac, chain.number, now, secret=session.info["secret"])
+        chain.hash = seal_digest(chain.hash, mac, chain.number, now, secret=_secret(session))
         seals.append({"entry": entry_id, "number": chain.number, "hash": chain.hash, "sealed_at": now})
     if seals:
         chain.sealed_at = now
         session.execute(SEALED, seals)
     return len(seals)
+
+
+def _secret(session: Session) -> bytes:
+    secret: bytes | None = session.info.get("secret")
+    if secret is None:
+        raise LookupError("this session has no secret to note an act under: open it with Runtime.transaction")
+    return secret
 
 
 def _canonical(subjects: Subjects) -> str:

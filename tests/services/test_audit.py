@@ -33,6 +33,11 @@ def entries(prom: Runtime) -> list[AuditEntry]:
         return list(session.scalars(sa.select(AuditEntry).order_by(AuditEntry.clinic_id, AuditEntry.number)))
 
 
+def test_a_session_without_the_secret_says_how_to_open_one(runtime: Runtime) -> None:
+    with Session(runtime.engine) as bare, pytest.raises(LookupError, match=r"open it with Runtime\.transaction"):
+        audit.note(bare, CLINIC, actor="command", act="looked", subjects={}, now=runtime.now())
+
+
 def verified(prom: Runtime) -> dict[uuid.UUID, Verified]:
     with prom.reading() as session:
         return {one.clinic_id: one for one in verify(session, [], secret=prom.settings.secret)}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Webhook, WebhookDelivery
 from prom_service.queries import webhooks as queries
 from prom_service.services import webhooks as services
+from prom_service.web import audit
 from prom_service.web.api import paging
 from prom_service.web.api.answers import created
 from prom_service.web.api.blueprint import ApiBlueprint
@@ -36,6 +37,8 @@ def list_webhooks(session: Session, query: Mapping[str, Any]) -> Any:
     """List the clinic's webhooks, oldest first, each with its state and what waits for it."""
     wanted = paging.requested(query)
     rows = queries.list_webhooks(session, own_clinic_id(), after=wanted.after, limit=wanted.probe, now=prom.now())
+    of = rows[: wanted.limit]
+    audit.about(shown=len(of), webhook=(one["id"] for one in of))
     return paging.page(wanted, rows)
 
 
@@ -52,6 +55,7 @@ def subscribe(session: Session, body: Mapping[str, Any]) -> Any:
     webhook, secret = services.subscribe(
         session, own_clinic_id(), **body, actor=principal.actor, secret=prom.settings.secret, now=prom.now()
     )
+    audit.about(webhook=[webhook.id])
     return created(_shown(session, webhook.id, secret=secret), ".show_webhook", webhook_id=webhook.id)
 
 
@@ -106,6 +110,7 @@ def list_deliveries(session: Session, query: Mapping[str, Any], webhook_id: uuid
     wanted = paging.requested(query)
     webhook = queries.find_webhook(session, own_clinic_id(), webhook_id)
     rows = queries.list_deliveries(session, webhook, after=wanted.after, limit=wanted.probe, **wanted.filters)
+    audit.about(shown=len(rows[: wanted.limit]))
     return paging.page(wanted, rows)
 
 

@@ -23,8 +23,9 @@ TOUCHING = sorted(
     key=lambda route: (max(place * (word in route) for place, word in enumerate(LAST, 1)), route),
 )
 """Every route that touches a patient, in an order in which each can still be carried out after those before it."""
-NOBODY_S = {"GET /reports/utilization", *(route for route in TOUCHING if "/webhooks" in route)}
-"""Routes that count, or are about receivers, and name no patient."""
+OF_WEBHOOKS = {route for route in TOUCHING if "/webhooks" in route}
+NOBODY_S = {"GET /reports/utilization", *OF_WEBHOOKS}
+"""Routes that count, or say who is told: they name no patient."""
 
 
 def entries(prom: Runtime) -> list[AuditEntry]:
@@ -51,6 +52,20 @@ def test_every_route_that_touches_a_patient_leaves_one_entry(ours: Caller, world
     named = dict(zip(TOUCHING, (json.loads(one.subjects).get("patient", []) for one in noted), strict=True))
     assert named.pop("POST /patients") == [answers["POST /patients"].json["id"]]
     assert {route for route, patients in named.items() if str(world.patient.id) not in patients} == NOBODY_S
+
+
+def test_whoever_subscribes_changes_or_ends_a_webhook_is_on_record_with_it(
+    ours: Caller, world: World, runtime: Runtime
+) -> None:
+    named = {}
+    for route in (one for one in TOUCHING if one in OF_WEBHOOKS):
+        answer = _send(ours, route, world)
+        named[route] = json.loads(entries(runtime)[-1].subjects).get("webhook", [])
+        if route == "POST /webhooks":
+            assert named.pop(route) == [answer.json["id"]]
+
+    assert str(world.webhook_id) in named.pop("GET /webhooks")
+    assert named == {route: [str(world.webhook_id)] for route in named}
 
 
 def test_a_route_that_any_key_may_call_leaves_none(ours: Caller, world: World, runtime: Runtime) -> None:
