@@ -31,7 +31,7 @@ class PatientRow:
     contact: str
     """``reachable``, ``paused``, ``opted_out``, ``unreachable``, ``withdrawn`` or ``deceased``."""
     answers: str
-    """Of the newest questionnaire that was due: ``answered``, ``in_part``, ``waiting``, ``overdue``; else
+    """Of the newest questionnaire that was due: ``answered``, ``in_part``, ``waiting``, ``overdue``, ``missed``; else
     ``nothing_asked``."""
     timepoint: str | None
     since: dt.datetime | None
@@ -125,7 +125,7 @@ def _asked(session: Session, clinic: Clinic, patients: Iterable[Patient]) -> def
 
 
 def _row(patient: Patient, asked: Sequence[_Asked], now: dt.datetime) -> PatientRow:
-    newest = next((one for one in reversed(asked) if _was_due(one.administration, now)), None)
+    newest = next((one for one in reversed(asked) if _was_due(one, now)), None)
     coming = next((one.administration for one in asked if _is_coming(one.administration, now)), None)
     return PatientRow(
         id=patient.id,
@@ -141,8 +141,10 @@ def _row(patient: Patient, asked: Sequence[_Asked], now: dt.datetime) -> Patient
     )
 
 
-def _was_due(administration: Administration, now: dt.datetime) -> bool:
-    return administration.state in ANSWERED or (administration.state in ASKED and administration.target_at <= now)
+def _was_due(one: _Asked, now: dt.datetime) -> bool:
+    """Return whether it was answered, or asked in a course that goes on: nobody waits for answers in a closed one."""
+    state, asked = one.administration.state, one.episode.closed_on is None
+    return state in ANSWERED or (asked and state in ASKED and one.administration.target_at <= now)
 
 
 def _is_coming(administration: Administration, now: dt.datetime) -> bool:
@@ -153,6 +155,8 @@ def _answers(newest: _Asked, now: dt.datetime) -> str:
     state = newest.administration.state
     if state in ANSWERED:
         return "answered" if state == "completed" else "in_part"
+    if now >= newest.administration.closes_at:
+        return "missed"
     return "overdue" if state == "missed" or now >= newest.phone_from else "waiting"
 
 

@@ -15,6 +15,7 @@ ANSWERS = {
     "in_part": "Answered in part",
     "waiting": "Asked, no answer yet",
     "overdue": "Overdue",
+    "missed": "Missed, no longer asked",
 }
 ANSWERED_BY_WORDS = {
     "self": "By the patient alone",

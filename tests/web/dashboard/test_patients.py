@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from prom_service.models import Patient
+from prom_service.models import Episode, Patient
 from prom_service.queries import patients
-from prom_service.services import standing
+from prom_service.services import enrolment, standing
 from tests import builders
 from tests.web.dashboard.desk import Desk, text_of
 
@@ -47,6 +47,17 @@ def test_each_patient_has_the_state_of_the_newest_questionnaire_that_was_due(sta
     assert later["NEW"].next_timepoint is None
     staffed.clock.advance(days=30)
     assert {row.timepoint for row in rows(staffed).values()} == {None, "6-weeks"}
+
+
+def test_what_can_no_longer_be_answered_is_missed_and_closed_courses_do_not_count(staffed: Desk) -> None:
+    staffed.episode(staffed.patient(external_id="SILENT"))
+    ended = staffed.episode(staffed.patient(external_id="ENDED"))
+    staffed.clock.advance(days=200)
+    with staffed.runtime.transaction() as session:
+        held, now = session.get_one(Episode, ended.id), staffed.clock.now()
+        enrolment.close_episode(session, held, closed_on=now.date(), reason="done", actor="test", now=now)
+
+    assert {name: row.answers for name, row in rows(staffed).items()} == {"SILENT": "missed", "ENDED": "nothing_asked"}
 
 
 def test_who_cannot_be_reached_is_told_apart_from_who_does_not_want_to_be(staffed: Desk) -> None:
