@@ -92,7 +92,7 @@ def show_answers(administration_id: uuid.UUID) -> str:
         title=pathway.timepoint(administration.timepoint).title,
         standing=standing,
         start=start,
-        symptoms=symptoms(standing, start) if standing else [],
+        symptoms=symptoms(standing, start, follow_up=follow_up) if standing else [],
         asked_safety=bool(standing and SAFETY in standing.answers),
         parts=[_answers(ref, standing, start, follow_up=follow_up) for ref in standing.answers] if standing else [],
         scores=_titled(scores),
@@ -110,12 +110,12 @@ def show_answers(administration_id: uuid.UUID) -> str:
     )
 
 
-def symptoms(standing: GivenAnswers, start: GivenAnswers | None) -> list[Symptom]:
+def symptoms(standing: GivenAnswers, start: GivenAnswers | None, *, follow_up: bool) -> list[Symptom]:
     """Return what was answered yes among the safety items, the most urgent first."""
     said = standing.answers.get(SAFETY, {})
     before = start.answers.get(SAFETY, {}) if start else {}
     found = [
-        Symptom(item.tier, item.text, new=start is not None and before.get(item.code) != YES)
+        Symptom(item.tier, _question(item, follow_up=follow_up), new=start is not None and before.get(item.code) != YES)
         for item in instruments.find(SAFETY).items
         if said.get(item.code) == YES
     ]
@@ -151,7 +151,7 @@ def _answer(
     kind = "skipped" if value is None else "not_applicable" if value == NotApplicable.NA else "given"
     return Answer(
         code=item.code,
-        question=item.followup_text if follow_up and item.followup_text else item.text,
+        question=_question(item, follow_up=follow_up),
         activity=given.get(item.code + TEXT) or "",
         kind=kind,
         value=value if kind == "given" else None,
@@ -159,6 +159,10 @@ def _answer(
         before=answered(before[item.code], instrument.ref, item.code) if item.code in before else None,
         change=compared(instrument, item, before.get(item.code), value),
     )
+
+
+def _question(item: Item, *, follow_up: bool) -> str:
+    return item.followup_text if follow_up and item.followup_text else item.text
 
 
 def _titled(scores: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
