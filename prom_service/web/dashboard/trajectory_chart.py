@@ -13,10 +13,12 @@ from prom_service.web.dashboard.ages import day
 from prom_service.web.dashboard.trajectory_view import Course, Place, Scale, ShownBand
 
 WIDTH, HEIGHT = 360, 284
-LEFT, RIGHT, TOP, BOTTOM = 30, 350, 16, 170
+LEFT, RIGHT, TOP, BOTTOM = 30, 302, 16, 170
 VISITS = 230
 """Where the line of the visits lies."""
 DAY = dt.timedelta(days=1)
+LINE = 11
+"""Units of height that a line of text takes."""
 NARROW = 26
 """Units of width below which a label does not fit between two others."""
 
@@ -48,11 +50,11 @@ class _Drawing:
         yield from self._axes()
         if self.scale.acceptable is not None:
             yield self._line_at(self.scale.acceptable, "acceptable")
-            yield _text(LEFT + 3, self._y(self.scale.acceptable) - 3, f"PASS {self.scale.acceptable:g}")
         if self.first <= self.course.today <= self.last:
             x = self._x(self.course.today)
             yield f'<path class="today" d="M{x:.1f} {TOP - 6}V{BOTTOM}"/>' + _text(x, TOP - 8, "today", "middle")
         yield from self._scores()
+        yield from self._names()
         yield from self._visits()
 
     def _x(self, on: dt.date) -> float:
@@ -79,7 +81,23 @@ class _Drawing:
 
     def _band(self, shown: ShownBand) -> Iterator[str]:
         left, right = self._x(max(shown.from_on, self.first)), self._x(shown.until_on)
-        middle = (left + right) / 2
+        for kind, _label, low, high in self._zones(shown):
+            yield f'<rect class="band {kind}" x="{left:.1f}" y="{high:.1f}" width="{right - left:.1f}"'
+            yield f' height="{max(low - high, 0):.1f}"/>'
+
+    def _names(self) -> Iterator[str]:
+        """Yield what the zones of the last band and the acceptable state are called, beside the chart and apart."""
+        zones = self._zones(self.scale.bands[-1]) if self.scale.bands else []
+        names = [((low + high) / 2 + 4, label) for _kind, label, low, high in zones if low > high]
+        if self.scale.acceptable is not None:
+            names.append((self._y(self.scale.acceptable) + 4, f"PASS {self.scale.acceptable:g}"))
+        last = float("-inf")
+        for y, label in sorted(names):
+            last = max(y, last + LINE)
+            yield _text(RIGHT + 4, last, label, kind="zone")
+
+    def _zones(self, shown: ShownBand) -> list[tuple[str, str, float, float]]:
+        """Return the zones of a band with their names, and between which heights each lies."""
         improved, borderline, worse = shown.band.improved_from, shown.band.borderline_from, shown.band.worse_from
         zones: list[tuple[str, str, float, float]] = []
         if improved is not None:
@@ -89,11 +107,7 @@ class _Drawing:
             zones.append(("borderline", "borderline", self._y(borderline), upper))
         if worse is not None:
             zones.append(("worse", "worse", BOTTOM, self._y(worse)))
-        for kind, label, low, high in zones:
-            yield f'<rect class="band {kind}" x="{left:.1f}" y="{high:.1f}" width="{right - left:.1f}"'
-            yield f' height="{max(low - high, 0):.1f}"/>'
-            if low - high >= 10:
-                yield _text(middle, high + 10, label, "middle", "zone")
+        return zones
 
     def _scores(self) -> Iterator[str]:
         """Yield the scores joined where nothing is missing between them; a gap stays a gap."""

@@ -193,7 +193,7 @@ def _why_missing(administration: Mapping[str, Any], point: Mapping[str, Any] | N
     if point is not None:
         return "Answered, but too little for a score."
     state = administration["state"]
-    if state in NOT_YET and dt.datetime.fromisoformat(administration["target_at"]) > now:
+    if state in (*NOT_YET, "cancelled") and dt.datetime.fromisoformat(administration["target_at"]) > now:
         return None
     if administration["reason"] or state == "not_asked":
         return explained(administration["reason"] or state)

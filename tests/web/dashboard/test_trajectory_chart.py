@@ -1,13 +1,17 @@
 """The charts of a course of care: what is drawn is also said, and what is missing is never drawn as good."""
 
 import datetime as dt
+import itertools
 import re
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from prom_service.models import Patient
+from prom_service.services import standing
 from prom_service.services.visits import VisitDetails, record_visit
+from prom_service.web.dashboard.trajectory_chart import LINE, RIGHT
 from tests.web.dashboard.desk import Desk, text_of
 
 
@@ -122,3 +126,31 @@ def test_the_published_acceptable_state_is_drawn_and_ratings_of_change_are_not(s
     assert len(charts) == 2
     assert "Rating of change" not in " ".join(charts)
     assert "groc-1.0" in page
+
+
+def test_nothing_is_called_missing_before_its_day_though_it_was_cancelled(staffed: Desk, episode: Any) -> None:
+    staffed.answer(episode, "baseline")
+    staffed.later(days=1)
+    with staffed.runtime.transaction() as session:
+        patient = session.get_one(Patient, episode.patient_id)
+        standing.withdraw(session, patient, actor="test", now=staffed.clock.now())
+
+    _, before = charts_of(staffed, episode)
+    staffed.later(days=45)
+    page, after = charts_of(staffed, episode)
+
+    assert 'class="gap"' not in before[0]
+    assert after[0].count('class="gap"') == 1
+    assert re.search(r"6 weeks No score – [^.]*withdr", page)
+
+
+def test_the_names_of_the_band_stand_beside_the_chart_and_apart(staffed: Desk, episode: Any) -> None:
+    staffed.answer(episode, "baseline", ihot=40)
+
+    _, charts = charts_of(staffed, episode)
+
+    names = re.findall(r'class="zone" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]+)<', charts[0])
+    heights = [float(y) for _x, y, _name in names]
+    assert {name.split()[0] for _x, _y, name in names} == {"improved", "borderline", "worse", "PASS"}
+    assert all(float(x) > RIGHT for x, _y, _name in names)
+    assert all(lower - upper >= LINE for upper, lower in itertools.pairwise(heights))
