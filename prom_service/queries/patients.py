@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Clinic, Episode, Patient, PatientChange
 from prom_service.pathway.plan import phone_from
 from prom_service.queries.facts import planned_as
+from prom_service.queries.flags import of_patient
 from prom_service.queries.pathways import find_pathway
 
 ANSWERED = ("completed", "partial")
@@ -52,19 +53,20 @@ def list_rows(
     session: Session,
     clinic: Clinic,
     *,
-    starting_with: str = "",
+    containing: str = "",
     after: uuid.UUID | None = None,
     limit: int = 50,
     now: dt.datetime,
 ) -> list[PatientRow]:
     """Return up to ``limit`` patients in the order of the clinic's own numbers, those behind the patient ``after``.
 
-    ``starting_with`` is the beginning of such a number, in large or small letters. The number of
+    ``containing`` is any part of such a number or of the name, in large or small letters. The number of
     queries does not depend on theirs.
     """
     query = select(Patient).where(Patient.clinic_id == clinic.id)
-    if starting_with:
-        query = query.where(func.lower(Patient.external_id).startswith(starting_with.lower(), autoescape=True))
+    if containing:
+        parts = (column.icontains(containing, autoescape=True) for column in (Patient.external_id, Patient.name))
+        query = query.where(or_(*parts))
     if after is not None:
         anchor = select(Patient.external_id).where(Patient.clinic_id == clinic.id, Patient.id == after)
         query = query.where(Patient.external_id > anchor.scalar_subquery())
@@ -76,6 +78,12 @@ def list_rows(
 def find_by_number(session: Session, clinic_id: uuid.UUID, external_id: str) -> Patient | None:
     """Return the patient of that number of the clinic's own, or None."""
     return session.scalar(select(Patient).where(Patient.clinic_id == clinic_id, Patient.external_id == external_id))
+
+
+def has_number_with(session: Session, clinic_id: uuid.UUID, part: str) -> bool:
+    """Return whether a patient of the clinic has a number that contains ``part``, in large or small letters."""
+    found = select(Patient.id).where(Patient.clinic_id == clinic_id, *of_patient(part)).limit(1)
+    return session.scalar(found) is not None
 
 
 def episodes_of(session: Session, patient: Patient) -> Sequence[Episode]:

@@ -29,12 +29,20 @@ from prom_service.web.dashboard.words import (
     asked,
     by,
     explained,
+    timepoint,
     words,
 )
 from prom_service.web.problems import Problem
 
 blueprint = Blueprint("dashboard", __name__)
 csrf = CSRFProtect()
+PROBLEMS = {
+    400: "This cannot be shown",
+    403: "This is not open to you",
+    404: "There is nothing here",
+    405: "This cannot be done here",
+}
+"""What stands above a problem where its name in the protocol says little."""
 LOOKS = ("dashboard.show_worklist", "dashboard.show_flag")
 """Pages on which a clinic's flags are read."""
 
@@ -53,7 +61,8 @@ def install(app: Flask) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
-    app.jinja_env.filters.update(words=words, explained=explained, asked=asked, answered=answered, age=age, by=by)
+    shown = {"words": words, "explained": explained, "asked": asked, "answered": answered, "timepoint": timepoint}
+    app.jinja_env.filters.update(**shown, age=age, by=by)
 
 
 def prom_base_url(app: Flask) -> str:
@@ -84,7 +93,10 @@ blueprint.after_request(audit.note_page)
 
 def show_problem(problem: Problem) -> str:
     """Return the page for what went wrong under the staff's addresses."""
-    return render_template("dashboard/problem.html", problem=problem)
+    title = PROBLEMS.get(problem.status, problem.title)
+    return render_template(
+        "dashboard/problem.html", problem=problem, title=title, **(common() if "person" in g else {})
+    )
 
 
 def pathway_of(episode: Episode) -> Pathway:

@@ -12,5 +12,5 @@ def kept_cause() -> dict[str, Any]:
     """Return the cause asked for, to go into the addresses of links and forms; 400 for one there is not."""
     cause = request.args.get("cause", "")
     if cause and cause not in CAUSES:
-        raise BadRequest(f"There is no such cause; there are {', '.join(CAUSES)}.")
+        raise BadRequest("The address asks for a cause there is none of. Choose one on the page Missing answers.")
     return {"cause": cause} if cause else {}

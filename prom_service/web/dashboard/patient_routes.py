@@ -38,6 +38,8 @@ class Step:
     act: Callable[..., Patient]
     schema: Schema
     from_statuses: tuple[str, ...]
+    day: str = "Since"
+    """What the day is called from which it counts."""
 
 
 STEPS: Mapping[str, Step] = {
@@ -81,6 +83,7 @@ STEPS: Mapping[str, Step] = {
         standing.mark_deceased,
         StandingSchema(),
         ("active", "paused", "withdrawn"),
+        day="Day of death",
     ),
 }
 
@@ -92,7 +95,7 @@ def list_patients() -> str:
     wanted = request.args.get("q", "").strip()[:LONGEST_SEARCH]
     with prom.reading() as session:
         clinic = session.get_one(Clinic, chosen_clinic())
-        rows = patients.list_rows(session, clinic, starting_with=wanted, after=_after(), limit=PAGE + 1, now=prom.now())
+        rows = patients.list_rows(session, clinic, containing=wanted, after=_after(), limit=PAGE + 1, now=prom.now())
     audit.about(shown=len(rows[:PAGE]), patient=(row.id for row in rows[:PAGE]))
     read_in(clinic.time_zone)
     return render_template(

@@ -98,6 +98,8 @@ IDENTITY_CHECK_WORDS = {
     "date": "The date of birth",
 }
 """What is asked before answers of an earlier day are shown again."""
+TIMEPOINTS = {"baseline": "Start"}
+"""How the patients' own lists name a timepoint whose key is not its title but for a hyphen."""
 SETTINGS = {
     "name": "name",
     "phone": "phone",
@@ -165,6 +167,11 @@ def age(instant: dt.datetime | str | None) -> str:
         return "just now" if passed >= dt.timedelta() else "in a moment"
     number, name = largest
     return f"{number} {name} ago" if passed > dt.timedelta() else f"in {number} {name}"
+
+
+def timepoint(key: str) -> str:
+    """Return the title of a timepoint, such as ``6 weeks``."""
+    return TIMEPOINTS.get(key, key.replace("-", " "))
 
 
 def read_in(zone: str) -> None:

@@ -31,9 +31,9 @@ def kept_filters() -> dict[str, Any]:
     given = {name: request.args.get(name, "").strip() for name in NAMES}
     for name, text in given.items():
         if len(text) > LONGEST or "\0" in text:
-            raise BadRequest(f"{name} has at most {LONGEST} characters.")
+            raise BadRequest(f"The {name} to look for has at most {LONGEST} characters.")
         if text and name in CHOICES and text not in CHOICES[name]:
-            raise BadRequest(f"There is no such {name}; there are {', '.join(CHOICES[name])}.")
+            raise BadRequest(f"The address asks for a {name} there is none of. Choose one on the worklist.")
     return {name: text for name, text in given.items() if text}
 
 

@@ -14,6 +14,7 @@ from prom_service.models import Clinic, Flag
 from prom_service.models.user import READING_ROLES
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.queries.colleagues import names_of
+from prom_service.queries.patients import has_number_with
 from prom_service.queries.worklist import WorklistRow, count_flags, find_rows, worklist
 from prom_service.services import flags
 from prom_service.web import audit, guards
@@ -96,6 +97,7 @@ def _worklist_page(*, done: str = "", left: Sequence[uuid.UUID] = (), error: str
             "names": names_of(session, (row.last_actor for row in (*rows, *changed))),
             "fresh": freshness(session, clinic_id),
             "clinics": clinics_shown(session),
+            "nobody": not rows and "patient" in kept and not has_number_with(session, clinic_id, kept["patient"]),
         }
         read_in(session.get_one(Clinic, clinic_id).time_zone)
     asked = {"kept": kept, "choices": CHOICES, "queues": QUEUE_WORDS, "steps": STEPS, "clinic_id": clinic_id}

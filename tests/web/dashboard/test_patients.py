@@ -95,12 +95,13 @@ def test_who_cannot_be_reached_is_told_apart_from_who_does_not_want_to_be(staffe
     }
 
 
-def test_a_number_is_found_by_its_beginning_in_any_case_and_marks_mean_themselves(staffed: Desk) -> None:
-    for external_id in ("AB-1", "ab-2", "XAB", "A%B"):
-        staffed.patient(external_id=external_id)
+def test_a_patient_is_found_by_any_part_of_number_or_name_in_any_case_and_marks_mean_themselves(staffed: Desk) -> None:
+    for external_id, name in (("AB-1", "Ada Hill"), ("ab-2", "Bo Dale"), ("XAB", "Cy Hillman"), ("A%B", "Di Moor")):
+        staffed.patient(external_id=external_id, name=name)
 
-    assert set(rows(staffed, starting_with="Ab")) == {"AB-1", "ab-2"}
-    assert set(rows(staffed, starting_with="a%")) == {"A%B"}
+    assert set(rows(staffed, containing="Ab")) == {"AB-1", "XAB", "ab-2"}
+    assert set(rows(staffed, containing="a%")) == {"A%B"}
+    assert set(rows(staffed, containing="hill")) == {"AB-1", "XAB"}
 
 
 def test_pages_together_show_everybody_once(staffed: Desk) -> None:
@@ -144,9 +145,17 @@ def test_the_list_leads_to_the_page_of_a_patient_and_from_page_to_page(staffed: 
 
 
 @pages
+def test_the_day_of_a_death_is_called_that(staffed: Desk) -> None:
+    patient = staffed.patient()
+
+    assert "Day of death (optional)" in staffed.shown(f"/patients/{patient.id}/deceased")
+    assert "Since (optional)" in staffed.shown(f"/patients/{patient.id}/withdraw")
+
+
+@pages
 def test_an_empty_list_says_what_it_means(staffed: Desk) -> None:
     assert "No patient is enrolled at this clinic yet." in staffed.shown("/patients")
-    assert "No patient's number begins with “zz”." in staffed.shown("/patients?q=zz")
+    assert "No patient's number or name contains “zz”." in staffed.shown("/patients?q=zz")
 
 
 @pages
@@ -238,4 +247,5 @@ def test_an_age_is_counted_in_days_of_the_clinic_s_calendar(staffed: Desk) -> No
     staffed.answer(episode, "baseline")
     staffed.later(days=1)
 
-    assert "answered 2 Mar 2026, 1 day ago" in staffed.shown("/patients")
+    assert "Start, answered 2 Mar 2026, 1 day ago" in staffed.shown("/patients")
+    assert "6 weeks 13 Apr 2026" in staffed.shown("/patients")

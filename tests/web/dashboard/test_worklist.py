@@ -15,7 +15,7 @@ from prom_service.services import flags
 from prom_service.web.dashboard.worklist_routes import PAGE
 from tests import builders
 from tests.fakes import Clock
-from tests.web.dashboard.desk import Desk
+from tests.web.dashboard.desk import Desk, text_of
 
 URGENT = {"severity": "urgent", "kind": "red_flag_symptom"}
 
@@ -58,10 +58,27 @@ def test_a_page_goes_on_under_the_same_filters(desk: Desk) -> None:
     "query", ["severity=grave", "status=superseded", "mine=no", "after=9.x", f"patient={'9' * 101}", "clinician=%00"]
 )
 def test_an_address_that_asks_for_what_there_is_not_is_refused(desk: Desk, query: str) -> None:
-    assert desk.get(f"/worklist?{query}").status_code == 400
+    answer = desk.get(f"/worklist?{query}")
+
+    assert answer.status_code == 400
+    assert 'href="/missing"' in answer.text
+    assert "Bad Request" not in answer.text
+    assert "_" not in text_of(answer)
+
+
+def test_a_search_for_a_patient_there_is_not_says_so_and_one_without_flags_does_not(desk: Desk) -> None:
+    desk.patient(external_id="P77")
+
+    nobody, somebody = desk.shown("/worklist?patient=P78"), desk.shown("/worklist?patient=p7")
+
+    assert "No patient of this clinic has a number with “P78”." in nobody
+    assert "no rule was met" not in nobody
+    assert "no rule was met" in somebody
 
 
 def test_a_list_without_rows_says_what_was_asked_and_how_fresh_it_is_and_never_that_all_is_well(desk: Desk) -> None:
+    desk.patient(external_id="1<b>")
+
     page = desk.get("/worklist?severity=urgent&patient=%3Cb%3E").text
 
     assert "Asked for: live, urgent, patient number with “&lt;b&gt;”." in page
