@@ -5,6 +5,7 @@ import datetime as dt
 from flask import g
 
 from prom_service.web.dashboard.blueprint import blueprint
+from prom_service.web.dashboard.words import span
 
 
 def local_day(at: dt.datetime | dt.date | str) -> dt.date:
@@ -23,11 +24,7 @@ def day(at: dt.datetime | dt.date | str | None) -> str:
 @blueprint.app_template_filter("ago")
 def ago(at: dt.datetime | dt.date | str, now: dt.datetime) -> str:
     """Return in words how many days lie between, by the clinic's calendar."""
-    days = (local_day(now) - local_day(at)).days
-    if days == 0:
-        return "today"
-    span = "1 day" if abs(days) == 1 else f"{abs(days)} days"
-    return f"{span} ago" if days > 0 else f"in {span}"
+    return span((local_day(now) - local_day(at)).days)
 
 
 @blueprint.app_template_filter("reached")

@@ -155,13 +155,15 @@ def by(actor: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def age(instant: dt.datetime | str | None) -> str:
-    """Return how long ago an instant was, or in how long it will be, in its one largest unit; a dash for none."""
+    """Return how long ago an instant was, or in how long it will be, in its largest unit; a dash for none."""
     if not instant:
         return "–"
     at = dt.datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     passed = prom.now() - at
     length = abs(passed)
-    units = (("d", dt.timedelta(days=1)), ("h", dt.timedelta(hours=1)), ("min", dt.timedelta(minutes=1)))
+    if length >= dt.timedelta(days=1):
+        return days_between(at, prom.now())
+    units = (("h", dt.timedelta(hours=1)), ("min", dt.timedelta(minutes=1)))
     largest = next(((length // size, name) for name, size in units if length >= size), None)
     if largest is None:
         return "just now" if passed >= dt.timedelta() else "in a moment"
@@ -172,6 +174,20 @@ def age(instant: dt.datetime | str | None) -> str:
 def timepoint(key: str) -> str:
     """Return the title of a timepoint, such as ``6 weeks``."""
     return TIMEPOINTS.get(key, key.replace("-", " "))
+
+
+def days_between(at: dt.datetime, now: dt.datetime) -> str:
+    """Return in words how many days lie between, by the clinic's calendar."""
+    zone = g.get("zone", dt.UTC)
+    return span((now.astimezone(zone).date() - at.astimezone(zone).date()).days)
+
+
+def span(days: int) -> str:
+    """Return in words how many days have passed, or have yet to."""
+    if days == 0:
+        return "today"
+    length = "1 day" if abs(days) == 1 else f"{abs(days)} days"
+    return f"{length} ago" if days > 0 else f"in {length}"
 
 
 def read_in(zone: str) -> None:

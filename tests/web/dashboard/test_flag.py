@@ -64,7 +64,7 @@ def flag_of(desk: Desk, flag_id: uuid.UUID) -> Flag:
 def test_it_shows_the_numbers_beside_their_threshold_and_measurement_error_each_with_its_source(desk: Desk) -> None:
     page = desk.shown(f"/flags/{desk.flag(evidence=EVIDENCE)}")
 
-    assert "At the start 40.0 1 Feb 2026, 09:00 GMT ( 28 d ago )" in page
+    assert "At the start 40.0 1 Feb 2026, 09:00 GMT ( 29 days ago )" in page
     assert "Change (positive is better) +2.0" in page
     assert "Compared with 7.0 points (working, not verified). Source: Ours; not verified." in page
     assert "below 17.2 points cannot be told from it; this one is smaller" in page
