@@ -231,7 +231,7 @@ def test_the_pages_are_accessible_and_work_without_scripts(
     page_without_scripts.get_by_role("link", name="Draft a change of Hip-related pain").click()
     page_without_scripts.get_by_label("Visit limit").fill("16")
     page_without_scripts.get_by_role("button", name="Show what this changes").click()
-    assert page_without_scripts.get_by_text("Visit limit: 14 → 16").is_visible()
+    page_without_scripts.get_by_text("Visit limit: 14 → 16").wait_for()
 
     faults = accessibility_faults(page)
     for path in (DRAFT, f"/pathways/versions/{version.id}"):
@@ -243,5 +243,5 @@ def test_the_pages_are_accessible_and_work_without_scripts(
     page.get_by_role("button", name="Activate").click()
     page.get_by_role("alert").wait_for()
     faults += accessibility_faults(page)
-    assert page.get_by_text("Flags lost").is_visible()
+    page.get_by_text("Flags lost").wait_for()
     assert faults == []
