@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Clinic, Flag
+from prom_service.models import Clinic, Flag, Response
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.queries import directory
 from prom_service.queries.amendments import amendments_of
 from prom_service.queries.colleagues import list_readers, names_of
 from prom_service.queries.flags import find_flag
+from prom_service.queries.registry import as_id
 from prom_service.queries.waiting import waiting_in_episode
 from prom_service.queries.worklist import neighbours
 from prom_service.web.context import prom
@@ -38,6 +39,7 @@ def flag_view(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID, kept: 
         "kept": kept,
         "previous": previous,
         "following": following,
+        "rests_on": _rests_on(session, clinic_id, flag_id),
         "successor": _successor(session, clinic_id, episode.id, flag_id),
     }
 
@@ -52,6 +54,19 @@ def _people(session: Session, flag: Mapping[str, Any]) -> dict[str, str]:
     took = [event["actor"]["id"] for event in flag["history"]]
     given = [f"user:{event['detail']['user_id']}" for event in flag["history"] if "user_id" in event["detail"]]
     return names_of(session, (*took, *given))
+
+
+def _rests_on(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> dict[str, uuid.UUID]:
+    """Return by its kind what a flag rests on and can be read: an answered administration, or another flag."""
+    basis = session.scalars(select(Flag).where(Flag.clinic_id == clinic_id, Flag.id == flag_id)).one().found_basis
+    kind, number = basis.split(":")[:2] if basis.count(":") else (basis, "")
+    keys = {"response": Response.id, "administration": Response.administration_id}
+    found = as_id(number)
+    if kind not in keys or found is None:
+        return {"flag": found} if kind == "flag" and found else {}
+    answered = select(Response.administration_id).where(Response.clinic_id == clinic_id, keys[kind] == found).limit(1)
+    administration_id = session.scalar(answered)
+    return {"administration": administration_id} if administration_id else {}
 
 
 def _successor(session: Session, clinic_id: uuid.UUID, episode_id: uuid.UUID, flag_id: uuid.UUID) -> uuid.UUID | None:

@@ -7,10 +7,11 @@ import uuid
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from prom_service.models import Flag
 from prom_service.runtime import Runtime
-from prom_service.services import flags
+from prom_service.services import enrolment, flags, submission
 from tests import builders
 from tests.fakes import Clock
 from tests.web.dashboard.desk import Desk, text_of
@@ -157,3 +158,21 @@ def test_a_finding_that_came_back_leads_from_one_flag_to_the_other(desk: Desk, c
 
     assert f'href="/flags/{after.id}">came back' in desk.get(f"/flags/{before.id}").text
     assert f'href="/flags/{before.id}">was flagged before' in desk.get(f"/flags/{after.id}").text
+
+
+def test_a_flag_leads_to_the_answers_or_the_finding_it_rests_on_and_says_that_the_course_is_closed(desk: Desk) -> None:
+    with desk.runtime.transaction() as session:
+        now = desk.clock.now()
+        episode = builders.an_episode(session, desk.clinic, now=now)
+        baseline = builders.the_administration(session, episode, "baseline")
+        answers = builders.changed(builders.complete_answers(baseline, episode), "safety-1.0", R1=1)
+        submission.submit(session, baseline, answers=answers, now=now)
+        symptom = session.scalars(select(Flag).where(Flag.episode_id == episode.id)).one()
+        later = builders.a_flag(session, episode, now=now, kind="continued_without_review", basis=f"flag:{symptom.id}")
+        enrolment.close_episode(session, episode, closed_on=now.date(), reason="done", actor="test", now=now)
+
+    page, following = desk.get(f"/flags/{symptom.id}").text, desk.get(f"/flags/{later.id}").text
+
+    assert f'<a href="/administrations/{baseline.id}/answers">Read these answers</a>' in page
+    assert f'<a href="/flags/{symptom.id}">The finding it follows</a>' in following
+    assert "<strong>closed 2 Mar 2026</strong>" in page
