@@ -29,6 +29,7 @@ from prom_service.web.dashboard.words import (
     asked,
     by,
     explained,
+    read_in,
     timepoint,
     words,
 )
@@ -106,7 +107,11 @@ def pathway_of(episode: Episode) -> Pathway:
 
 
 def common() -> dict[str, Any]:
-    """Return what every page of the staff may say."""
+    """Return what every page of the staff may say; a page that named no zone is read in that of the first clinic."""
+    if "zone" not in g and person.roles:
+        with prom.reading() as session:
+            zones = select(Clinic.time_zone).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name).limit(1)
+            read_in(session.scalar(zones) or "UTC")
     return {
         "person": person,
         "kinds": KINDS,

@@ -106,3 +106,9 @@ def test_the_page_leads_to_the_second_factor_and_says_whether_there_is_one(staff
 
 def test_the_log_in_says_whom_to_ask_for_another_password(client: Any) -> None:
     assert "ask whoever runs this service" in client.get("/login").text
+
+
+def test_the_page_is_read_in_the_time_of_the_clinic(staffed: Desk) -> None:
+    staffed.later(days=90)
+
+    assert "BST." in staffed.shown("/account")
