@@ -52,7 +52,7 @@ def standing_answers(session: Session, episode: Episode) -> list[tuple[str, dt.d
         )
         .order_by(Administration.sequence, Response.number)
     )
-    return list(dict(session.execute(query).tuples().all()).items())
+    return list({row.timepoint: row.answered_at for row in session.execute(query)}.items())
 
 
 def start_of(session: Session, clinic_id: uuid.UUID, episode_id: uuid.UUID) -> Administration:
