@@ -26,7 +26,7 @@ from prom_service.runtime import Runtime, build, system_clock
 from prom_service.settings import Settings
 from prom_service.simulation import cohort
 from prom_service.simulation.clock import MovingClock
-from prom_service.simulation.group import NAME, STAFF_EMAIL, Group, found
+from prom_service.simulation.group import NAME, STAFF_EMAIL, Group, found, prove_escalation
 from prom_service.simulation.life import LINK, Life, burden
 from scheduler import jobs
 
@@ -123,6 +123,9 @@ def _simulate(settings: Settings, patients: int, seed: int, data_dir: Path) -> N
         life = Life(prom, clock, group, cohort.people(patients, seed=seed, today=until.date()))
         with _progress(clock.now(), until) as progress, _refusals_unsaid():
             life.live(until, progress=progress)
+        with prom.transaction() as session:
+            for clinic in group.clinics:
+                prove_escalation(session, clinic, now=until)
         with prom.reading() as session:
             about = _about(session, settings, group)
             flagged = burden(session, followed_since=until.date() - FOLLOWED)
