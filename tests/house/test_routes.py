@@ -31,6 +31,8 @@ LINK = {"confirm", "survey", "unsubscribe"}
 SECRET = {"mail_hook"}
 STAFF = {"dashboard"}
 OF_EVERY_ROLE = {
+    "dashboard.show_account",
+    "dashboard.change_password",
     "dashboard.add_second_factor",
     "dashboard.home",
     "dashboard.log_out",
