@@ -82,7 +82,7 @@ def gallery(page: Any, app: Any, client: Any, runtime: Runtime, clock: Clock) ->
         found = find_survey(session, token, secret=runtime.settings.secret)
         session.expunge_all()
     pages = tuple(map(turned, found.pages))
-    survey = MirroredSurvey(found.target, pages, found.answers, found.seconds_per_item)
+    survey = MirroredSurvey(**{**vars(found), "pages": pages})
     return Gallery(page, app, survey, clock.now())
 
 
