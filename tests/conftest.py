@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support.postgres import postgres
 from tests.support.smtp import SmtpServer
 from tests.support.web import serving
 
+_apps: dict[Settings, Any] = {}
 SERVER = "TEST_POSTGRES_URL"  # names the server for a run in several processes; may also be set to use one's own
 
 
@@ -119,11 +121,23 @@ def runtime(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Runtime
 
 
 @pytest.fixture
-def app(runtime: Runtime) -> Any:
-    """The web application of this test."""
+def app(runtime: Runtime) -> Iterator[Any]:
+    """The web application of this test. Built once for all of one kind: building takes longer than most tests."""
     from prom_service.app import create_app  # Flask and its schemas take a second, and few tests need them.
+    from prom_service.web import context
 
-    return create_app(runtime)
+    kind = replace(runtime.settings, database_url="", mailbox_dir="")
+    if kind not in _apps:
+        _apps[kind] = create_app(runtime)
+    app = _apps[kind]
+    built, door = dict(app.config), app.wsgi_app
+    app.extensions["prom"] = runtime.confined(context.reach)
+    for remembered in ("prom.keys_noted", "prom.looks_noted"):
+        app.extensions[remembered] = {}
+    yield app
+    app.wsgi_app = door
+    app.config.clear()
+    app.config.update(built)
 
 
 @pytest.fixture

@@ -57,7 +57,8 @@ def end() -> str | None:
 
 def clinics_to_read() -> list[uuid.UUID]:
     """Return the clinics at which the person has a role that this page admits."""
-    return [clinic for clinic in person.roles if clinic in g.reach]
+    reach: frozenset[uuid.UUID] = g.get("reach", frozenset())  # None before a page has admitted the person.
+    return [clinic for clinic in person.roles if clinic in reach]
 
 
 def chosen_clinic() -> uuid.UUID:

@@ -229,7 +229,7 @@ def test_nothing_is_printed_of_another_clinic_without_the_token_or_when_it_is_an
 
 @pytest.mark.parametrize("target", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example"])
 def test_logging_in_leads_nowhere_else(desk: Desk, target: str) -> None:
-    assert desk.log_in(next=target).headers["Location"] == "/worklist"
+    assert desk.log_in(next=target).headers["Location"] == "/"
 
 
 def test_logging_out_ends_the_session_on_the_server(desk: Desk) -> None:
