@@ -79,6 +79,7 @@ def test_a_share_that_is_hidden_has_no_segment():
     assert drawings == [0, 2]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A page looks the same from either.
 @pytest.mark.parametrize("number", [0, 1, 200])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path: Path, session, cohort, number, width):
