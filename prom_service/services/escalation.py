@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -138,22 +138,40 @@ def confirm(alert: Alert, *, now: dt.datetime) -> None:
 
 def unconfirmed(session: Session, plan: EscalationPlan, *, now: dt.datetime) -> list[str]:
     """Return the steps whose present address has confirmed no test email in the last 90 days."""
-    confirmed = select(Alert.step, Alert.email).where(
-        Alert.clinic_id == plan.clinic_id,
-        Alert.kind == "test",
-        Alert.confirmed_at > now - CONFIRMATION_COUNTS_FOR,
-    )
-    proven = {(step, address) for step, address in session.execute(confirmed)}
-    return [step for step in STEPS if (step, address_of(plan, step)) not in proven]
+    return _silent(plan, _proven(session, [plan.clinic_id], now))
 
 
 def unproven(
     session: Session, clinic_ids: Collection[uuid.UUID] | None = None, *, now: dt.datetime
 ) -> list[tuple[Clinic, list[str]]]:
-    """Return the live clinics, of these or of all, where some step may be told in vain, by name; and those steps."""
-    live = select(Clinic).where(Clinic.activated_at.is_not(None)).order_by(Clinic.name)
+    """Return the live clinics, of these or of all, where some step may be told in vain, by name; and those steps.
+
+    The number of queries does not depend on the number of clinics.
+    """
+    live = (
+        select(Clinic, EscalationPlan)
+        .outerjoin(EscalationPlan, EscalationPlan.clinic_id == Clinic.id)
+        .where(Clinic.activated_at.is_not(None))
+        .order_by(Clinic.name)
+    )
     if clinic_ids is not None:
         live = live.where(Clinic.id.in_(clinic_ids))
-    plans = {clinic: find_plan(session, clinic) for clinic in session.scalars(live).all()}
-    steps = {clinic: unconfirmed(session, plan, now=now) if plan else list(STEPS) for clinic, plan in plans.items()}
-    return [(clinic, silent) for clinic, silent in steps.items() if silent]
+    rows = session.execute(live).all()
+    proven = _proven(session, [clinic.id for clinic, _plan in rows], now)
+    steps = [(clinic, _silent(plan, proven) if plan else list(STEPS)) for clinic, plan in rows]
+    return [(clinic, silent) for clinic, silent in steps if silent]
+
+
+Proven = Set[tuple[uuid.UUID, str, str]]
+"""Clinic, step and address from which a test email was confirmed."""
+
+
+def _proven(session: Session, clinic_ids: Collection[uuid.UUID], now: dt.datetime) -> Proven:
+    confirmed = select(Alert.clinic_id, Alert.step, Alert.email).where(
+        Alert.clinic_id.in_(clinic_ids), Alert.kind == "test", Alert.confirmed_at > now - CONFIRMATION_COUNTS_FOR
+    )
+    return {(clinic_id, step, address) for clinic_id, step, address in session.execute(confirmed)}
+
+
+def _silent(plan: EscalationPlan, proven: Proven) -> list[str]:
+    return [step for step in STEPS if (plan.clinic_id, step, address_of(plan, step)) not in proven]
