@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from prom_service.cli import door, files
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import clinics_of, find_organisation
-from prom_service.reports import ReportQuery, default_period, utilization_report
-from prom_service.reports.query import BASES, FORMATS, GROUPINGS
+from prom_service.reports import ReportQuery, default_period, make_report
+from prom_service.reports.query import BASES, FORMATS, GROUPINGS, REPORTS
 
 DAY = click.DateTime(["%Y-%m-%d"])
 WHOLE_DAY = dt.timedelta(days=1)
@@ -40,17 +40,42 @@ def report() -> None:
     """Write a report."""
 
 
-@report.command()
-@click.option("--clinic", "code", help="Clinic whose care is reported, in exact numbers.")
-@click.option("--organisation", help="Organisation whose clinics are reported together; small counts are hidden.")
-@click.option("--from", "start", type=DAY, help="First day of the period.  [default: the last 12 whole months]")
-@click.option("--to", "end", type=DAY, help="The day after the last of the period.")
-@click.option("--as-of", type=Instant(), help="Reproduce the report as it was then.  [default: now]")
-@click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in the period.")
-@click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]")
-@files.output_option
-def utilization(
+QUESTION = (
+    click.option("--clinic", "code", help="Clinic whose care is reported, in exact numbers."),
+    click.option("--organisation", help="Organisation whose clinics are reported together; small counts are hidden."),
+    click.option("--from", "start", type=DAY, help="First day of the period.  [default: the last 12 whole months]"),
+    click.option("--to", "end", type=DAY, help="The day after the last of the period."),
+    click.option("--as-of", type=Instant(), help="Reproduce the report as it was then.  [default: now]"),
+    click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in it."),
+    click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these."),
+    click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]"),
+    files.output_option,
+)
+PERIOD = """
+The period takes episodes by the day they started, or with `--basis activity` those with a visit in it.
+"""
+
+
+def _offer(name: str, told: str) -> None:
+    """Make the command that writes the report of that name."""
+
+    def command(output: Path, form: str | None, **asked: Any) -> None:
+        _write(name, output, form or _form(output), **asked)
+
+    for option in reversed(QUESTION):
+        command = option(command)
+    report.command(name, help=f"{told}\n{PERIOD}")(command)
+
+
+for _name, _told in REPORTS.items():
+    _offer(_name, _told)
+
+
+def _write(
+    name: str,
+    output: Path,
+    form: str,
+    *,
     code: str | None,
     organisation: str | None,
     start: dt.datetime | None,
@@ -58,17 +83,10 @@ def utilization(
     as_of: dt.datetime | None,
     basis: str,
     group_by: str | None,
-    form: str | None,
-    output: Path,
 ) -> None:
-    """Report visits per episode beside outcomes, with the denominators of both.
-
-    The period takes episodes by the day they started, or with `--basis activity` those with a visit in it.
-    """
     if (code is None) == (organisation is None):
         raise click.UsageError("Give either --clinic or --organisation.")
-    form = form or _form(output)
-    from prom_service.reports import export  # pandas takes a second to import.
+    from prom_service.reports.forms import export  # pandas takes a second to import.
 
     with door.runtime() as prom:
         with prom.reading() as session:
@@ -81,9 +99,9 @@ def utilization(
                 basis=basis,
                 group_by=group_by,
             )
-            made = utilization_report(session, query)
+            made = make_report(session, name, query)
         with prom.transaction() as session:
-            _note(session, query, rows=sum(map(len, made.tables.values())), now=prom.now())
+            _note(session, name, query, rows=sum(map(len, made.tables.values())), now=prom.now())
         content = export.render(made, form)
     files.write(output, content)
 
@@ -97,10 +115,10 @@ def _whose(session: Session, code: str | None, organisation: str | None) -> dict
     return {"clinic_ids": (), "organisation_id": owner.id, "audience": "quality"}
 
 
-def _note(session: Session, query: ReportQuery, *, rows: int, now: dt.datetime) -> None:
+def _note(session: Session, name: str, query: ReportQuery, *, rows: int, now: dt.datetime) -> None:
     """Put the report on record at every clinic whose care it is about."""
     for clinic_id in query.clinic_ids or clinics_of(session, query.organisation_id):
-        door.note(session, clinic_id, "report utilization", shown=rows, detail=query.in_words(), now=now)
+        door.note(session, clinic_id, f"report {name}", shown=rows, detail=query.in_words(), now=now)
 
 
 def _form(output: Path) -> str:

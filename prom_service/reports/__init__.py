@@ -1,6 +1,7 @@
 """Reports for quality teams: facts as they were known at an instant, counted, explained and written out.
 
-``utilization_report(session, ReportQuery(…))`` makes one, ``reports.export.render(report, format)`` writes it.
+``make_report(session, "utilization", ReportQuery(…))`` makes one, ``reports.forms.export.render(report, format)``
+writes it. ``kinds.REPORTS`` lists the kinds; each is a room of its own here with its extract, tables, layouts, charts.
 """
 
 from typing import TYPE_CHECKING
@@ -12,11 +13,11 @@ if TYPE_CHECKING:
 
     from prom_service.reports.report import Report
 
-__all__ = ["ReportQuery", "default_period", "utilization_report"]
+__all__ = ["ReportQuery", "default_period", "make_report"]
 
 
-def utilization_report(session: "Session", query: ReportQuery) -> "Report":
-    """Return the report that answers ``query``, from the facts recorded by ``query.as_of``."""
-    from prom_service.reports import report  # pandas is slow to import, and only a report needs it.
+def make_report(session: "Session", name: str, query: ReportQuery) -> "Report":
+    """Return the report called ``name`` that answers ``query``, from the facts recorded by ``query.as_of``."""
+    from prom_service.reports import kinds, report  # pandas is slow to import, and only a report needs it.
 
-    return report.utilization_report(session, query)
+    return report.make_report(session, kinds.REPORTS[name], query)

@@ -7,6 +7,10 @@ from typing import Any
 
 from prom_service.errors import InvalidInputError
 
+REPORTS = {
+    "utilization": "Report visits per episode beside outcomes, with the denominators of both.",
+}
+"""What each report tells, by its name; ``kinds`` makes them."""
 BASES = ("episodes", "activity")
 GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis")
 AUDIENCES = ("clinic", "quality")

@@ -16,7 +16,7 @@ from tests.cli.conftest import CLINIC, SECRET, Prom
 from tests.cli.test_accounts import ADD, PASSWORD
 from tests.cli.test_administration import PLAN
 
-NOTED_ELSEWHERE = {"importing._run", "reports.utilization"}
+NOTED_ELSEWHERE = {"importing._run", "reports._write"}
 """The entries of a file are written row by row by the service; those of a report by the function beside it."""
 
 

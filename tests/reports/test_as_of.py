@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from prom_service.models import Episode, EpisodeVisit, Visit
-from prom_service.reports import export, utilization_report
+from prom_service.reports import make_report
+from prom_service.reports.forms import export
 from prom_service.reports.report import Report
 from tests.reports.builders import Record
 from tests.reports.cohort import AS_OF, START, Cohort, a_cohort
@@ -126,19 +127,21 @@ CHANGES = [
 def test_what_is_recorded_later_changes_a_later_report_and_not_one_of_the_past(session, record, change):
     cohort = a_cohort(record)
     query = cohort.query(group_by="clinician")
-    before = utilization_report(session, query)
+    before = make_report(session, "utilization", query)
 
     change(record, cohort)
     session.flush()
 
-    assert files(utilization_report(session, query)) == files(before)
-    assert utilization_report(session, cohort.query(group_by="clinician", as_of=LATER)).checksum != before.checksum
+    assert files(make_report(session, "utilization", query)) == files(before)
+    assert (
+        make_report(session, "utilization", cohort.query(group_by="clinician", as_of=LATER)).checksum != before.checksum
+    )
 
 
 def test_a_report_says_as_of_when_it_holds(session, record):
     cohort = a_cohort(record)
 
-    report = utilization_report(session, cohort.query())
+    report = make_report(session, "utilization", cohort.query())
 
     assert report.as_of == AS_OF
     assert report.parameters["as_of"] == "2026-07-01T00:00:00+00:00"

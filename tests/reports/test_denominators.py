@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from prom_service.reports import utilization_report
+from prom_service.reports import make_report
 from tests.reports.builders import instant
 from tests.reports.cohort import START, TARGET, a_cohort
 
@@ -16,7 +16,7 @@ def at_three_months(table):
 def test_each_step_from_all_episodes_to_those_that_can_be_judged_is_counted(session, record):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query()).tables["denominators"]
+    table = make_report(session, "utilization", cohort.query()).tables["denominators"]
 
     # 7 is not yet due, 8 withdrew. Of the other seven all were emailed but 5, who answered on paper and so came
     # further; 6 never started. 4 is partial, 2 late; all six have a score; the baseline of 9 was late.
@@ -29,7 +29,7 @@ def test_each_step_from_all_episodes_to_those_that_can_be_judged_is_counted(sess
 def test_who_is_left_out_is_counted_once_with_the_reason(session, record):
     cohort = a_cohort(record)
 
-    tables = utilization_report(session, cohort.query()).tables
+    tables = make_report(session, "utilization", cohort.query()).tables
 
     table = at_three_months(tables["left_out"])
     assert table[["step", "reason", "episodes"]].to_numpy().tolist() == [
@@ -45,7 +45,7 @@ def test_who_is_left_out_is_counted_once_with_the_reason(session, record):
 def test_left_out_and_judged_add_up_to_all_episodes(session, record, group_by):
     cohort = a_cohort(record)
 
-    tables = utilization_report(session, cohort.query(group_by=group_by)).tables
+    tables = make_report(session, "utilization", cohort.query(group_by=group_by)).tables
 
     keys = ["group", "timepoint"]
     steps = tables["denominators"].set_index(keys)
@@ -57,8 +57,8 @@ def test_a_window_is_due_from_the_instant_it_has_passed(session, record):
     cohort = a_cohort(record)
     passed = record.administration(cohort.episodes[1], "3-months").late_after
 
-    before = utilization_report(session, cohort.query(as_of=passed - dt.timedelta(microseconds=1)))
-    after = utilization_report(session, cohort.query(as_of=passed))
+    before = make_report(session, "utilization", cohort.query(as_of=passed - dt.timedelta(microseconds=1)))
+    after = make_report(session, "utilization", cohort.query(as_of=passed))
 
     assert at_three_months(before.tables["denominators"]).due.iloc[0] == 0
     assert at_three_months(after.tables["denominators"]).due.iloc[0] == 8
@@ -71,7 +71,7 @@ def test_a_bounced_invitation_was_tried_and_not_delivered(session, record):
     record.email(cohort.episodes[2], "6-weeks", 0, day, "claimed", "committing", "assumed_sent")
     record.email(cohort.episodes[3], "6-weeks", 0, day, "cancelled")
 
-    table = utilization_report(session, cohort.query()).tables["denominators"]
+    table = make_report(session, "utilization", cohort.query()).tables["denominators"]
 
     row = table[table["timepoint"] == "6-weeks"].iloc[0]
     assert (row.invited, row.delivered, row.started) == (2, 1, 0)
@@ -81,7 +81,7 @@ def test_too_few_answers_are_complete_and_not_scorable(session, record):
     cohort = a_cohort(record)
     record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)), value=None)
 
-    tables = utilization_report(session, cohort.query()).tables
+    tables = make_report(session, "utilization", cohort.query()).tables
 
     row = at_three_months(tables["denominators"]).iloc[0]
     assert (row.complete, row.scorable, row.with_baseline) == (6, 6, 5)
@@ -93,7 +93,7 @@ def test_a_baseline_without_a_score_of_the_same_scale_is_no_baseline(session, re
     record.answers(cohort.episodes[6], "baseline", instant(START), value=None)
     record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)))
 
-    row = at_three_months(utilization_report(session, cohort.query()).tables["denominators"]).iloc[0]
+    row = at_three_months(make_report(session, "utilization", cohort.query()).tables["denominators"]).iloc[0]
 
     assert (row.scorable, row.with_baseline) == (7, 5)
 
@@ -102,7 +102,7 @@ def test_no_baseline_is_its_own_reason(session, record):
     cohort = a_cohort(record)
     record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)))
 
-    table = utilization_report(session, cohort.query()).tables["left_out"]
+    table = make_report(session, "utilization", cohort.query()).tables["left_out"]
 
     assert "no_baseline" in at_three_months(table)["reason"].tolist()
 
@@ -110,7 +110,7 @@ def test_no_baseline_is_its_own_reason(session, record):
 def test_an_answer_belongs_to_the_last_email_delivered_before_it(session, record):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query()).tables["response_by_attempt"]
+    table = make_report(session, "utilization", cohort.query()).tables["response_by_attempt"]
 
     # Invited: 1 2 3 4 6 9, of whom 1 3 4 9 answered before a reminder. Reminded: 2 and 6; 2 answered.
     assert table.to_numpy().tolist() == [["3-months", 0, 6, 4, 4 / 6], ["3-months", 1, 2, 1, 0.5]]
@@ -119,7 +119,7 @@ def test_an_answer_belongs_to_the_last_email_delivered_before_it(session, record
 def test_answers_are_counted_by_channel(session, record):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query()).tables["response_by_channel"]
+    table = make_report(session, "utilization", cohort.query()).tables["response_by_channel"]
 
     assert at_three_months(table).to_numpy().tolist() == [
         ["3-months", "paper", 1, 7, 1 / 7],
@@ -129,10 +129,10 @@ def test_answers_are_counted_by_channel(session, record):
 
 def test_an_amendment_counts_for_nothing(session, record):
     cohort = a_cohort(record)
-    report = utilization_report(session, cohort.query())
+    report = make_report(session, "utilization", cohort.query())
     record.answers(cohort.episodes[1], "3-months", instant(dt.date(2026, 6, 1)), number=2, amendment=True)
 
-    amended = utilization_report(session, cohort.query())
+    amended = make_report(session, "utilization", cohort.query())
 
     assert amended.checksum == report.checksum
 
@@ -141,6 +141,6 @@ def test_a_complete_response_takes_the_place_of_the_partial_one(session, record)
     cohort = a_cohort(record)
     record.answers(cohort.episodes[4], "3-months", instant(dt.date(2026, 5, 20)), number=2)
 
-    row = at_three_months(utilization_report(session, cohort.query()).tables["denominators"]).iloc[0]
+    row = at_three_months(make_report(session, "utilization", cohort.query()).tables["denominators"]).iloc[0]
 
     assert (row.complete, row.partial, row.late) == (6, 0, 2)

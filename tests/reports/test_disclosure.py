@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from prom_service.errors import InvalidInputError
-from prom_service.reports import ReportQuery, default_period, export, utilization_report
-from prom_service.reports.layout import COUNT, LAYOUTS, VISITS_PER_EPISODE, finish
-from prom_service.reports.report import POOLED
+from prom_service.reports import ReportQuery, default_period, make_report
+from prom_service.reports.forms import export
+from prom_service.reports.layout import COUNT, finish
+from prom_service.reports.pooling import POOLED
+from prom_service.reports.utilization.layouts import LAYOUTS, VISITS_PER_EPISODE
 from tests.reports.cohort import START, a_cohort
 
 
@@ -58,7 +60,7 @@ def test_no_table_of_a_quality_report_shows_a_small_or_an_exact_count(session, r
         record.episode(cohort.clinic, START, visits=3, clinician="A")
     query = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, audience="quality", group_by="clinic")
 
-    report = utilization_report(session, query)
+    report = make_report(session, "utilization", query)
 
     shown = {
         value
@@ -79,7 +81,7 @@ def test_names_of_groups_below_8_are_not_told(session, record):
     record.episode(cohort.clinic, START, clinician="Rare", diagnosis="Rare")
 
     for group_by in ("clinician", "diagnosis"):
-        report = utilization_report(session, cohort.query(audience="quality", group_by=group_by))
+        report = make_report(session, "utilization", cohort.query(audience="quality", group_by=group_by))
 
         for form in ("csv", "json", "html"):
             assert b"Rare" not in export.render(report, form)

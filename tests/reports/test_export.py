@@ -8,8 +8,9 @@ import openpyxl
 import pytest
 
 from prom_service.errors import InvalidInputError
-from prom_service.reports import export, utilization_report
-from prom_service.reports.layout import LAYOUTS
+from prom_service.reports import make_report
+from prom_service.reports.forms import export
+from prom_service.reports.utilization.layouts import LAYOUTS
 from tests.reports.cohort import a_cohort
 
 NASTY = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\0=1", "＝1"]
@@ -26,7 +27,7 @@ def test_other_text_and_numbers_stay_what_they_are(value):
 
 
 def test_a_csv_row_says_which_table_it_belongs_to_and_carries_its_figures(session, record):
-    report = utilization_report(session, a_cohort(record).query())
+    report = make_report(session, "utilization", a_cohort(record).query())
 
     rows = list(csv.DictReader(io.StringIO(export.render(report, "csv").decode())))
 
@@ -40,7 +41,7 @@ def test_no_clinic_can_put_a_formula_into_a_file(session, record):
     cohort = a_cohort(record)
     cohort.episodes[1].clinician = '=HYPERLINK("http://x.invalid","click")'
     session.flush()
-    report = utilization_report(session, cohort.query(group_by="clinician"))
+    report = make_report(session, "utilization", cohort.query(group_by="clinician"))
 
     rows = csv.reader(io.StringIO(export.render(report, "csv").decode()))
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "@"))]
@@ -52,7 +53,7 @@ def test_no_clinic_can_put_a_formula_into_a_file(session, record):
 
 
 def test_a_workbook_has_typed_cells_and_a_sheet_of_definitions(session, record):
-    report = utilization_report(session, a_cohort(record).query())
+    report = make_report(session, "utilization", a_cohort(record).query())
 
     book = openpyxl.load_workbook(io.BytesIO(export.render(report, "xlsx")))
 
@@ -65,7 +66,7 @@ def test_a_workbook_has_typed_cells_and_a_sheet_of_definitions(session, record):
 
 
 def test_json_is_strict_and_complete(session, record):
-    report = utilization_report(session, a_cohort(record).query())
+    report = make_report(session, "utilization", a_cohort(record).query())
 
     document = json.loads(export.render(report, "json"), parse_constant=pytest.fail)
 
@@ -79,21 +80,21 @@ def test_json_is_strict_and_complete(session, record):
 def test_the_same_question_gives_the_same_bytes(session, record, form):
     cohort = a_cohort(record)
 
-    first, second = (export.render(utilization_report(session, cohort.query()), form) for _ in range(2))
+    first, second = (export.render(make_report(session, "utilization", cohort.query()), form) for _ in range(2))
 
     assert first == second
 
 
 @pytest.mark.parametrize("form", ["parquet", "pdf", "", "docx"])
 def test_another_form_is_refused_with_the_allowed_ones_named(session, record, form):
-    report = utilization_report(session, a_cohort(record).query())
+    report = make_report(session, "utilization", a_cohort(record).query())
 
     with pytest.raises(InvalidInputError, match="json, csv, xlsx, html"):
         export.render(report, form)
 
 
 def test_every_column_of_every_table_is_defined(session, record):
-    report = utilization_report(session, a_cohort(record).query())
+    report = make_report(session, "utilization", a_cohort(record).query())
 
     defined = {(definition.table, definition.column) for definition in report.definitions}
     assert defined >= {(name, column) for name, table in report.tables.items() for column in table.columns}

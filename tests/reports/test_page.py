@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from prom_service.reports import export, utilization_report
-from prom_service.reports.charts import outcome_chart, visits_chart
-from prom_service.reports.extract import extract
-from prom_service.reports.report import Report, make_tables
+from prom_service.reports import make_report, utilization
+from prom_service.reports.forms import export
+from prom_service.reports.report import Report, report_of
+from prom_service.reports.utilization.charts import outcome_chart, visits_chart
+from prom_service.reports.utilization.extract import extract
 from tests.reports.cohort import Cohort, a_cohort
 from tests.support.browser import accessibility_faults
 
@@ -30,19 +31,18 @@ def with_clinics(session: Any, cohort: Cohort, number: int) -> Report:
         for name, frame in facts.frames().items()
         if name in ("episodes", "timepoints")
     }
-    report = utilization_report(session, query)
-    return replace(report, tables=make_tables(replace(facts, **many), query))
+    return report_of(utilization.KIND, replace(facts, **many), query)
 
 
 def test_the_page_loads_nothing_and_runs_nothing(session, cohort):
-    page = export.render(utilization_report(session, cohort.query()), "html").decode()
+    page = export.render(make_report(session, "utilization", cohort.query()), "html").decode()
 
     assert not re.search(r"<script|<link|<img|@import|\ssrc=|javascript:|\son\w+=", page)
     assert re.findall(r"https?://[^\"]+", page.replace("http://www.w3.org/2000/svg", "")) == []
 
 
 def test_each_plot_has_a_title_a_description_and_its_table(session, cohort):
-    page = export.render(utilization_report(session, cohort.query()), "html").decode()
+    page = export.render(make_report(session, "utilization", cohort.query()), "html").decode()
 
     assert len(re.findall(r"</figure><div class=scroll role=region", page)) == 3
     assert len(re.findall(r'role="img" aria-labelledby="(\w+)-title \1-desc"', page)) == 3
@@ -53,7 +53,7 @@ def test_a_name_cannot_put_markup_into_the_page(session, cohort):
     cohort.episodes[1].clinician = "<script>alert(1)</script>"
     session.flush()
 
-    page = export.render(utilization_report(session, cohort.query(group_by="clinician")), "html").decode()
+    page = export.render(make_report(session, "utilization", cohort.query(group_by="clinician")), "html").decode()
 
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -62,7 +62,9 @@ def test_a_name_cannot_put_markup_into_the_page(session, cohort):
 def test_hidden_counts_are_not_drawn():
     distribution = pd.DataFrame({"visits": range(16), "closed": ["<8"] * 15 + [10], "open": [0] * 16})
 
-    drawing = visits_chart(distribution, 14)
+    drawing = visits_chart(
+        {"visit_distribution": distribution, "visits_per_episode": pd.DataFrame({"visit_limit": [14]})}
+    )
 
     assert "Closed 10, open 0 drawn." in drawing
     assert drawing.count('<rect x="') == 3
@@ -74,7 +76,10 @@ def test_a_share_that_is_hidden_has_no_segment():
     shown = hidden.assign(episodes=10, share=1.0)
     waiting = hidden.assign(outcome="not_yet_due", episodes=0)
 
-    drawings = [outcome_chart(pd.concat([table, waiting])).count('width="388.0"') for table in (hidden, shown)]
+    drawings = [
+        outcome_chart({"visits_by_outcome": pd.concat([table, waiting])}).count('width="388.0"')
+        for table in (hidden, shown)
+    ]
 
     assert drawings == [0, 2]
 

@@ -5,8 +5,8 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from prom_service.reports import ReportQuery, utilization_report
-from prom_service.reports.utilization import visits_per_episode
+from prom_service.reports import ReportQuery, make_report
+from prom_service.reports.utilization.tables import visits_per_episode
 from tests.reports.builders import instant
 from tests.reports.cohort import AS_OF, START, a_cohort
 
@@ -18,7 +18,7 @@ def rows(table: pd.DataFrame, *columns: str) -> list[tuple]:
 def test_visits_per_episode_are_those_of_closed_episodes_and_open_ones_stand_apart(session, record):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query()).tables["visits_per_episode"]
+    table = make_report(session, "utilization", cohort.query()).tables["visits_per_episode"]
 
     # Closed: 1 2 3 4 5 8 with 10 14 15 20 6 2 visits, in order 2 6 10 14 15 20. Median (10 + 14) / 2. The 75th
     # percentile lies at rank 0.75 × 5 = 3.75 from 0: 14 + 0.75 × (15 − 14). Over 14: 15 and 20. Open: 6 7 9 with
@@ -32,7 +32,7 @@ def test_visits_per_episode_are_those_of_closed_episodes_and_open_ones_stand_apa
 def test_the_distribution_counts_every_number_of_visits_closed_and_open(session, record):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query()).tables["visit_distribution"]
+    table = make_report(session, "utilization", cohort.query()).tables["visit_distribution"]
 
     assert list(table["visits"]) == list(range(21))
     assert list(table.loc[table["closed"] == 1, "visits"]) == [2, 6, 10, 14, 15, 20]
@@ -43,7 +43,7 @@ def test_the_distribution_counts_every_number_of_visits_closed_and_open(session,
 def test_visits_stand_beside_outcomes_and_provisional_wording_is_not_pooled(session, record):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query()).tables["visits_by_outcome"]
+    table = make_report(session, "utilization", cohort.query()).tables["visits_by_outcome"]
 
     # Within 14 and due: 1 (10), 2 (14), 5 (6, own wording), 8 (2), 9 (12); not yet due: 7. Over: 3 (15), 4 (20),
     # 6 (16). 6 never answered, 8 withdrew, 9 has a late baseline: not assessable.
@@ -70,7 +70,7 @@ def test_the_15th_visit_is_the_first_over_a_limit_of_14(session, record):
     cohort = a_cohort(record)
     record.visit(dt.date(2026, 5, 1), cohort.episodes[2])
 
-    table = utilization_report(session, cohort.query()).tables["visits_per_episode"]
+    table = make_report(session, "utilization", cohort.query()).tables["visits_per_episode"]
 
     assert table.iloc[0].over == 3
 
@@ -79,7 +79,7 @@ def test_an_answer_judged_before_its_window_has_passed_is_not_yet_due(session, r
     cohort = a_cohort(record)
     early = cohort.query(as_of=instant(dt.date(2026, 4, 20)))
 
-    table = utilization_report(session, early).tables["visits_by_outcome"]
+    table = make_report(session, "utilization", early).tables["visits_by_outcome"]
 
     # By 20 April 1, 3, 4 and 5 are judged, and the windows close on 9 May. All eight that had started are not yet due.
     waiting = table[table["outcome"] == "not_yet_due"]
@@ -101,7 +101,7 @@ def test_an_answer_judged_before_its_window_has_passed_is_not_yet_due(session, r
 def test_a_group_has_its_own_row_beside_the_total(session, record, group_by, expected):
     cohort = a_cohort(record)
 
-    table = utilization_report(session, cohort.query(group_by=group_by)).tables["visits_per_episode"]
+    table = make_report(session, "utilization", cohort.query(group_by=group_by)).tables["visits_per_episode"]
 
     assert rows(table, "group", "episodes", "closed", "median") == expected
 
@@ -110,7 +110,7 @@ def test_clinicians_of_several_clinics_are_named_with_their_clinic(session, reco
     cohort = a_cohort(record)
     query = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, group_by="clinician")
 
-    table = utilization_report(session, query).tables["visits_per_episode"]
+    table = make_report(session, "utilization", query).tables["visits_per_episode"]
 
     assert rows(table, "group", "episodes") == [("All", 10), ("north / A", 5), ("north / B", 4), ("south / A", 1)]
 
@@ -118,7 +118,7 @@ def test_clinicians_of_several_clinics_are_named_with_their_clinic(session, reco
 def test_a_visit_serving_two_episodes_is_one_visit(session, record):
     cohort = a_cohort(record)
 
-    tables = utilization_report(session, cohort.query()).tables
+    tables = make_report(session, "utilization", cohort.query()).tables
 
     # 10 + 14 + 15 + 20 + 6 + 16 + 3 + 2 + 12 = 98 times an episode was served, once two at a time.
     assert rows(tables["activity"], "group", "visits", "shared", "served") == [("All", 97, 1, 9)]
@@ -133,7 +133,7 @@ def test_activity_takes_the_episodes_with_a_visit_in_the_period_and_all_their_vi
     cohort = a_cohort(record)
     query = cohort.query(basis="activity", from_on=dt.date(2026, 2, 20), to_on=dt.date(2026, 2, 21))
 
-    tables = utilization_report(session, query).tables
+    tables = make_report(session, "utilization", query).tables
 
     assert rows(tables["activity"], "visits", "served") == [(1, 2)]
     assert rows(tables["visits_per_episode"], "episodes", "median") == [(2, 10.0)]
@@ -145,7 +145,7 @@ def test_the_period_is_half_open(session, record):
         record.episode(clinic, started_on)
     query = ReportQuery((clinic.id,), None, START, START + dt.timedelta(days=1), AS_OF)
 
-    table = utilization_report(session, query).tables["visits_per_episode"]
+    table = make_report(session, "utilization", query).tables["visits_per_episode"]
 
     assert table.iloc[0].episodes == 1
 
@@ -154,7 +154,7 @@ def test_a_report_about_nobody_has_every_table_and_says_so(session, record):
     clinic = record.clinic(record.organisation())
     query = ReportQuery((clinic.id,), None, START, START + dt.timedelta(days=1), AS_OF)
 
-    report = utilization_report(session, query)
+    report = make_report(session, "utilization", query)
 
     assert "No episode matches this question." in report.notes
     assert report.tables["visit_distribution"]["closed"].sum() == 0

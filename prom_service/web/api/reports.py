@@ -7,7 +7,7 @@ from flask import Response
 from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
-from prom_service.reports.query import BASES, FORMATS, GROUPINGS, ReportQuery, default_period
+from prom_service.reports.query import BASES, FORMATS, GROUPINGS, REPORTS, ReportQuery, default_period
 from prom_service.web import audit
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.fields import Day, Instant, Strict
@@ -19,7 +19,7 @@ YEARS_BACK = 20
 reports = ApiBlueprint("reports", "Utilization beside outcomes.")
 
 
-class UtilizationQuery(Strict):
+class ReportParameters(Strict):
     """Whose care, which period, as it was known when."""
 
     from_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="from")
@@ -30,28 +30,43 @@ class UtilizationQuery(Strict):
     format = fields.String(validate=validate.OneOf(FORMATS), load_default="json")
 
 
-@reports.get(
-    "/reports/utilization",
-    scope="reports:read",
-    query=UtilizationQuery(),
-    answer={"type": "object", "description": "Parameters, definitions, notes and tables."},
-    files=FILES,
-)
-def show_utilization(session: Session, query: Mapping[str, Any]) -> Response:
-    """Report visits per episode beside outcomes, by default over the last 12 whole months.
+def _offer(name: str, told: str) -> None:
+    """Give the report of that name an address of its own, and a sentence in the API's own documentation."""
 
-    A clinic's key sees the clinic's own exact numbers; a quality key sees its organisation, with small counts hidden.
+    def show(session: Session, query: Mapping[str, Any]) -> Response:
+        return _answer(session, name, query)
+
+    show.__doc__ = f"""{told}
+
+    By default over the last 12 whole months. A clinic's key sees the clinic's own exact numbers; a quality key sees its
+    organisation, with small counts hidden.
     """
-    from prom_service.reports import export, utilization_report  # pandas takes a second, and few requests need it.
+    show.__name__ = f"show_{name}"
+    reports.get(
+        f"/reports/{name}",
+        scope="reports:read",
+        query=ReportParameters(),
+        answer={"type": "object", "description": "Parameters, definitions, notes and tables."},
+        files=FILES,
+    )(show)
+
+
+for _name, _told in REPORTS.items():
+    _offer(_name, _told)
+
+
+def _answer(session: Session, name: str, query: Mapping[str, Any]) -> Response:
+    from prom_service.reports import make_report  # pandas takes a second, and few requests need it.
+    from prom_service.reports.forms import export
 
     asked = _asked(query)
-    report = utilization_report(session, asked)
+    report = make_report(session, name, asked)
     audit.about(shown=sum(map(len, report.tables.values())), detail=asked.in_words())
     content = export.render(report, query["format"])
     form = export.FORMATS[query["format"]]
     response = Response(content, content_type=form.media_type)
     if query["format"] != "json":
-        response.headers["Content-Disposition"] = f'attachment; filename="utilization.{form.extension}"'
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}.{form.extension}"'
     return response
 
 

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 from flask.testing import FlaskClient
 
-from prom_service.reports import export
+from prom_service.reports.forms import export
 from prom_service.runtime import Runtime
 from prom_service.services import access
 from tests import builders

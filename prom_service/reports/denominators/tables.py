@@ -1,6 +1,6 @@
 """Honest denominators: from every episode down to those that can be judged, and why each other one is left out.
 
-Pure functions on the ``timepoints`` and ``attempts`` frames of ``extract``.
+Pure functions on the ``timepoints`` and ``attempts`` frames of ``denominators.extract``.
 """
 
 import numpy as np
@@ -81,3 +81,13 @@ def response_by_attempt(attempts: pd.DataFrame) -> pd.DataFrame:
 
 def _or(first: np.ndarray, otherwise: str) -> np.ndarray:
     return np.where(first == "", otherwise, first)
+
+
+def make_tables(timepoints: pd.DataFrame, attempts: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return every table of this part by the name of its layout."""
+    return {
+        "denominators": denominators(timepoints),
+        "left_out": left_out(timepoints),
+        "response_by_attempt": response_by_attempt(attempts),
+        "response_by_channel": response_by_channel(timepoints),
+    }

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from prom_service.reports.cells import by_group, quantile, with_total
-from prom_service.reports.extract import ASSESSED, EVERYTHING
+from prom_service.reports.cohort import EVERYTHING
+from prom_service.reports.utilization.extract import ASSESSED
 
 BANDS = ("within", "over")
 WORDINGS = {"official": "official", "own": "provisional wording"}

@@ -12,8 +12,8 @@ import pandas as pd
 import xlsxwriter
 
 from prom_service.errors import InvalidInputError
+from prom_service.reports.forms.page import render_page
 from prom_service.reports.layout import COUNT, KEY, NUMBER, SHARE, Layout
-from prom_service.reports.page import render_page
 from prom_service.reports.report import Report
 
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n", "\0")
@@ -39,13 +39,13 @@ def render(report: Report, format: str) -> bytes:  # noqa: A002 (the word of the
 def as_json(report: Report) -> bytes:
     """Return strict JSON: a missing figure is null, a hidden one the text ``<8``."""
     document = {
-        "report": "utilization",
+        "report": report.kind.name,
         "parameters": dict(report.parameters),
         "as_of": report.as_of.isoformat(),
         "versions": dict(report.versions),
         "checksum": report.checksum,
         "notes": list(report.notes),
-        "tables": {layout.name: _json_table(layout, report.tables[layout.name]) for layout in report.layouts},
+        "tables": {layout.name: _json_table(layout, report.tables[layout.name]) for layout in report.kind.layouts},
     }
     return (json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1) + "\n").encode()
 
@@ -56,11 +56,11 @@ def as_csv(report: Report) -> bytes:
     Parameters and definitions are rows too. Text that a spreadsheet would take for a formula gets a leading
     apostrophe; numbers, negative ones too, stay numbers.
     """
-    columns = list(dict.fromkeys(key for layout in report.layouts for key in layout.named()))
+    columns = list(dict.fromkeys(key for layout in report.kind.layouts for key in layout.named()))
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\r\n")
     writer.writerow(["table", *columns, "name", "value"])
-    for layout in report.layouts:
+    for layout in report.kind.layouts:
         for row in _rows(layout, report.tables[layout.name]):
             writer.writerow([layout.name, *(safe_cell(row.get(column)) for column in columns), None, None])
     for table, name, value in _facts(report):
@@ -73,13 +73,13 @@ def as_xlsx(report: Report) -> bytes:
     page = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(page, options) as book:
-        book.set_properties({"title": report.title, "created": report.as_of.replace(tzinfo=None)})
+        book.set_properties({"title": report.kind.title, "created": report.as_of.replace(tzinfo=None)})
         look = {kind: book.add_format({"num_format": shape}) for kind, shape in NUMBER_FORMATS.items()}
         look["head"] = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         look["wrap"] = book.add_format({"text_wrap": True, "valign": "top"})
         _write_facts(book, "about", [fact for fact in _facts(report) if fact[0] != "definitions"], look)
         _write_facts(book, "definitions", [fact for fact in _facts(report) if fact[0] == "definitions"], look)
-        for layout in report.layouts:
+        for layout in report.kind.layouts:
             _write_table(book, layout, report.tables[layout.name], look)
     return page.getvalue()
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from prom_service.reports import charts
-from prom_service.reports.extract import EVERYTHING
+from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.layout import COUNT, KEY, NUMBER, SHARE, TEXT, Column, Layout
 from prom_service.reports.report import Report
 
@@ -52,7 +51,7 @@ code { overflow-wrap: anywhere; }
 
 def render_page(report: Report) -> str:
     """Return the page. The same report is the same text, whenever and wherever it is written."""
-    title = escape(report.title)
+    title = escape(report.kind.title)
     return "".join(
         (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
@@ -60,7 +59,7 @@ def render_page(report: Report) -> str:
             f"<title>{title}</title><style>{STYLE}</style></head>\n<body><main>",
             f"<h1>{title}</h1>",
             *_opening(report),
-            *(section for layout in report.layouts for section in _section(report, layout)),
+            *(section for layout in report.kind.layouts for section in _section(report, layout)),
             *_definitions(report),
             *_colophon(report),
             "</main></body></html>\n",
@@ -92,12 +91,8 @@ def _section(report: Report, layout: Layout) -> Iterator[str]:
 
 
 def _drawing(report: Report, name: str) -> str:
-    table = report.tables[name]
-    if name == "visit_distribution":
-        limit = report.tables["visits_per_episode"]["visit_limit"].head(1).dropna()
-        return charts.visits_chart(table, int(limit.iloc[0]) if len(limit) else None)
-    drawn = {"visits_by_outcome": charts.outcome_chart, "denominators": charts.funnel_chart}
-    return drawn[name](table) if name in drawn else ""
+    drawings = report.kind.drawings
+    return drawings[name](report.tables) if name in drawings else ""
 
 
 def _tables(layout: Layout, table: pd.DataFrame) -> Iterator[str]:
@@ -153,7 +148,7 @@ def _left(column: Column) -> str:
 
 def _definitions(report: Report) -> Iterator[str]:
     yield '<section aria-labelledby="definitions"><h2 id="definitions">What the columns mean</h2>'
-    for layout in report.layouts:
+    for layout in report.kind.layouts:
         yield f"<h3>{escape(layout.title)}</h3><dl>"
         yield from (f"<dt>{escape(one.title)}</dt><dd>{escape(one.meaning)}</dd>" for one in layout.columns)
         yield "</dl>"

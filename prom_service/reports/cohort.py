@@ -1,0 +1,138 @@
+"""Which episodes a report is about, as SQL that every report builds on.
+
+A frame made here is a table of cells, one row for each combination that occurs, with the number of ``episodes`` in it:
+its size follows the number of groups and of distinct values, not the number of patients.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from prom_service.models import Clinic
+from prom_service.pathway.shape import Pathway
+from prom_service.queries.pathways import known_pathways
+from prom_service.reports import known
+from prom_service.reports.query import ReportQuery
+from prom_service.reports.windows import Windows, windows_at
+
+EVERYTHING = "All"
+AT_ONCE = "MATERIALIZED"
+"""Both databases compute a part so marked once; left to itself SQLite computes it anew for each row that needs it."""
+
+
+class Cohort:
+    """The episodes of one query and the visits that served them.
+
+    ``chosen`` are the episodes in the report, with the columns of ``known.episodes``; ``served`` says which counted
+    visit served which of them: episode_id, visit_id, visited_on, group.
+    """
+
+    def __init__(self, session: Session, query: ReportQuery) -> None:
+        self.session, self.query = session, query
+        self.scope = known.scope_of(query)
+        self.windows: Windows = windows_at(session, self.scope)
+        self.pathways = known_pathways(session, self.scope.clinics)
+        period = (query.from_on, query.to_on)
+        known_then = known.episodes(self.scope, period if query.basis == "episodes" else None)
+        candidates = known_then.cte("candidate").prefix_with(AT_ONCE)
+        self.chosen, self.served = candidates, self._served(candidates, "served")
+        if query.basis == "activity":
+            visited = self.served.c.visited_on
+            self.served = sa.select(self.served).where(visited >= period[0], visited < period[1]).cte("in_period")
+            self.chosen = (
+                sa.select(candidates).where(candidates.c.id.in_(sa.select(self.served.c.episode_id))).cte("chosen")
+            )
+
+    def group(self, episodes: sa.CTE | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
+        """Return the label of the group; a clinician is named with the clinic unless there is only one clinic."""
+        chosen = (self.chosen if episodes is None else episodes).c
+        clinician = chosen.clinician if clinician is None else clinician
+        several = len(self.query.clinic_ids) != 1
+        labels = {
+            None: sa.literal(EVERYTHING),
+            "clinic": chosen.clinic,
+            "clinician": chosen.clinic + " / " + _recorded(clinician) if several else _recorded(clinician),
+            "pathway": chosen.pathway,
+            "diagnosis": _recorded(chosen.diagnosis),
+        }
+        return labels[self.query.group_by]
+
+    def visits_of_each(self) -> sa.Subquery:
+        """Select the number of counted ``visits`` by ``episode_id``, in and out of the period; none is no row."""
+        served = self._served(self.chosen, "ever_served") if self.query.basis == "activity" else self.served
+        return sa.select(served.c.episode_id, sa.func.count().label("visits")).group_by(served.c.episode_id).subquery()
+
+    def on_primary(self, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:
+        """Return whether a scale is one by which the pathway of the chosen episode judges."""
+        return _on_primary(self.pathways, self.chosen.c.pathway, instrument, scale)
+
+    def clinics(self) -> pd.DataFrame:
+        """Return code and name of the clinics that the report is about."""
+        return self.frame(sa.select(Clinic.code, Clinic.name).where(Clinic.id.in_(self.scope.clinics)))
+
+    def rules(self, checkpoint: str) -> pd.DataFrame:
+        """Return the pathway and rule versions of the judgements of a checkpoint that were used."""
+        judged = known.judgements(self.scope, checkpoint).subquery()
+        used = sa.select(judged.c.pathway, judged.c.rule_version).where(
+            judged.c.episode_id.in_(sa.select(self.chosen.c.id))
+        )
+        return self.frame(used.distinct())
+
+    def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:
+        """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""
+        cells = rows.subquery()
+        counted = sa.select(*cells.c, sa.func.count().label("episodes")).group_by(*cells.c)
+        numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
+        return self.frame(counted, counts=(*numbers, "episodes")).astype(dict.fromkeys(flags, "bool"))
+
+    def frame(self, statement: Any, counts: tuple[str, ...] = ()) -> pd.DataFrame:
+        """Return the rows in one order on every database."""
+        found = self.session.execute(statement)
+        frame = pd.DataFrame(found.all(), columns=list(found.keys()))
+        return frame.astype(dict.fromkeys(counts, "int64")).sort_values(list(frame.columns), ignore_index=True)
+
+    def _served(self, candidates: sa.CTE, name: str) -> sa.CTE:
+        """Which visit that counts towards the limit served which candidate."""
+        visits = known.visits(self.scope).subquery()
+        services = known.services(self.scope).subquery()
+        formats = [
+            sa.and_(candidates.c.pathway == pathway.ref, visits.c.format.in_(pathway.counted_formats))
+            for pathway in self.pathways
+        ]
+        return (
+            sa.select(
+                services.c.episode_id,
+                visits.c.visit_id,
+                visits.c.visited_on,
+                self.group(candidates, visits.c.clinician).label("group"),
+            )
+            .join(visits, visits.c.visit_id == services.c.visit_id)
+            .join(candidates, candidates.c.id == services.c.episode_id)
+            .where(sa.or_(*formats))
+            .cte(name)
+            .prefix_with(AT_ONCE)
+        )
+
+
+def yes(condition: Any) -> sa.ColumnElement[int]:
+    """Return 1 where the condition holds, 0 where it does not or is unknown."""
+    return sa.case((condition, 1), else_=0)
+
+
+def by(column: Any, as_of: dt.datetime) -> sa.ColumnElement[bool]:
+    """Return whether an instant on record had come."""
+    return sa.and_(column.is_not(None), column <= as_of)
+
+
+def _recorded(text: Any) -> sa.ColumnElement[str]:
+    return sa.case((text == "", known.NOT_RECORDED), else_=text)
+
+
+def _on_primary(known: Iterable[Pathway], pathway: Any, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:
+    keys = [(one.ref, primary.measure) for one in known for primary in one.primary]
+    same = [(pathway == ref) & (instrument == key.instrument) & (scale == key.scale) for ref, key in keys]
+    return sa.or_(*same)

@@ -1,0 +1,8 @@
+"""Every kind of report, by the name that commands and addresses use (``query.REPORTS``)."""
+
+from collections.abc import Mapping
+
+from prom_service.reports import utilization
+from prom_service.reports.kind import ReportKind
+
+REPORTS: Mapping[str, ReportKind] = {kind.name: kind for kind in (utilization.KIND,)}

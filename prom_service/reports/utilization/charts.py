@@ -1,0 +1,101 @@
+"""Plots of the utilization report: visits per episode, and outcomes beside visits."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from prom_service.reports.drawing import LEFT, RIGHT, WIDTH, bar, count_drawn, legend, share_text, svg, text, tick_step
+from prom_service.reports.layout import HIDDEN
+
+BINS = 31
+OUTCOMES = {
+    "improved": ("Improved", "#1b5e9e", "light"),
+    "uncertain": ("Uncertain", "#9cc9e8", "dark"),
+    "not_improved": ("Not improved", "#f2b36b", "dark"),
+    "worse": ("Worse", "#a63a1e", "light"),
+    "not_assessable": ("Not assessable", "#c9c9c9", "dark"),
+}
+
+
+def visits_chart(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Draw how many episodes took how many visits, open ones hatched, with a line where the limit is passed."""
+    distribution = tables["visit_distribution"]
+    limits = tables["visits_per_episode"]["visit_limit"].head(1).dropna()
+    limit = int(limits.iloc[0]) if len(limits) else None
+    counts = distribution[["closed", "open"]].map(count_drawn)
+    width = -(-len(counts) // BINS)
+    bins = counts.groupby(counts.index // width).sum()
+    top = max(int(bins.sum(axis="columns").max()), 1)
+    step = tick_step(top)
+    height, bottom = 240, 200
+    scale = (bottom - 48) / (-(-top // step) * step)
+    across = (RIGHT - LEFT) / len(bins)
+
+    def drawn() -> Iterator[str]:
+        yield legend([("Closed", "fill:#1b5e9e"), ("Open, so far", "fill:url(#visits-open)")], x=LEFT, y=14)
+        for tick in range(0, -(-top // step) * step + 1, step):
+            y = bottom - tick * scale
+            yield f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="#ddd"/>' + text(LEFT - 5, y + 4, f"{tick}", "end")
+        for place, closed, still_open in bins.itertuples():
+            x, wide = LEFT + place * across, across * 0.8
+            yield bar(x, bottom - closed * scale, wide, closed * scale, "#1b5e9e")
+            yield bar(x, bottom - (closed + still_open) * scale, wide, still_open * scale, "url(#visits-open)")
+            if place * width % 5 == 0 or (width > 1 and place % 5 == 0):
+                yield text(x + wide / 2, bottom + 14, f"{place * width}", "middle")
+        if limit is not None and limit + 1 <= len(counts):
+            x = LEFT + (limit + 1) / width * across - across * 0.1
+            yield f'<path d="M{x:.1f} 28V{bottom}" stroke="#a63a1e" stroke-width="1.5" stroke-dasharray="4 3"/>'
+            near_edge = x > WIDTH * 0.7
+            yield text(x - 4 if near_edge else x + 4, 36, f"limit {limit}", "end" if near_edge else "start")
+        yield text((LEFT + RIGHT) / 2, bottom + 32, "Visits of one episode", "middle")
+
+    description = (
+        f"Bars for 0 to {len(counts) - 1} visits; height is the number of episodes."
+        f" Closed {int(counts['closed'].sum())}, open {int(counts['open'].sum())} drawn."
+    )
+    return svg("visits", "Visits per episode", description, height, drawn())
+
+
+def outcome_chart(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Draw the shares of the outcomes within and over the limit; provisional wording is hatched along the foot."""
+    table = tables["visits_by_outcome"]
+    rows = table[table["group"] == "All"]
+    bands = {"within": "Within the limit", "over": "Over the limit"}
+    named = [(label, f"fill:{colour}") for label, colour, _ in OUTCOMES.values()]
+
+    def drawn() -> Iterator[str]:
+        for number, (band, label) in enumerate(bands.items()):
+            due = rows[(rows["visits"] == band) & (rows["outcome"] != "not_yet_due")]
+            waiting = rows[(rows["visits"] == band) & (rows["outcome"] == "not_yet_due")]["episodes"]
+            top = 16 + number * 58
+            counted = due["due"].iloc[0] if len(due) else 0
+            yield text(4, top, f"{label}: {counted} due, {waiting.iloc[0]} not yet due", "start", "label")
+            yield f'<rect x="4" y="{top + 6}" width="388" height="28" fill="#fff" stroke="#767676"/>'
+            yield from _segments(due, top + 6)
+        yield legend(named[:3], x=4, y=132)
+        yield legend([*named[3:], ("provisional wording", "fill:#767676")], x=4, y=152)
+        yield '<rect x="218" y="143" width="11" height="11" fill="url(#outcome-own)"/>'
+
+    parts = [
+        f"{bands[row.visits]}: {OUTCOMES[row.outcome][0].lower()} {row.wording} {share_text(row.share)}"
+        f" of {row.due} due"
+        for row in rows[rows["outcome"] != "not_yet_due"].itertuples()
+        if row.episodes != 0
+    ]
+    description = "; ".join(" ".join(part.split()) for part in parts) or "No episode is due."
+    return svg("outcome", "Outcome at 3 months within and over the visit limit", description, 164, drawn())
+
+
+def _segments(due: pd.DataFrame, top: int) -> Iterator[str]:
+    x = 4.0
+    for row in due.itertuples():
+        width = (0 if row.share == HIDDEN or pd.isna(row.share) else float(row.share)) * 388
+        if width <= 0:
+            continue
+        _label, colour, ink = OUTCOMES[row.outcome]
+        yield bar(x, top, width, 28, colour)
+        if row.wording == "provisional wording":
+            yield bar(x, top + 21, width, 7, "url(#outcome-own)")  # Below the figure, which stays legible.
+        if width > 36:
+            yield text(x + width / 2, top + 16, share_text(row.share), "middle", ink)
+        x += width
