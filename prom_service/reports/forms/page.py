@@ -1,7 +1,9 @@
 """The report as one HTML page that needs nothing else: no script, no font and no picture from outside."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from html import escape
+from importlib import resources
 from typing import Any
 
 import pandas as pd
@@ -12,59 +14,35 @@ from prom_service.reports.report import Report
 
 ROWS_AT_ONCE = 40
 """A longer part by group is folded away; the page stays readable with hundreds of clinics."""
-STYLE = """
+PAGE_STYLE = """
 :root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; background: #fff; }
 main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
-h1 { line-height: 1.2; margin-bottom: .25rem; }
-h2 { margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid #ccc; line-height: 1.25; }
-p, li, dd, figcaption { max-width: 44rem; }
-.notes { border-left: 4px solid #1b5e9e; padding: .25rem 1rem .25rem 1.75rem; margin-left: 0; }
-figure { margin: 1rem 0; max-width: 40rem; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font: 11px system-ui, sans-serif; fill: #1a1a1a; }
-svg .label { font-weight: 600; font-size: 12px; }
-svg .light { fill: #fff; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-.scroll:focus-visible, summary:focus-visible { outline: 3px solid #1b5e9e; outline-offset: 2px; }
-table { border-collapse: collapse; font-size: .9rem; }
-caption { text-align: left; font-weight: 600; padding-bottom: .25rem; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; vertical-align: top; }
-tbody th, td { white-space: nowrap; }
-thead th { border-bottom: 2px solid #1a1a1a; vertical-align: bottom; }
-th.text, td.text { text-align: left; }
-tbody th { font-weight: 400; }
-tr.total th, tr.total td { font-weight: 600; }
-summary { padding: .6rem 0; cursor: pointer; font-weight: 600; }
-dt { font-weight: 600; margin-top: .75rem; }
-dd { margin-left: 0; }
-code { overflow-wrap: anywhere; }
-@media print {
-  body { font-size: 11px; }
-  main { max-width: none; padding: 0; }
-  .scroll { overflow: visible; }
-  h2, caption, thead { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
-}
+@media print { body { font-size: 11px; } main { max-width: none; padding: 0; } }
 """
 
 
 def render_page(report: Report) -> str:
     """Return the page. The same report is the same text, whenever and wherever it is written."""
     title = escape(report.kind.title)
-    return "".join(
-        (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title><style>{STYLE}</style></head>\n<body><main>",
-            f"<h1>{title}</h1>",
-            *_opening(report),
-            *(section for layout in report.kind.layouts for section in _section(report, layout)),
-            *_definitions(report),
-            *_colophon(report),
-            "</main></body></html>\n",
-        )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{PAGE_STYLE}{report_style()}</style></head>\n"
+        f"<body><main class=report><h1>{title}</h1>{render_body(report)}</main></body></html>\n"
     )
+
+
+def render_body(report: Report) -> str:
+    """Return what stands below the heading of the page, for a page of the staff to show within its own."""
+    sections = (section for layout in report.kind.layouts for section in _section(report, layout))
+    return "".join((*_opening(report), *sections, *_definitions(report), *_colophon(report)))
+
+
+@cache
+def report_style() -> str:
+    """Return the style sheet of a report; what it says holds inside ``.report`` only."""
+    return resources.files(__package__).joinpath("report.css").read_text(encoding="utf-8")
 
 
 def _opening(report: Report) -> Iterator[str]:
