@@ -12,6 +12,8 @@ from prom_service.models.columns import Key, Name, Word, one_of
 ROLES = ("clinician", "clinic_admin", "quality_analyst", "operator")
 READING_ROLES = ("clinician", "clinic_admin")
 """Roles that read a clinic's flags."""
+REPORT_ROLES = (*READING_ROLES, "quality_analyst")
+"""Roles that read reports: of the own clinic in exact numbers, or as a quality analyst with small counts hidden."""
 
 
 class User(Base):

@@ -16,7 +16,7 @@ from prom_service.db import insert_if_absent
 from prom_service.errors import ConflictError, InvalidInputError, PromError
 from prom_service.mail.addresses import NOT_USABLE, is_usable
 from prom_service.models import Membership, StaffSession, Throttle, User
-from prom_service.models.user import READING_ROLES, ROLES
+from prom_service.models.user import READING_ROLES, REPORT_ROLES, ROLES
 from prom_service.services.tokens import digest, new_token
 
 IDLE = dt.timedelta(minutes=15)
@@ -66,6 +66,11 @@ class StaffPrincipal:
     def reads(self) -> frozenset[uuid.UUID]:
         """The clinics whose flags this person may read."""
         return frozenset(clinic for clinic, role in self.roles.items() if role in READING_ROLES)
+
+    @property
+    def reports(self) -> frozenset[uuid.UUID]:
+        """The clinics whose care this person may read reports about."""
+        return frozenset(clinic for clinic, role in self.roles.items() if role in REPORT_ROLES)
 
 
 @cache

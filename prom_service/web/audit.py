@@ -29,11 +29,20 @@ SHOWING = (HTTPStatus.OK, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def about(
-    *, clinic_id: uuid.UUID | None = None, shown: int | None = None, detail: str = "", **ids: Iterable[uuid.UUID | str]
+    *,
+    clinic_id: uuid.UUID | None = None,
+    clinics: Iterable[uuid.UUID] = (),
+    shown: int | None = None,
+    detail: str = "",
+    **ids: Iterable[uuid.UUID | str],
 ) -> None:
-    """Add to what the entry of this request will say: ids by kind, how many rows are shown, whose clinic it is."""
+    """Add to what the entry of this request will say: ids by kind, how many rows are shown, whose clinic it is.
+
+    What is about several ``clinics`` at once has an entry at each.
+    """
     said: dict[str, Any] = _said()
     said["clinic_id"] = clinic_id or said["clinic_id"]
+    said["clinics"] = [*clinics] or said["clinics"]
     said["shown"] = said["shown"] if shown is None else shown
     said["detail"] = detail or said["detail"]
     for kind, some in ids.items():
@@ -117,7 +126,7 @@ def _add(kind: str, one: uuid.UUID | str) -> None:
 
 def _said() -> dict[str, Any]:
     if "audit" not in g:
-        g.audit = {"clinic_id": None, "shown": None, "detail": "", "ids": {}, "noted": False}
+        g.audit = {"clinic_id": None, "clinics": [], "shown": None, "detail": "", "ids": {}, "noted": False}
     said: dict[str, Any] = g.audit
     return said
 
@@ -130,7 +139,9 @@ def _actor() -> str | None:
 
 
 def _clinics(session: Session) -> list[uuid.UUID]:
-    """Return whose records the request is about: one clinic, or for a quality team all of its organisation."""
+    """Return whose records the request is about: those it named, or for a quality team all of its organisation."""
+    if _said()["clinics"]:
+        return list(_said()["clinics"])
     clinic_id = _said()["clinic_id"] or getattr(g.get("principal"), "clinic_id", None)
     if clinic_id is not None:
         return [clinic_id]

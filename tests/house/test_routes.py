@@ -12,6 +12,7 @@ PUBLIC = {
     "api-docs.openapi_json",
     "dashboard.set_up_app",
     "dashboard.log_in",
+    "dashboard.report_style",
     "dashboard.log_in_with_code",
     "dashboard.show_code",
     "dashboard.show_app",

@@ -36,7 +36,15 @@ def render_page(report: Report) -> str:
 def render_body(report: Report) -> str:
     """Return what stands below the heading of the page, for a page of the staff to show within its own."""
     sections = (section for layout in report.kind.layouts for section in _section(report, layout))
-    return "".join((*_opening(report), *sections, *_definitions(report), *_colophon(report)))
+    return "".join((*_opening(report), _contents(report), *sections, *_definitions(report), *_colophon(report)))
+
+
+def _contents(report: Report) -> str:
+    """Lead to each table: a report is long, and most readers come for one of them."""
+    links = [(layout.name, layout.title) for layout in report.kind.layouts]
+    links += [("definitions", "What the columns mean"), ("made", "How it was made")]
+    items = "".join(f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title in links)
+    return f'<nav class=contents aria-label="Tables of this report"><ul>{items}</ul></nav>\n'
 
 
 @cache

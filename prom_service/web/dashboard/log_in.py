@@ -16,9 +16,11 @@ from prom_service.web.dashboard.staff_session import end, person
 @blueprint.get("/")
 @guards.admits(*ROLES)
 def home() -> Response | str:
-    """Lead to the worklist; who may read none is shown what the account is for."""
+    """Lead to the worklist; who may read none to the reports, or is shown what the account is for."""
     if person.reads:
         return redirect(url_for(".show_worklist"), code=303)
+    if person.reports:
+        return redirect(url_for(".show_reports"), code=303)
     return render_template("dashboard/home.html", **common())
 
 

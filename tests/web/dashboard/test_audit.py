@@ -27,6 +27,9 @@ OF_NOBODY = {
     "dashboard.log_out",
     "dashboard.show_settings",
     "dashboard.show_escalation",
+    "dashboard.show_reports",  # Counts; that they were read is on record at each clinic, see test_reports.
+    "dashboard.download_report",
+    "dashboard.report_style",
 }
 """Pages on which nothing of a patient stands."""
 

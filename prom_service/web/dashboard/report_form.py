@@ -1,0 +1,154 @@
+"""What a member of staff asks a report for: whose care, which period, how divided; read from the address."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+
+from prom_service.errors import InvalidInputError
+from prom_service.models import Clinic
+from prom_service.models.user import READING_ROLES
+from prom_service.reports.query import BASES, GROUPINGS, REPORTS, ReportQuery, default_period
+from prom_service.web.context import prom
+from prom_service.web.dashboard.staff_session import person
+
+TEAM = "team"
+"""All clinics at which the person is a quality analyst, together, with small counts hidden."""
+MONTHS_BACK = 24
+GROUPING_WORDS = {"period": "month of the start"}
+BASIS_WORDS = {"episodes": "Courses of care started in the period", "activity": "Courses of care with a visit in it"}
+Options = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for, as it was typed, and what can be chosen."""
+
+    form: Mapping[str, str]
+    whose: Options
+    reports: Options
+    periods: Mapping[str, Options]
+    """By heading, as in a list of lists."""
+    groupings: Options
+    bases: Options
+
+    @property
+    def is_question(self) -> bool:
+        """Whether anything is asked; else only the form is shown."""
+        return "report" in request.args
+
+
+def asked(clinics: Sequence[Clinic]) -> Asked:
+    """Return what the address asks and what may be chosen, of ``clinics`` those at which the person has a role."""
+    own = [(str(clinic.id), clinic.name) for clinic in clinics if person.roles.get(clinic.id) in READING_ROLES]
+    team = team_clinics()
+    names = "1 clinic" if len(team) == 1 else f"{len(team)} clinics"
+    return Asked(
+        form={name: request.args.get(name, "").strip() for name in FIELDS},
+        whose=[*([(TEAM, f"{names} together, small counts hidden")] if team else []), *own],
+        reports=[(name, name.capitalize()) for name in REPORTS],
+        periods={heading: list(options) for heading, options in _periods(prom.now().date()).items()},
+        groupings=[("", "nothing"), *((name, GROUPING_WORDS.get(name, name)) for name in GROUPINGS)],
+        bases=[(name, BASIS_WORDS[name]) for name in BASES],
+    )
+
+
+def query_of(form: Mapping[str, str], whose: Options) -> ReportQuery:
+    """Return the question in ``form``; raise ``InvalidInputError`` naming every field that is wrong."""
+    errors: dict[str, list[str]] = {}
+    if form["report"] not in REPORTS:
+        errors["report"] = [f"Choose one of {', '.join(REPORTS)}."]
+    chosen = form["whose"] or (whose[0][0] if whose else "")
+    if chosen not in dict(whose):
+        errors["whose"] = ["Choose one of the list."]
+    try:
+        from_on, to_on = _period(form)
+    except InvalidInputError as error:
+        errors |= error.errors
+    if errors:
+        raise InvalidInputError(errors)
+    return ReportQuery(
+        **_clinics(chosen),
+        from_on=from_on,
+        to_on=to_on,
+        as_of=_known_by(form),
+        basis=form["basis"] or BASES[0],
+        group_by=form["group_by"] or None,
+    )
+
+
+def team_clinics() -> list[uuid.UUID]:
+    """Return the clinics at which the person is a quality analyst."""
+    return sorted(clinic for clinic, role in person.roles.items() if role == "quality_analyst")
+
+
+def _clinics(chosen: str) -> dict[str, Any]:
+    if chosen == TEAM:
+        clinics = tuple(team_clinics())
+        return {"clinic_ids": clinics, "organisation_id": person.organisation_id, "audience": "quality"}
+    return {"clinic_ids": (uuid.UUID(chosen),), "organisation_id": person.organisation_id, "audience": "clinic"}
+
+
+def _period(form: Mapping[str, str]) -> tuple[dt.date, dt.date]:
+    """Return the days typed in, else the period chosen, else the last 12 whole months."""
+    if not (form["from"] or form["to"]):
+        first, _, after = form["period"].partition("/")
+        return (_day(first, "period"), _day(after, "period")) if after else default_period(prom.now().date())
+    errors: dict[str, list[str]] = {}
+    days = {}
+    for name in ("from", "to"):
+        try:
+            days[name] = _day(form[name], name)
+        except InvalidInputError as error:
+            errors |= error.errors
+    if errors:
+        raise InvalidInputError(errors)
+    return days["from"], days["to"]
+
+
+def _known_by(form: Mapping[str, str]) -> dt.datetime:
+    """Return the end of the day, in UTC, whose knowledge the report shall have; now when none is named."""
+    now = prom.now()
+    if not form["as_of"]:
+        return now
+    return min(now, dt.datetime.combine(_day(form["as_of"], "as_of") + dt.timedelta(days=1), dt.time.min, dt.UTC))
+
+
+def _day(text: str, name: str) -> dt.date:
+    try:
+        day = dt.date.fromisoformat(text)
+        return dt.date(max(day.year, 2000), day.month, day.day) if day.year < 2200 else dt.date.max.replace(year=2200)
+    except ValueError:
+        raise InvalidInputError({name: ["Give a day such as 2026-03-01."]}) from None
+
+
+def _periods(today: dt.date) -> dict[str, Iterator[tuple[str, str]]]:
+    """Return the calendar periods there are to choose from, the newest first."""
+    month = today.year * 12 + today.month - 1
+    return {
+        "Years": (_option(f"{year}", year * 12, 12) for year in range(today.year, today.year - 4, -1)),
+        "Half-years": (
+            _option(f"{'second' if start % 12 else 'first'} half of {start // 12}", start, 6)
+            for start in range(month - month % 6, month - MONTHS_BACK, -6)
+        ),
+        "Quarters": (
+            _option(f"quarter {start % 12 // 3 + 1} of {start // 12}", start, 3)
+            for start in range(month - month % 3, month - MONTHS_BACK, -3)
+        ),
+        "Months": (_option(f"{_first(start):%B %Y}", start, 1) for start in range(month, month - MONTHS_BACK, -1)),
+    }
+
+
+def _option(label: str, start: int, months: int) -> tuple[str, str]:
+    """Return a period as the address writes it, and its label; ``start`` counts months from year 0."""
+    return f"{_first(start)}/{_first(start + months)}", label
+
+
+def _first(month: int) -> dt.date:
+    return dt.date(month // 12, month % 12 + 1, 1)
+
+
+FIELDS = ("report", "whose", "period", "from", "to", "as_of", "basis", "group_by")

@@ -1,0 +1,143 @@
+"""The page of the reports: whose care somebody may report on, what is asked, and the same as a file."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from prom_service.models import AuditEntry
+from prom_service.runtime import Runtime
+from prom_service.services import accounts
+from tests import builders
+from tests.fakes import Clock
+from tests.web.dashboard.desk import Desk, text_of
+
+ASKED = "/reports?report=utilization"
+
+
+@pytest.fixture
+def analyst(runtime: Runtime, clock: Clock, client: Any) -> Desk:
+    """A quality analyst of the clinic and of a second one, logged in."""
+    desk = Desk(runtime, clock, client, role="quality_analyst")
+    with runtime.transaction() as session:
+        second = builders.a_clinic(
+            session, now=clock.now(), name="Southside Clinic", organisation_id=desk.clinic.organisation_id
+        )
+        accounts.set_role(session, desk.user, second, "quality_analyst")
+    desk.log_in()
+    return desk
+
+
+def rows_of(answer: Any) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_the_page_first_asks_and_reports_nothing(staffed: Desk) -> None:
+    page = staffed.shown("/reports")
+
+    assert "What to report" in page
+    assert "How it was made" not in page
+
+
+def test_a_clinician_reads_the_exact_numbers_of_the_own_clinic(staffed: Desk) -> None:
+    for _ in range(3):
+        staffed.episode(started_on=staffed.clock.now().date())
+    period = f"&from={staffed.clock.now().date()}&to=2199-01-01"
+
+    page = text_of(staffed.get(ASKED + period))
+
+    assert "Visits per episode beside the limit" in page
+    assert "Closed 0, open 3 drawn." in staffed.get(ASKED + period).text
+    assert "fewer" not in page
+
+
+def test_an_analyst_reads_all_clinics_of_the_role_with_small_counts_hidden(analyst: Desk) -> None:
+    page = analyst.get("/reports").text
+    shown = analyst.shown(ASKED)
+
+    assert "2 clinics together, small counts hidden" in page
+    assert "Northside Clinic</option>" not in page
+    assert "Southside Clinic" in shown
+    assert "&lt;8" in analyst.get(ASKED).text
+
+
+def test_what_an_analyst_may_not_ask_is_said_beside_the_field(analyst: Desk) -> None:
+    answer = analyst.get(f"{ASKED}&from=2026-01-02&to=2026-02-01")
+
+    assert answer.status_code == 422
+    assert 'id="from-error"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("report=nothing", "report"),
+        ("report=utilization&whose=00000000-0000-0000-0000-000000000000", "whose"),
+        ("report=utilization&period=never/ever", "period"),
+        ("report=utilization&from=yesterday&to=2026-01-01", "from"),
+        ("report=utilization&from=2026-02-01&to=2026-01-01", "to"),
+        ("report=utilization&as_of=soon", "as_of"),
+        ("report=utilization&group_by=shoe", "group_by"),
+        ("report=utilization&basis=luck", "basis"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_names_the_field(staffed: Desk, asked: str, field: str) -> None:
+    answer = staffed.get(f"/reports?{asked}")
+
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert staffed.get(f"/reports/file?format=csv&{asked}").status_code == 400
+
+
+def test_nobody_reports_on_another_clinic(staffed: Desk) -> None:
+    with staffed.runtime.transaction() as session:
+        other = builders.a_clinic(session, now=staffed.clock.now(), name="Elsewhere")
+
+    assert staffed.get(f"{ASKED}&whose={other.id}").status_code == 422
+    assert staffed.get(f"{ASKED}&whose=team").status_code == 422
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json", "html"])
+def test_each_form_of_the_report_is_a_file(staffed: Desk, form: str) -> None:
+    answer = staffed.get(f"/reports/file?report=utilization&format={form}")
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="utilization.{form}"'
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_file_says_what_the_page_says(staffed: Desk) -> None:
+    staffed.episode(started_on=staffed.clock.now().date())
+    period = f"&from={staffed.clock.now().date()}&to=2199-01-01"
+
+    rows = rows_of(staffed.get(f"/reports/file?report=utilization&format=csv{period}"))
+
+    one = next(row for row in rows if row["table"] == "visits_per_episode")
+    assert (one["group"], one["episodes"], one["open"]) == ("All", "1", "1")
+
+
+def test_there_is_no_other_form(staffed: Desk) -> None:
+    assert staffed.get("/reports/file?report=utilization&format=docx").status_code == 400
+
+
+def test_a_report_across_clinics_is_on_record_at_each_of_them(analyst: Desk) -> None:
+    assert analyst.get(ASKED).status_code == 200
+
+    with analyst.runtime.reading() as session:
+        entries = session.execute(select(AuditEntry.clinic_id, AuditEntry.act, AuditEntry.detail)).all()
+    of_reports = {(one.clinic_id, one.detail.split()[-1]) for one in entries if one.act == "GET /reports"}
+    assert len(of_reports) == 2
+    assert {detail for _, detail in of_reports} == {"audience=quality"}
+
+
+def test_the_style_of_a_report_is_no_entry_in_the_record(staffed: Desk) -> None:
+    with staffed.runtime.reading() as session:
+        before = session.scalar(select(func.count()).select_from(AuditEntry))
+
+    style = staffed.get("/reports/style.css")
+
+    assert (style.status_code, style.content_type) == (200, "text/css; charset=utf-8")
+    with staffed.runtime.reading() as session:
+        assert session.scalar(select(func.count()).select_from(AuditEntry)) == before
