@@ -17,6 +17,7 @@ from tests.reports.cohort import START, a_cohort
 
 def counts(**changes):
     values = {"group": "All", "episodes": 20, "closed": 20, "median": 9.0, "percentile_75": 12.0, "visit_limit": 14}
+    values |= {"percentile_75_low": 10.0, "percentile_75_high": 15.0}
     return pd.DataFrame([{**values, "over": 10, "open": 0, "open_over": 0, **changes}])
 
 
@@ -33,19 +34,24 @@ def test_a_share_is_computed_from_what_is_shown():
     table = finish(counts(over=8, closed=23), VISITS_PER_EPISODE, audience="quality")
 
     assert table["share_over"].tolist() == [10 / 25]
+    exact = finish(counts(over=10, closed=25), VISITS_PER_EPISODE, audience="clinic")
+    for end in ("share_over_low", "share_over_high"):
+        assert table[end].tolist() == exact[end].tolist()
 
 
 @pytest.mark.parametrize("hidden", [{"over": 7}, {"closed": 7, "over": 0}])
 def test_a_share_resting_on_a_hidden_count_is_hidden(hidden):
     table = finish(counts(**hidden), VISITS_PER_EPISODE, audience="quality")
 
-    assert table["share_over"].tolist() == ["<8"]
+    shares = ["share_over", "share_over_low", "share_over_high"]
+    assert table[shares].to_numpy().tolist() == [["<8", "<8", "<8"]]
 
 
 def test_a_median_of_fewer_than_8_is_hidden():
     table = finish(counts(closed=7), VISITS_PER_EPISODE, audience="quality")
 
-    assert table[["median", "percentile_75"]].to_numpy().tolist() == [["<8", "<8"]]
+    resting = ["median", "percentile_75", "percentile_75_low", "percentile_75_high"]
+    assert table[resting].to_numpy().tolist() == [["<8"] * 4]
 
 
 def test_the_clinic_itself_sees_exact_numbers():

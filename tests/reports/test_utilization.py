@@ -22,11 +22,16 @@ def test_visits_per_episode_are_those_of_closed_episodes_and_open_ones_stand_apa
 
     # Closed: 1 2 3 4 5 8 with 10 14 15 20 6 2 visits, in order 2 6 10 14 15 20. Median (10 + 14) / 2. The 75th
     # percentile lies at rank 0.75 × 5 = 3.75 from 0: 14 + 0.75 × (15 − 14). Over 14: 15 and 20. Open: 6 7 9 with
-    # 16 3 12 visits, so one over.
+    # 16 3 12 visits, so one over. Interval of the percentile: of six, P(B <= 1) = 0.0046 and P(B <= 2) = 0.0376, so
+    # from the 2nd; P(B = 6) = 0.178 is more than 0.025, so without an upper end. Wilson, 2 of 6 with z = 1.959964:
+    # (1/3 + z²/12 ∓ z √(1/3 × 2/3 / 6 + z²/144)) / (1 + z²/6) = (0.653455 ∓ 0.494726) / 1.640243.
     one = table.iloc[0]
     assert (one.group, one.episodes, one.closed, one.open) == ("All", 9, 6, 3)
     assert (one["median"], one.percentile_75, one.visit_limit) == (12.0, 14.75, 14)
     assert (one.over, one.share_over, one.open_over) == (2, 2 / 6, 1)
+    assert one.percentile_75_low == 6
+    assert pd.isna(one.percentile_75_high)
+    assert (one.share_over_low, one.share_over_high) == pytest.approx((0.0967714, 0.7000067), abs=1e-6)
 
 
 def test_the_distribution_counts_every_number_of_visits_closed_and_open(session, record):

@@ -1,6 +1,6 @@
 """The tables of who was asked, who answered and who can be judged. The words here are printed on every form."""
 
-from prom_service.reports.layout import GROUP, KEY, SHARE, TEXT, TIMEPOINT, Column, Layout
+from prom_service.reports.layout import GROUP, KEY, SHARE, TEXT, TIMEPOINT, Column, Layout, with_interval
 
 DENOMINATORS = Layout(
     "denominators",
@@ -23,13 +23,15 @@ DENOMINATORS = Layout(
         Column("late", "Late", "Of complete and partial: answered after the window."),
         Column("scorable", "Scorable", "A primary scale has a score, from complete or partial answers."),
         Column("with_baseline", "With baseline", "The same scale has a score from a timely baseline."),
-        Column(
-            "response_rate",
-            "Response rate",
-            "With baseline / eligible.",
-            SHARE,
-            part="with_baseline",
-            whole="eligible",
+        *with_interval(
+            Column(
+                "response_rate",
+                "Response rate",
+                "With baseline / eligible.",
+                SHARE,
+                part="with_baseline",
+                whole="eligible",
+            )
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from prom_service.reports import denominators
-from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, Column, Layout
+from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, Column, Layout, with_interval
 
 LIMIT = Column(
     "visit_limit",
@@ -28,9 +28,26 @@ VISITS_PER_EPISODE = Layout(
             NUMBER,
             rests_on="closed",
         ),
+        Column(
+            "percentile_75_low",
+            "75th percentile, from",
+            "Lower end of its 95 % interval, distribution-free from exact binomial ranks (Conover 1999, section 3.2)."
+            " Empty when there are too few episodes for one.",
+            NUMBER,
+            rests_on="closed",
+        ),
+        Column(
+            "percentile_75_high",
+            "75th percentile, to",
+            "Upper end of the same interval.",
+            NUMBER,
+            rests_on="closed",
+        ),
         LIMIT,
         Column("over", "Closed over limit", "Closed episodes with more visits than the limit."),
-        Column("share_over", "Share over limit", "Closed over limit / closed.", SHARE, part="over", whole="closed"),
+        *with_interval(
+            Column("share_over", "Share over limit", "Closed over limit / closed.", SHARE, part="over", whole="closed")
+        ),
         Column("open", "Open", "Episodes still running."),
         Column("open_over", "Open over limit", "Open episodes that have passed the limit already."),
     ),
@@ -69,7 +86,7 @@ VISITS_BY_OUTCOME = Layout(
         ),
         Column("episodes", "Episodes", "Episodes of this row."),
         Column("due", "Due", "All due episodes of this group and visits, whatever their outcome and wording."),
-        Column("share", "Share of due", "Episodes / due.", SHARE, part="episodes", whole="due"),
+        *with_interval(Column("share", "Share of due", "Episodes / due.", SHARE, part="episodes", whole="due")),
         Column("open", "Still open", "Of the episodes of this row: still running, so their visits may grow."),
         Column(
             "early",

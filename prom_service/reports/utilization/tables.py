@@ -5,6 +5,7 @@ import pandas as pd
 
 from prom_service.reports.cells import by_group, quantile, with_total
 from prom_service.reports.cohort import EVERYTHING
+from prom_service.reports.statistics import quantile_interval
 from prom_service.reports.utilization.extract import ASSESSED
 
 BANDS = ("within", "over")
@@ -24,7 +25,8 @@ def visit_distribution(episodes: pd.DataFrame) -> pd.DataFrame:
 def visits_per_episode(episodes: pd.DataFrame) -> pd.DataFrame:
     """Summarise the visits of closed episodes by group beside the limit; open episodes are counted apart.
 
-    Median and 75th percentile are missing where no episode is closed, the limit where pathways differ in it.
+    Median and 75th percentile are missing where no episode is closed, the interval of the latter where few are, the
+    limit where pathways differ in it.
     """
     cells = _closed_and_open(with_total(episodes))
     over = cells["visits"] > cells["visit_limit"]
@@ -32,6 +34,9 @@ def visits_per_episode(episodes: pd.DataFrame) -> pd.DataFrame:
     table = by_group(cells[["group", "episodes", "closed", "open", "over", "open_over"]], ["group"])
     for key, share in (("median", 0.5), ("percentile_75", 0.75)):
         table[key] = table["group"].map(quantile(cells, share, value="visits", count="closed")).astype("float64")
+    interval = quantile_interval(cells, 0.75, value="visits", count="closed")
+    for end in ("low", "high"):
+        table[f"percentile_75_{end}"] = table["group"].map(interval[end]).astype("float64")
     limits = cells.groupby("group")["visit_limit"].agg(["min", "max"])
     table["visit_limit"] = table["group"].map(limits["min"].where(limits["min"] == limits["max"])).astype("Int64")
     return table
