@@ -58,6 +58,8 @@ class Cohort:
             "clinician": chosen.clinic + " / " + _recorded(clinician) if several else _recorded(clinician),
             "pathway": chosen.pathway,
             "diagnosis": _recorded(chosen.diagnosis),
+            "side": chosen.side,
+            "period": sa.func.substr(chosen.started_on, 1, len("2026-01")),
         }
         return labels[self.query.group_by]
 

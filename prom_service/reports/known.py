@@ -67,23 +67,34 @@ def later_change(scope: Scope, field: str) -> sa.Subquery:
     return sa.select(changes.c.episode_id, changes.c.value, changes.c.at).where(changes.c.place == 1).subquery()
 
 
+def as_it_was(change: sa.Subquery, present: Any) -> sa.ColumnElement[str]:
+    """Return what an episode's text was before ``change``, one of ``later_change``; empty where there was none."""
+    return sa.func.coalesce(sa.case((change.c.episode_id.is_(None), present), else_=change.c.value), "")
+
+
 def episodes(scope: Scope, period: tuple[dt.date, dt.date] | None) -> Rows:
-    """Select the episodes known at the instant, those started in the half-open ``period`` when one is given."""
+    """Select the episodes known at the instant, those started in the half-open ``period`` when one is given.
+
+    Days are text, as ISO writes them; ``closed_on`` is empty while the episode is open.
+    """
     start, close = later_change(scope, "started_on"), later_change(scope, "closed_on")
-    clinician, diagnosis = later_change(scope, "clinician"), later_change(scope, "diagnosis")
+    clinician, diagnosis, side = (later_change(scope, name) for name in ("clinician", "diagnosis", "side"))
     chosen = sa.select(
         Episode.id,
         Episode.clinic_id,
         Clinic.code.label("clinic"),
         Episode.patient_id,
         Episode.pathway,
-        _as_it_was(clinician, Episode.clinician).label("clinician"),
-        _as_it_was(diagnosis, Episode.diagnosis).label("diagnosis"),
+        as_it_was(clinician, Episode.clinician).label("clinician"),
+        as_it_was(diagnosis, Episode.diagnosis).label("diagnosis"),
+        as_it_was(side, Episode.side).label("side"),
+        as_it_was(start, sa.cast(Episode.started_on, sa.String)).label("started_on"),
+        as_it_was(close, sa.cast(Episode.closed_on, sa.String)).label("closed_on"),
         sa.case((close.c.episode_id.is_(None), Episode.closed_on.is_not(None)), else_=close.c.value.is_not(None)).label(
             "closed"
         ),
     ).join(Clinic, Clinic.id == Episode.clinic_id)
-    for change in (start, close, clinician, diagnosis):
+    for change in (start, close, clinician, diagnosis, side):
         chosen = chosen.outerjoin(change, change.c.episode_id == Episode.id)
     chosen = chosen.where(Episode.clinic_id.in_(scope.clinics), Episode.enrolled_at <= scope.as_of)
     if period is None:
@@ -205,7 +216,3 @@ def _newest(table: Any, owner: Any, scope: Scope, *, no_amendments: bool = False
     if no_amendments:
         newer = newer.where(~later.amendment)
     return sa.and_(table.clinic_id.in_(scope.clinics), table.recorded_at <= scope.as_of, ~newer)
-
-
-def _as_it_was(change: sa.Subquery, present: Any) -> sa.ColumnElement[str]:
-    return sa.case((change.c.episode_id.is_(None), present), else_=sa.func.coalesce(change.c.value, ""))

@@ -12,7 +12,8 @@ REPORTS = {
 }
 """What each report tells, by its name; ``kinds`` makes them."""
 BASES = ("episodes", "activity")
-GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis")
+GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis", "side", "period")
+"""``period`` is the calendar month in which the episode started."""
 AUDIENCES = ("clinic", "quality")
 FORMATS = ("json", "csv", "xlsx", "html")
 """The forms in which a report can be had; ``export`` writes them."""

@@ -64,6 +64,11 @@ def other_names(record: Record, cohort: Cohort) -> None:
     episode.clinician = "D"
 
 
+def another_side(record: Record, cohort: Cohort) -> None:
+    cohort.episodes[5].side = "left"
+    record.change(cohort.episodes[5], "changed", {"side": "none"}, {"side": "left"}, JUST_LATER)
+
+
 def a_withdrawal(record: Record, cohort: Cohort) -> None:
     administration = record.administration(cohort.episodes[6], "3-months")
     administration.state, administration.cancelled_reason = "cancelled", "withdrawn"
@@ -121,6 +126,19 @@ CHANGES = [
     a_start_moved_out_of_the_period,
     a_start_moved_within_the_period,
 ]
+
+
+def test_a_side_corrected_later_changes_a_later_report_and_not_one_of_the_past(session, record):
+    cohort = a_cohort(record)
+    query = cohort.query(group_by="side")
+    before = make_report(session, "utilization", query)
+
+    another_side(record, cohort)
+    session.flush()
+
+    assert files(make_report(session, "utilization", query)) == files(before)
+    later = make_report(session, "utilization", cohort.query(group_by="side", as_of=LATER))
+    assert later.tables["visits_per_episode"]["group"].tolist() == ["All", "left", "none"]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)

@@ -101,14 +101,36 @@ def test_an_answer_judged_before_its_window_has_passed_is_not_yet_due(session, r
         ("clinic", [("All", 9, 6, 12.0), ("north", 9, 6, 12.0)]),
         ("pathway", [("All", 9, 6, 12.0), ("hip-related-pain-1", 9, 6, 12.0)]),
         ("diagnosis", [("All", 9, 6, 12.0), ("(not recorded)", 9, 6, 12.0)]),
+        # Left: 1 3 closed with 10 15. Right: 2 closed with 14. The others without a side: 4 5 8 closed with 20 6 2.
+        ("side", [("All", 9, 6, 12.0), ("left", 2, 2, 12.5), ("none", 6, 3, 6.0), ("right", 1, 1, 14.0)]),
+        # All but 7 started in January.
+        ("period", [("All", 9, 6, 12.0), ("2026-01", 8, 6, 12.0), ("2026-06", 1, 0, None)]),
     ],
 )
 def test_a_group_has_its_own_row_beside_the_total(session, record, group_by, expected):
     cohort = a_cohort(record)
+    for number, side in ((1, "left"), (2, "right"), (3, "left")):
+        cohort.episodes[number].side = side
 
     table = make_report(session, "utilization", cohort.query(group_by=group_by)).tables["visits_per_episode"]
 
+    table["median"] = table["median"].astype(object).where(table["median"].notna(), None)
     assert rows(table, "group", "episodes", "closed", "median") == expected
+
+
+def test_the_period_of_an_episode_is_the_month_of_its_start_whenever_its_visits_were(session, record):
+    cohort = a_cohort(record)
+    query = cohort.query(basis="activity", group_by="period", from_on=dt.date(2026, 2, 1), to_on=dt.date(2026, 7, 1))
+
+    tables = make_report(session, "utilization", query).tables
+
+    # One shared visit of 1 and 9, who started in January, on 20 February; three of 7, who started in June.
+    assert rows(tables["activity"], "group", "visits", "shared", "served") == [
+        ("All", 4, 1, 3),
+        ("2026-01", 1, 1, 2),
+        ("2026-06", 3, 0, 1),
+    ]
+    assert rows(tables["activity_by_month"], "month", "visits") == [("2026-02", 1), ("2026-06", 3)]
 
 
 def test_clinicians_of_several_clinics_are_named_with_their_clinic(session, record):
