@@ -1,4 +1,7 @@
-"""Emails to staff: a flag waits, nobody looks, or a test. They hold no health data and no name of a patient."""
+"""Emails to staff: a flag waits, nobody looks, a receiver is gone, or a test.
+
+They hold no health data and no name of a patient.
+"""
 
 import datetime as dt
 import uuid
@@ -38,14 +41,17 @@ class AlertContents:
 
     clinic_name: str
     kind: str
-    """``flag``, ``silence`` or ``test``."""
+    """``flag``, ``silence``, ``webhook`` or ``test``."""
     step: str
     """Why this person is told: as owner, deputy or manager."""
     told_before: tuple[str, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    receivers: tuple[str, ...] = ()
+    """The hosts that are told no more; for ``webhook``."""
     looked_at: dt.datetime | None = None
     """When the flags were last looked at, in the clinic's zone; for ``silence``."""
     worklist_url: str = ""
+    settings_url: str = ""
     confirm_url: str = field(default="", repr=False)
 
     @property
@@ -55,6 +61,8 @@ class AlertContents:
             return f"Please confirm: alerts of {self.clinic_name}"
         if self.kind == "silence":
             return f"Nobody has opened the worklist of {self.clinic_name}"
+        if self.kind == "webhook":
+            return f"No longer told of flags: a program of {self.clinic_name}"
         return f"Waiting to be acknowledged at {self.clinic_name}: {len(self.waiting)}"
 
 
@@ -70,7 +78,7 @@ def write_alert(
     mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
     mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Importance"] = "normal" if contents.kind == "test" else "high"
+    mail["Importance"] = "high" if contents.kind in ("flag", "silence") else "normal"
     text = TEMPLATES.get_template("alert.txt").render(alert=contents)
     mail.set_content(text, cte="quoted-printable")
     return AlertLetter(message_id, claim, sender, to, mail.as_bytes())

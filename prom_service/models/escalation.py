@@ -1,4 +1,4 @@
-"""Who is told of a flag that nobody has acknowledged, and what they were told."""
+"""Who is told of a flag that nobody has acknowledged or a receiver that is gone, and what they were told."""
 
 import datetime as dt
 import uuid
@@ -12,7 +12,7 @@ from prom_service.models.columns import Actor, Name, TenantOwned, Word, belongs_
 
 STEPS = ("owner", "deputy", "manager")
 """Who is told, in this order."""
-ALERT_KINDS = ("flag", "silence", "test")
+ALERT_KINDS = ("flag", "silence", "webhook", "test")
 
 
 class EscalationPlan(TenantOwned, Base):
@@ -36,15 +36,20 @@ class EscalationPlan(TenantOwned, Base):
 
 
 class Alert(TenantOwned, Base):
-    """One email to staff: a flag waits, nobody looks, or a test. It holds no health data and is sent at least once."""
+    """One email to staff: a flag waits, nobody looks, a receiver is gone, or a test.
+
+    It holds no health data and is sent at least once.
+    """
 
     __tablename__ = "alert"
     __table_args__ = (
         tenant_key(),
         belongs_to("flag"),
+        belongs_to("webhook"),
         one_of("kind", ALERT_KINDS),
         one_of("step", STEPS),
         sa.CheckConstraint("(kind = 'flag') = (flag_id IS NOT NULL)", name="flag"),
+        sa.CheckConstraint("(kind = 'webhook') = (webhook_id IS NOT NULL)", name="webhook"),
         sa.UniqueConstraint("flag_id", "step", "planned_at"),
         sa.Index("ix_alert_due", "due_at"),
         sa.Index("ix_alert_newest", "clinic_id", "id"),
@@ -53,6 +58,7 @@ class Alert(TenantOwned, Base):
     kind: Mapped[Word]
     step: Mapped[Word]
     flag_id: Mapped[uuid.UUID | None]
+    webhook_id: Mapped[uuid.UUID | None]
     email: Mapped[Name]
     """The address of the step when the alert was planned."""
     planned_at: Mapped[dt.datetime]

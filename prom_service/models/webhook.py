@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -44,6 +45,11 @@ class Webhook(TenantOwned, Base):
     last_failure: Mapped[str | None] = mapped_column(sa.String(80))
     created_by: Mapped[Actor]
     created_at: Mapped[dt.datetime]
+
+    @property
+    def host(self) -> str:
+        """The machine that is told: all of its address that may be shown, since path and query may hold secrets."""
+        return urlsplit(self.url).hostname or ""
 
 
 class WebhookSecret(TenantOwned, Base):

@@ -2,14 +2,15 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import NotFoundError
-from prom_service.models import Webhook, WebhookDelivery, WebhookSecret
+from prom_service.models import Clinic, Webhook, WebhookDelivery, WebhookSecret
 from prom_service.models.webhook import PENDING_DELIVERIES
 
 
@@ -57,6 +58,17 @@ def list_deliveries(
     if after is not None:
         query = query.where(WebhookDelivery.id < after)
     return session.scalars(query).all()
+
+
+def disabled_webhooks(session: Session, clinic_ids: Collection[uuid.UUID]) -> list[tuple[Clinic, list[Webhook]]]:
+    """Return these clinics by name, where receivers are disabled, each with those receivers."""
+    rows = session.execute(
+        select(Clinic, Webhook)
+        .join(Webhook, Webhook.clinic_id == Clinic.id)
+        .where(Clinic.id.in_(clinic_ids), Webhook.state == "disabled")
+        .order_by(Clinic.name, Clinic.id, Webhook.id)
+    )
+    return [(clinic, [webhook for _, webhook in found]) for clinic, found in groupby(rows, key=lambda row: row[0])]
 
 
 def _webhooks(clinic_id: uuid.UUID) -> Select[Webhook]:

@@ -1,4 +1,4 @@
-"""Emails to staff: planned when a flag waits too long or nobody looks, claimed, sent at least once.
+"""Emails to staff: planned when a flag waits too long, nobody looks or a receiver is gone; sent at least once.
 
 Unlike an email to a patient, one that may or may not have arrived is sent again: read twice it does no harm, and read
 never it may. Nothing in it says who the patient is or what was answered.
@@ -19,7 +19,7 @@ from prom_service.errors import InvalidInputError
 from prom_service.mail.addresses import UNWRITABLE
 from prom_service.mail.alerts import AlertContents, AlertLetter, Waiting, write_alert
 from prom_service.mail.transport import Outcome
-from prom_service.models import Alert, Clinic, Episode, EscalationPlan, Flag, LastLook, Patient
+from prom_service.models import Alert, Clinic, Episode, EscalationPlan, Flag, LastLook, Patient, Webhook
 from prom_service.models.escalation import STEPS
 from prom_service.services import flag_ledger
 from prom_service.services.escalation import CONFIRM, WAITS, address_of
@@ -175,6 +175,23 @@ def _alarm_if_due(
     return True
 
 
+def tell_of_gone_receiver(session: Session, webhook: Webhook, *, now: dt.datetime) -> None:
+    """Plan an email to the clinic's owner that a webhook is disabled; none where no owner is named."""
+    plan = session.scalars(select(EscalationPlan).where(EscalationPlan.clinic_id == webhook.clinic_id)).first()
+    if plan is not None:
+        session.add(
+            Alert(
+                clinic_id=webhook.clinic_id,
+                kind="webhook",
+                step="owner",
+                webhook_id=webhook.id,
+                email=plan.owner_email,
+                planned_at=now,
+                due_at=now,
+            )
+        )
+
+
 def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.datetime) -> Claimed | None:
     """Reserve what is due for one person and return it as one email; None when nothing is."""
     due = select(Alert).where(Alert.due_at <= now).order_by(Alert.due_at)
@@ -219,6 +236,8 @@ def _still_waits(session: Session, alert: Alert) -> bool:
         alert.due_at, alert.reason = None, "no_longer_waits"
     elif alert.kind == "silence" and _looked_since(session, alert):
         alert.due_at, alert.reason = None, "somebody_looked"
+    elif alert.webhook_id and session.get_one(Webhook, alert.webhook_id).state != "disabled":
+        alert.due_at, alert.reason = None, "no_longer_disabled"
     return alert.due_at is not None
 
 
@@ -238,8 +257,10 @@ def _write(session: Session, alerts: Sequence[Alert], claim: str, settings: Sett
         step=first.step,
         told_before=tuple(f"the {step}" for step in STEPS[: STEPS.index(first.step)]),
         waiting=tuple(_waiting(session.get_one(Flag, alert.flag_id), zone, base) for alert in alerts if alert.flag_id),
+        receivers=tuple(session.get_one(Webhook, alert.webhook_id).host for alert in alerts if alert.webhook_id),
         looked_at=look.looked_at.astimezone(zone) if look else None,
         worklist_url=f"{base}/worklist?clinic={clinic.id}",
+        settings_url=f"{base}/settings?clinic={clinic.id}",
         confirm_url=f"{base}/confirm/{_token(first, settings.secret)}" if first.kind == "test" else "",
     )
     return write_alert(contents, first.id, claim, mail_from=settings.mail_from, to=first.email, at=now)

@@ -18,6 +18,7 @@ from prom_service.db import insert_if_absent
 from prom_service.hooks.sender import Notice, Outcome
 from prom_service.models import Clinic, FlagEvent, Webhook, WebhookDelivery
 from prom_service.models.webhook import PENDING_DELIVERIES
+from prom_service.services import alerts
 from prom_service.services.webhooks import signing_keys
 
 DELAYS = (
@@ -112,7 +113,10 @@ def claim_due(
 
 
 def record(session: Session, batch: Batch, notice: Notice, outcome: Outcome, *, now: dt.datetime) -> bool:
-    """Note what became of an attempt; return whether the receiver may be told more at once."""
+    """Note what became of an attempt; return whether the receiver may be told more at once.
+
+    One that says it is gone is disabled, and the clinic's owner is told.
+    """
     webhook = session.scalars(_webhook(batch.receiver).with_for_update()).one()
     delivery = session.scalars(
         select(WebhookDelivery).where(_is_under(batch), WebhookDelivery.id == notice.id).with_for_update()
@@ -123,6 +127,7 @@ def record(session: Session, batch: Batch, notice: Notice, outcome: Outcome, *, 
         webhook.last_failure_at, webhook.last_failure = now, outcome.reason
     if outcome.result == "gone" and webhook.state == "active":
         webhook.state, webhook.state_reason, webhook.state_since = "disabled", outcome.reason, now
+        alerts.tell_of_gone_receiver(session, webhook, now=now)
     if outcome.wait is not None:
         webhook.resting_until = now + outcome.wait
     if delivery is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Clinic, FlagEvent, JobRun, Response
+from prom_service.models import Clinic, FlagEvent, JobRun, Response, Webhook
+from prom_service.queries.webhooks import disabled_webhooks
 from prom_service.queries.worklist import count_unread
 from prom_service.services import brake
 from prom_service.services.escalation import unproven
@@ -32,6 +33,8 @@ class Notices:
     """Whether emails have stopped by themselves."""
     unproven: Sequence[tuple[Clinic, Sequence[str]]]
     """Live clinics the person administers where an email about flags may reach nobody, and whose."""
+    gone: Sequence[tuple[Clinic, Sequence[Webhook]]]
+    """Clinics the person administers whose receivers said that they are gone, and are told no more."""
 
     @property
     def unread_count(self) -> int:
@@ -61,6 +64,7 @@ def notices() -> Notices:
             awake=pulse.scheduler_beats(session),
             stopped=brake.in_force(session) is not None,
             unproven=unproven(session, administered, now=prom.now()) if administered else (),
+            gone=disabled_webhooks(session, administered) if administered else (),
         )
 
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from prom_service.errors import InvalidInputError, StaleVersionError
 from prom_service.language import SPOKEN
 from prom_service.models import Clinic
+from prom_service.queries.webhooks import disabled_webhooks
 from prom_service.services.clinic_settings import TEXTS, ClinicSettings, change_settings, check_settings, settings_of
 from prom_service.services.clinic_texts import ClinicTexts
 from prom_service.web import audit, guards
@@ -82,12 +83,14 @@ def _settings_page(
         clinic = session.get_one(Clinic, clinic_id)
         kept = settings_of(session, clinic)
         clinics = clinics_shown(session)
+        gone = [webhook for _, webhooks in disabled_webhooks(session, [clinic_id]) for webhook in webhooks]
     read_in(clinic.time_zone)
     shown = typed or kept
     view: dict[str, Any] = {
         "clinic": clinic,
         "clinics": clinics,
         "clinic_id": clinic_id,
+        "gone": gone,
         "shown": shown,
         "seen": kept.mark if stale or not seen else seen,
         "differences": _differences(kept, shown) if stale else [],
