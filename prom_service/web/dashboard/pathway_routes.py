@@ -88,8 +88,7 @@ def draft_pathway(base: str) -> Response | str | tuple[str, int]:
         return _draft_form(base, current, form, _beside_fields(error.errors)), 422
     except ConflictError as error:
         return _draft_form(base, current, form, {"text": [str(error)]}), 409
-    kept = {"text": text, "note": form.get("note", "")}
-    return _draft_form(base, current, kept, {}, said=differences(current.pathway, checked.pathway))
+    return _draft_form(base, current, form | {"text": text}, {}, said=differences(current.pathway, checked.pathway))
 
 
 @blueprint.get("/pathways/versions/<uuid:version_id>")

@@ -82,6 +82,16 @@ def test_a_version_is_drafted_previewed_and_activated_by_a_second_person(office:
     assert f"<strong>{version.ref}</strong>" in office.client.get("/pathways").text
 
 
+def test_typed_numbers_stay_when_what_they_change_is_shown(office: Office) -> None:
+    fields = {"text": text_of(BASE), "limit": "18", "days": "0, 5", "note": "As agreed"}
+
+    page = office.post(DRAFT, go="check", **fields).text
+
+    for name, value in (("limit", "18"), ("days", "0, 5"), ("notice", ""), ("phone_after_days", "")):
+        assert re.search(rf'<input[^>]* name="{name}"[^>]* value="{value}"', page), name
+    assert ">\nAs agreed</textarea>" in page
+
+
 def test_numbers_are_set_in_the_text_and_what_changes_is_shown_before_it_is_kept(office: Office) -> None:
     fields = {"text": text_of(BASE), "limit": "18", "days": "0, 5", "note": "As agreed"}
 
