@@ -26,7 +26,7 @@ from prom_service.runtime import Runtime, build, system_clock
 from prom_service.settings import Settings
 from prom_service.simulation import cohort
 from prom_service.simulation.clock import MovingClock
-from prom_service.simulation.group import NAME, STAFF_EMAIL, Group, found, prove_escalation
+from prom_service.simulation.group import ANALYST_EMAIL, NAME, STAFF_EMAIL, Group, found, prove_escalation
 from prom_service.simulation.life import LINK, Life, burden
 from scheduler import jobs
 
@@ -241,6 +241,8 @@ def _say(about: dict[str, Any], *, served: bool) -> None:
         f"                    log in as {staff['email']} with {staff['password']}\n"
         f"  the API           {base}/api/docs\n"
         f"                    with the key {keys['clinic']}\n"
+        f"  the reports       {base}/reports, here of one clinic; of all, log in as {ANALYST_EMAIL}\n"
+        f"                    with the same password\n"
         f"  a report          curl -H 'Authorization: Bearer {keys['clinic']}' \\\n"
         f"                      '{base}/api/v1/reports/utilization?{period}&format=html' -o report.html\n"
     )

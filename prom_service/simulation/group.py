@@ -3,11 +3,12 @@
 import datetime as dt
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from prom_service.models import Clinic
+from prom_service.models import Clinic, User
 from prom_service.models.api_key import SCOPES
 from prom_service.services import access, clinics, staff, wording_packs
 from prom_service.services.clinic_texts import write_texts
@@ -17,6 +18,8 @@ from prom_service.services.working_time import WEEKDAYS
 
 NAME = "Hip and Pelvis Group (synthetic)"
 STAFF_EMAIL = "clinician@demo.example"
+ANALYST_EMAIL = "analyst@demo.example"
+"""Of the quality team of all clinics; the password is the same."""
 CLINICS = (
     ("northside", "Northside Clinic", "Europe/London", "020 7946 0101", "999"),
     ("riverside", "Riverside Clinic", "Europe/London", "020 7946 0102", "999"),
@@ -91,20 +94,33 @@ def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
         prove_escalation(session, clinic, now=now)
         clinics.activate_clinic(session, clinic, APPROVED, now=now)
     password = secrets.token_urlsafe(12)
-    user = staff.add_user(
-        session,
-        organisation_id=organisation.id,
-        email=STAFF_EMAIL,
-        name="Robin Reed",
-        password=password,
-        memberships={clinic.id: "clinic_admin" for clinic in made[:1]},
-        now=now,
-    )
+    user = _add_staff(session, made, password=password, now=now)
     clinic_key, other_clinic_key = (
         _key(session, organisation.id, clinic.id, SCOPES, secret, now) for clinic in made[:2]
     )
     quality_key = _key(session, organisation.id, None, ("reports:read",), secret, now)
     return Group(made, user.id, clinic_key, other_clinic_key, quality_key, password)
+
+
+def _add_staff(session: Session, made: Sequence[Clinic], *, password: str, now: dt.datetime) -> User:
+    """Give the first clinic its admin, and all of them one quality analyst; return the admin."""
+    people = (
+        (STAFF_EMAIL, "Robin Reed", dict.fromkeys((clinic.id for clinic in made[:1]), "clinic_admin")),
+        (ANALYST_EMAIL, "Alex Lane", dict.fromkeys((clinic.id for clinic in made), "quality_analyst")),
+    )
+    admin, _analyst = (
+        staff.add_user(
+            session,
+            organisation_id=made[0].organisation_id,
+            email=email,
+            name=name,
+            password=password,
+            memberships=roles,
+            now=now,
+        )
+        for email, name, roles in people
+    )
+    return admin
 
 
 def _key(
