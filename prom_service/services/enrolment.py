@@ -76,20 +76,11 @@ def check_enrolment(
     Faults are named ``patient.…`` and ``episode.…``. Nothing is written; what contradicts the record is not seen here.
     """
     said = vars(patient) if isinstance(patient, PatientDetails) else {}
-    checks: dict[str, list[Callable[[], object]]] = {
-        "patient": [lambda: _check_patient(said, now)],
-        "episode": [
-            lambda: _check_episode(vars(episode), patient),
-            lambda: _pathway_in_force(session, clinic, episode.pathway),
-        ],
-    }
-    errors: dict[str, list[str]] = {}
-    for part, of_part in checks.items():
-        for check in of_part:
-            try:
-                check()
-            except InvalidInputError as error:
-                errors |= {f"{part}.{name}": texts for name, texts in error.errors.items()}
+    of_episode = _faults(lambda: _check_episode(vars(episode), patient)) | _faults(
+        lambda: _pathway_in_force(session, clinic, episode.pathway)
+    )
+    parts = {"patient": patient_faults(said, now=now), "episode": of_episode}
+    errors = {f"{part}.{name}": texts for part, faults in parts.items() for name, texts in faults.items()}
     if errors:
         raise InvalidInputError(errors)
 
@@ -203,7 +194,8 @@ def close_episode(
     return episode
 
 
-def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
+def patient_faults(details: Mapping[str, Any], *, now: dt.datetime) -> dict[str, list[str]]:
+    """Return everything that is wrong with what is said of a patient, however much of it is said."""
     errors: dict[str, list[str]] = {}
     if details.get("sex", "unknown") not in SEXES:
         errors["sex"] = [f"Allowed are {', '.join(SEXES)}."]
@@ -213,12 +205,24 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
     born = details.get("date_of_birth")
     if born is not None and not 0 <= now.date().year - born.year <= 120:
         errors["date_of_birth"] = ["Must lie within the last 120 years."]
-    if errors:
-        raise InvalidInputError(errors)
     if details.get("time_zone") is not None:
-        find_zone(details["time_zone"])
+        errors |= _faults(lambda: find_zone(details["time_zone"]))
     if details.get("language"):
-        check_spoken(details["language"])
+        errors |= _faults(lambda: check_spoken(details["language"]))
+    return errors
+
+
+def _faults(check: Callable[[], object]) -> dict[str, list[str]]:
+    try:
+        check()
+    except InvalidInputError as error:
+        return error.errors
+    return {}
+
+
+def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
+    if errors := patient_faults(details, now=now):
+        raise InvalidInputError(errors)
 
 
 def _check_episode(

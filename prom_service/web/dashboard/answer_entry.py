@@ -95,7 +95,7 @@ def enter(administration_id: uuid.UUID) -> Response | tuple[str, int]:
     """Take the answers in: scored, judged and flagged at once. The same answers again have no further effect."""
     how, errors = forms.read(HOW, "how")
     with prom.reading() as session:
-        entry = _entry(session, administration_id, how["answered_on"] if how else prom.now().date())
+        entry = _entry(session, administration_id, prom.now().date() if errors else how["answered_on"])
     if errors:
         return _how_form(entry, request.form, errors), 422
     try:

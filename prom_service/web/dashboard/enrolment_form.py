@@ -97,6 +97,8 @@ def _read(patient: Patient | None) -> Enrolment:
     unsaid["episode.side"] = ["Choose the side, or that there is none."]
     faults = errors | more | {name: texts for name, texts in unsaid.items() if not request.form.get(name)}
     if faults:
+        meant = enrolment.patient_faults(said, now=prom.now()) if isinstance(said, dict) else {}
+        faults |= {name: texts for name, texts in forms.under("patient", meant).items() if name not in faults}
         raise InvalidInputError(faults)
     return Enrolment(said, EpisodeDetails(**course))
 

@@ -56,12 +56,12 @@ def read(
     """Return what the fields named ``prefix.…`` mean by ``schema``, and what is wrong with them.
 
     They are those that were posted, unless others are ``given``. A field left empty was not said; with ``cleared`` it
-    says that there is nothing any more.
+    says that there is nothing any more. Where something is wrong, what is returned is the rest, as plain values.
     """
     try:
         return schema.load(_nested(schema, prefix, request.form if given is None else given, cleared=cleared)), {}
     except ValidationError as error:
-        return None, under(prefix, dict(flatten(error.messages)))
+        return error.valid_data, under(prefix, dict(flatten(error.messages)))
 
 
 def under(prefix: str, errors: Mapping[str, list[str]]) -> Errors:

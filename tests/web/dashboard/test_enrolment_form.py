@@ -1,5 +1,6 @@
 """Enrolment by staff: nothing is saved before the dry run, and nothing twice."""
 
+import re
 from typing import Any
 
 import pytest
@@ -112,6 +113,23 @@ def test_what_only_the_service_knows_to_be_wrong_is_named_at_once_too(staffed: D
     assert "The patient must be 18 or older when the episode starts." in page
     assert "Allowed are hip-related-pain-1" in page
     assert count(staffed, Patient) == 0
+
+
+@pytest.mark.parametrize("name", ["Ada Nightingale", ""], ids=["else-whole", "else-incomplete"])
+def test_a_wrong_time_zone_hides_no_other_fault_and_is_hidden_by_none(staffed: Desk, name: str) -> None:
+    wrong = {
+        **FORM,
+        "patient__name": name,
+        "patient__email": "ada at home",
+        "patient__time_zone": "Europe/Lundon",
+        "episode__started_on": "soon" if not name else "2026-03-02",
+    }
+
+    answer = staffed.post("/patients/enrol", **wrong, go="preview")
+
+    faulty = {"patient.email", "patient.time_zone"} | ({"patient.name", "episode.started_on"} if not name else set())
+    assert answer.status_code == 422
+    assert set(re.findall(r'href="#([a-z_.]+)"', answer.text)) - {"main"} == faulty
 
 
 def test_the_side_and_the_wish_to_be_emailed_are_chosen_and_nothing_is_chosen_before(staffed: Desk) -> None:
