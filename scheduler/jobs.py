@@ -167,7 +167,10 @@ def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
 
 
 def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
-    """Delete what is kept for a day only: remembered requests, ended sessions, counted tries; return how many rows."""
+    """Delete what has had its time: remembered requests, ended sessions, counted tries, old deliveries of webhooks.
+
+    Return how many rows went.
+    """
     return _in_batches(prom, retention.purge_passing_rows, ROWS_AT_ONCE, keep_going)
 
 

@@ -82,6 +82,7 @@ class WebhookDelivery(TenantOwned, Base):
         sa.CheckConstraint("(event_id IS NULL) = (number IS NULL)", name="number"),
         sa.CheckConstraint("(due_at IS NULL) = (phase IN ('delivered', 'dead'))", name="due_at"),
         sa.Index("ix_webhook_delivery_due", "webhook_id", "phase", "due_at"),
+        sa.Index("ix_webhook_delivery_over", "phase", "attempted_at"),
         sa.Index("ix_webhook_delivery_list", "clinic_id", "webhook_id", "id"),
     )
 

@@ -1,24 +1,27 @@
-"""What is kept for a while only: remembered requests, ended sessions, counted tries."""
+"""What is kept for a while only: remembered requests, ended sessions, counted tries, deliveries of webhooks."""
 
 import datetime as dt
 
-from sqlalchemy import ColumnElement, delete, inspect, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, inspect, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from prom_service.db import Base
-from prom_service.models import IdempotentRequest, StaffSession, Throttle
+from prom_service.models import IdempotentRequest, StaffSession, Throttle, WebhookDelivery
 
 REQUESTS_KEPT = dt.timedelta(hours=24)
 """How long a request is remembered under its key; its answer may name a patient."""
 SESSIONS_KEPT = dt.timedelta(days=1)
 TRIES_KEPT = dt.timedelta(days=1)
+DELIVERED_KEPT = dt.timedelta(days=90)
+DEAD_KEPT = dt.timedelta(days=365)
+"""How long a delivery can still be told again under its id, since the last attempt."""
 
 
 def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Delete at most ``limit`` rows of each kind that have had their time; return how many went.
 
-    Requests and windows of tries go by their beginning, sessions by when they ended or grew too old. A row stays until
-    its time is over, to the instant.
+    Requests and windows of tries go by their beginning, sessions by when they ended or grew too old, deliveries by
+    their last attempt. A row stays until its time is over, to the instant.
     """
     sessions_end = now - SESSIONS_KEPT
     return (
@@ -30,7 +33,15 @@ def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int
             limit,
         )
         + _purge(session, Throttle, Throttle.window_start < now - TRIES_KEPT, limit)
+        + _purge(session, WebhookDelivery, _settled_before("delivered", now - DELIVERED_KEPT), limit)
+        + _purge(session, WebhookDelivery, _settled_before("dead", now - DEAD_KEPT), limit)
     )
+
+
+def _settled_before(phase: str, instant: dt.datetime) -> ColumnElement[bool]:
+    """Say whether a delivery was settled so, and last tried before an instant; one never tried goes by its making."""
+    never_tried = and_(WebhookDelivery.attempted_at.is_(None), WebhookDelivery.created_at < instant)
+    return and_(WebhookDelivery.phase == phase, or_(WebhookDelivery.attempted_at < instant, never_tried))
 
 
 def _purge(session: Session, table: type[Base], over: ColumnElement[bool], limit: int) -> int:

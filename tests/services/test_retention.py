@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from prom_service.db import Base
-from prom_service.models import ApiKey, IdempotentRequest, StaffSession, Throttle
+from prom_service.models import ApiKey, IdempotentRequest, StaffSession, Throttle, Webhook, WebhookDelivery
 from prom_service.runtime import Runtime
+from prom_service.services import webhook_deliveries, webhooks
 from prom_service.services.retention import purge_passing_rows
-from tests import builders
+from tests import builders, hookroom
 from tests.fakes import Clock
 
 DAY = dt.timedelta(days=1)
@@ -98,6 +99,70 @@ def test_tries_are_counted_for_a_day(runtime: Runtime, clock: Clock) -> None:
 
     assert count == 1
     assert left(runtime, Throttle, "bucket") == ["just"]
+
+
+def a_delivery(webhook: Webhook, type_: str, phase: str, at: dt.datetime, **values: Any) -> WebhookDelivery:
+    """A delivery of no event, known by its type."""
+    return WebhookDelivery(
+        clinic_id=webhook.clinic_id,
+        webhook_id=webhook.id,
+        type=type_,
+        phase=phase,
+        created_at=at - 4 * DAY,
+        **{"attempted_at": at, **values},
+    )
+
+
+@pytest.fixture
+def webhook(runtime: Runtime) -> Webhook:
+    """A receiver of a clinic with one event in its feed, told of nothing yet."""
+    clinic_id = hookroom.a_clinic(runtime)
+    webhook_id, _ = hookroom.a_webhook(runtime, clinic_id, "https://hooks.example.org/")
+    return hookroom.webhook(runtime, webhook_id)
+
+
+def test_a_delivery_that_was_taken_stays_for_90_days_and_a_dead_letter_for_a_year(
+    runtime: Runtime, clock: Clock, webhook: Webhook
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        session.add(a_delivery(webhook, "just", "delivered", now - 90 * DAY))
+        session.add(a_delivery(webhook, "over", "delivered", now - 90 * DAY - INSTANT))
+        session.add(a_delivery(webhook, "just dead", "dead", now - 365 * DAY))
+        session.add(a_delivery(webhook, "long dead", "dead", now - 365 * DAY - INSTANT))
+        session.add(a_delivery(webhook, "untried", "dead", now - 361 * DAY, attempted_at=None))
+        session.add(a_delivery(webhook, "untried, over", "dead", now - 361 * DAY - INSTANT, attempted_at=None))
+        session.add(a_delivery(webhook, "pending", "planned", now - 400 * DAY, due_at=now))
+
+    count = purge(runtime, clock)
+
+    assert count == 3
+    assert left(runtime, WebhookDelivery, "type") == ["just", "just dead", "pending", "untried"]
+
+
+def test_what_is_kept_is_told_again_under_its_id_and_what_is_not_as_well(
+    runtime: Runtime, clock: Clock, webhook: Webhook
+) -> None:
+    hookroom.change_flag(runtime, webhook.clinic_id, 2)
+    with runtime.transaction() as session:
+        webhook_deliveries.queue_events(session, now=clock.now(), limit=9)
+    first, second = hookroom.deliveries(runtime, webhook.id)
+    with runtime.transaction() as session:
+        for one, at in ((first, clock.now() - 91 * DAY), (second, clock.now())):
+            kept = session.get_one(WebhookDelivery, one.id)
+            kept.phase, kept.due_at, kept.attempted_at, kept.delivered_at = "delivered", None, at, at
+
+    purge(runtime, clock)
+    with runtime.transaction() as session:
+        held = session.get_one(Webhook, webhook.id)
+        webhooks.replay(session, held, dead_letters=False, from_number=2, now=clock.now())
+    with runtime.transaction() as session:
+        webhook_deliveries.queue_events(session, now=clock.now(), limit=9)
+
+    again = hookroom.deliveries(runtime, webhook.id)
+    assert [(one.number, one.phase) for one in again] == [(2, "planned"), (3, "planned")]
+    assert again[0].id != first.id
+    assert again[1].id == second.id
 
 
 def test_many_rows_go_in_bounded_steps(runtime: Runtime, clock: Clock, owner: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that is gone: the clinic's owner is told"""
+"""A receiver of webhooks that is gone: the clinic's owner is told; old deliveries are found to be purged"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,8 @@ RECEIVER = 'fk_alert_clinic_id_webhook_id_webhook'
 
 
 def upgrade() -> None:
+    with op.batch_alter_table('webhook_delivery', schema=None) as batch_op:
+        batch_op.create_index('ix_webhook_delivery_over', ['phase', 'attempted_at'], unique=False)
     with op.batch_alter_table('alert', schema=None) as batch_op:
         batch_op.add_column(sa.Column('webhook_id', sa.Uuid(), nullable=True))
         batch_op.create_foreign_key(batch_op.f(RECEIVER), 'webhook', ['clinic_id', 'webhook_id'], ['clinic_id', 'id'])
@@ -28,3 +30,5 @@ def downgrade() -> None:
         batch_op.create_check_constraint(batch_op.f('ck_alert_kind'), "kind IN ('flag', 'silence', 'test')")
         batch_op.drop_constraint(batch_op.f(RECEIVER), type_='foreignkey')
         batch_op.drop_column('webhook_id')
+    with op.batch_alter_table('webhook_delivery', schema=None) as batch_op:
+        batch_op.drop_index('ix_webhook_delivery_over')
