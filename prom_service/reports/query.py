@@ -15,7 +15,7 @@ BASES = ("episodes", "activity")
 GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis", "side", "period")
 """``period`` is the calendar month in which the episode started."""
 AUDIENCES = ("clinic", "quality")
-FORMATS = ("json", "csv", "xlsx", "html")
+FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
 """The forms in which a report can be had; ``export`` writes them."""
 
 

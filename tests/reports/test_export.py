@@ -10,6 +10,8 @@ import pytest
 from prom_service.errors import InvalidInputError
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
+from prom_service.reports.forms.content import safe_cell
+from prom_service.reports.query import FORMATS
 from prom_service.reports.utilization.layouts import LAYOUTS
 from tests.reports.cohort import a_cohort
 
@@ -18,12 +20,12 @@ NASTY = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\0=1", "＝1"]
 
 @pytest.mark.parametrize("text", NASTY)
 def test_text_that_looks_like_a_formula_is_quoted(text):
-    assert export.safe_cell(text) == "'" + text.replace("\0", "")
+    assert safe_cell(text) == "'" + text.replace("\0", "")
 
 
 @pytest.mark.parametrize("value", ["A", "a=b", "", "hip-related-pain-1", -1, -0.5, 0, None])
 def test_other_text_and_numbers_stay_what_they_are(value):
-    assert export.safe_cell(value) == value
+    assert safe_cell(value) == value
 
 
 def test_a_csv_row_says_which_table_it_belongs_to_and_carries_its_figures(session, record):
@@ -76,7 +78,7 @@ def test_json_is_strict_and_complete(session, record):
     assert document["versions"]["judgement_rules"] == ["hip-related-pain-1, rules 1"]
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "html"])
+@pytest.mark.parametrize("form", ["csv", "json", "html", "pdf", "parquet"])
 def test_the_same_question_gives_the_same_bytes(session, record, form):
     cohort = a_cohort(record)
 
@@ -85,11 +87,11 @@ def test_the_same_question_gives_the_same_bytes(session, record, form):
     assert first == second
 
 
-@pytest.mark.parametrize("form", ["parquet", "pdf", "", "docx"])
+@pytest.mark.parametrize("form", ["", "docx", "PDF"])
 def test_another_form_is_refused_with_the_allowed_ones_named(session, record, form):
     report = make_report(session, "utilization", a_cohort(record).query())
 
-    with pytest.raises(InvalidInputError, match="json, csv, xlsx, html"):
+    with pytest.raises(InvalidInputError, match="json, csv, xlsx, html, pdf, parquet"):
         export.render(report, form)
 
 
@@ -98,3 +100,7 @@ def test_every_column_of_every_table_is_defined(session, record):
 
     defined = {(definition.table, definition.column) for definition in report.definitions}
     assert defined >= {(name, column) for name, table in report.tables.items() for column in table.columns}
+
+
+def test_every_form_that_may_be_asked_for_is_made():
+    assert tuple(export.FORMATS) == FORMATS

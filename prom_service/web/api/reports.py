@@ -13,7 +13,13 @@ from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.fields import Day, Instant, Strict
 from prom_service.web.context import principal, prom
 
-FILES = ("text/csv", "text/html", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+FILES = (
+    "text/csv",
+    "text/html",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/pdf",
+    "application/zip",
+)
 YEARS_BACK = 20
 
 reports = ApiBlueprint("reports", "Utilization beside outcomes.")

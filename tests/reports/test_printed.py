@@ -1,0 +1,70 @@
+"""The report on paper: what the page says, on sheets that name themselves."""
+
+import pytest
+
+from prom_service.reports import make_report
+from prom_service.reports.forms import export
+from tests.reports.cohort import a_cohort
+from tests.reports.test_page import with_clinics
+from tests.support.paper import Sheets
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # It is drawn alike from either.
+MARKUP = '#panic() #include "/etc/passwd" *b* $x$ <l> @r'
+
+
+def test_the_pdf_says_what_the_report_says_and_can_be_read_aloud(session, record):
+    report = make_report(session, "utilization", a_cohort(record).query())
+
+    sheets = Sheets(export.render(report, "pdf"))
+
+    assert sheets.is_tagged
+    assert sheets.claims_to_be_accessible
+    said = [*report.notes, *(layout.title for layout in report.kind.layouts), report.checksum, "Page 1 of"]
+    said += [" ".join(definition.meaning.split()) for definition in report.definitions]
+    assert [words for words in said if words not in sheets.text] == []
+    assert "All" not in sheets.pages[0].split()  # One group is no group.
+    assert "9 6 12.0 14.8 14 2 33.3 % 3 1" in sheets.pages[0].replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_every_sheet_names_the_period_the_instant_and_its_number(session, record):
+    sheets = Sheets(export.render(make_report(session, "utilization", a_cohort(record).query()), "pdf"))
+
+    head = "2026-01-01 to 2026-07-01, as of 2026-07-01 00:00 UTC"
+    numbers = [f"Page {number} of {len(sheets.pages)}" for number in range(1, len(sheets.pages) + 1)]
+    assert [
+        page for page, number in zip(sheets.pages, numbers, strict=True) if not (head in page and number in page)
+    ] == []
+    assert len(sheets.pages) > 1
+
+
+def test_the_pictures_are_drawn_and_described(session, record):
+    pdf = export.render(make_report(session, "utilization", a_cohort(record).query()), "pdf")
+
+    sheets = Sheets(pdf)
+
+    words = ("limit 14", "Visits of one episode", "Within the limit: 5 due, 1 not yet due")
+    assert [one for one in words if one not in sheets.text] == []
+    assert sum(shape.height > 20 for number in range(2) for shape in sheets.shapes(number)) > 3
+
+
+@pytest.mark.parametrize("number", [0, 12])
+def test_it_can_be_read_with_nobody_and_with_many_clinics(session, record, number):
+    report = with_clinics(session, a_cohort(record), number)
+
+    sheets = Sheets(export.render(report, "pdf"))
+
+    assert ("clinic-011" in sheets.text) == (number > 0)
+    assert ("Nothing to count." in sheets.text) == (number == 0)
+    assert sheets.claims_to_be_accessible
+
+
+def test_no_name_is_markup_and_one_that_no_font_can_draw_is_still_printed(session, record):
+    cohort = a_cohort(record)
+    cohort.episodes[1].clinician = MARKUP
+    cohort.episodes[2].clinician = "\U0001f9b4"
+    session.flush()
+
+    sheets = Sheets(export.render(make_report(session, "utilization", cohort.query(group_by="clinician")), "pdf"))
+
+    assert MARKUP in sheets.text
+    assert not sheets.claims_to_be_accessible
