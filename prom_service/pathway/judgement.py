@@ -158,9 +158,9 @@ def judge_scale(criterion: Criterion, anchors: Anchors, frame: ResponseFrame) ->
     groc_improved, groc_worse = _groc_improved(anchors, frame), _groc_worse(anchors, frame)
     acceptable, not_acceptable = frame.pass_answer == 1, frame.pass_answer == 0
     near_best = ~at_least(headroom(measure, baseline), points)
-    reached = np.logical_and.reduce([_reached(row, change, baseline) for row in criterion.improved])
+    improved = np.logical_and.reduce([reached(row, change, baseline) for row in criterion.improved])
     nowhere = np.zeros(change.shape, dtype=np.bool_)
-    in_band = np.logical_or.reduce([nowhere, *(_reached(row, change, baseline) for row in criterion.borderline)])
+    in_band = np.logical_or.reduce([nowhere, *(reached(row, change, baseline) for row in criterion.borderline)])
     conditions = {
         Step.BASELINE_MISSING: np.isnan(baseline),
         Step.BASELINE_LATE: frame.baseline_late,
@@ -171,7 +171,7 @@ def judge_scale(criterion: Criterion, anchors: Anchors, frame: ResponseFrame) ->
         Step.HEADROOM_IMPROVED: near_best & (groc_improved | (acceptable & at_least(change, 0.0))),
         Step.HEADROOM_NOT_ACCEPTABLE: near_best & not_acceptable,
         Step.HEADROOM_OPEN: near_best,
-        Step.REACHED: reached,
+        Step.REACHED: improved,
         Step.BAND_CONFIRMED: in_band & (groc_improved | acceptable),
         Step.BAND_OPEN: in_band,
         Step.ANCHORS_DISAGREE: groc_improved & acceptable,
@@ -225,15 +225,15 @@ def judge_function(pathway: Pathway, frame: ResponseFrame) -> FunctionJudged:
         baseline, current = frame.scores(criterion.measure.key)
         change = change_from_baseline(criterion.measure, baseline, current)
         usable = ~np.isnan(change) & ~frame.baseline_late
-        reached = usable & at_least(change, criterion.change.value)
+        shown = usable & at_least(change, criterion.change.value)
         if criterion.groc is not None:
-            reached &= at_least(frame.groc, criterion.groc.value)
-        found = np.where((found < 0) & reached, number, found)
+            shown &= at_least(frame.groc, criterion.groc.value)
+        found = np.where((found < 0) & shown, number, found)
         assessable |= usable
     return FunctionJudged(found, assessable)
 
 
-def _reached(row: Threshold, change: Floats, baseline: Floats) -> Bools:
+def reached(row: Threshold, change: Floats, baseline: Floats) -> Bools:
     """Whether the change reaches a row, in points or in per cent of the baseline; of a baseline of 0 nothing can."""
     if row.unit == "points":
         return at_least(change, row.value)

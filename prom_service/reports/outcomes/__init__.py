@@ -1,0 +1,95 @@
+"""The outcomes report: how scores changed, who reached which threshold, and what lies within measurement error."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+
+from prom_service.reports import denominators
+from prom_service.reports.denominators.charts import funnel_chart
+from prom_service.reports.kind import ReportKind, Tables
+from prom_service.reports.outcomes.extract import Extract, extract
+from prom_service.reports.outcomes.layouts import LAYOUTS
+from prom_service.reports.outcomes.responders import responders
+from prom_service.reports.outcomes.tables import (
+    acceptable_states,
+    changes,
+    named,
+    paired,
+    reliable_changes,
+    score_levels,
+    scored,
+)
+from prom_service.reports.pooling import pooled_groups
+from prom_service.reports.query import ReportQuery
+from prom_service.reports.utilization import RESPONSE_TO_RELY_ON
+
+
+def make_tables(facts: Extract, query: ReportQuery) -> Tables:
+    """Return every table of the report, its exact counts."""
+    facts = for_readers(facts, query)
+    measures = facts.measures
+    rows, pairs = scored(facts.scores, measures), paired(facts.scores, measures)
+    by_scale = {
+        "changes": changes(pairs),
+        "responders": responders(rows, pairs, measures, facts.comparisons),
+        "reliable_change": reliable_changes(pairs, measures),
+        "scores": score_levels(rows, measures),
+    }
+    return {
+        **{name: named(table, measures) for name, table in by_scale.items()},
+        "acceptable_state": acceptable_states(facts.scores, len(measures)),
+        **denominators.make_tables(facts.timepoints, facts.attempts),
+    }
+
+
+def for_readers(facts: Extract, query: ReportQuery) -> Extract:
+    """Return what these readers may see: groups that may be named, and outside the clinic no clinic's own threshold."""
+    start = facts.timepoints[facts.timepoints["sequence"] == 0]
+    names = pooled_groups(start.groupby("group")["episodes"].sum(), query)
+    comparisons = tuple(one for one in facts.comparisons if one.registered or query.audience == "clinic")
+    return replace(
+        facts,
+        comparisons=comparisons,
+        scores=facts.scores.assign(group=facts.scores["group"].map(names)),
+        timepoints=facts.timepoints.assign(group=facts.timepoints["group"].map(names)),
+    )
+
+
+def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
+    """Say what a reader must know before the figures."""
+    if facts.timepoints.empty:
+        yield "No episode matches this question."
+    yield (
+        "Nothing here is adjusted for case mix, and nothing is compared with patients who had no treatment: a change is"
+        " not yet an effect."
+    )
+    if facts.scores[["own", "own_baseline"]].any(axis=None):
+        yield (
+            "Some scores rest on provisional wording, not on the official questionnaire; published thresholds belong to"
+            " the official wording. The two are never added up."
+        )
+    yield (
+        "Thresholds were found in the patients, treatments and times named beside them; for others, and for the"
+        " timepoints here, they are extrapolated. Those marked no were not read in their source, those marked ours are"
+        " working values of this service."
+    )
+    steps = tables["denominators"]
+    rates = pd.to_numeric(steps["response_rate"], errors="coerce")
+    low = steps[(steps["group"] == "All") & (steps["timepoint"] != "baseline") & (rates < RESPONSE_TO_RELY_ON)]
+    for timepoint in low["timepoint"]:
+        yield (
+            f"Fewer than 60 % of those eligible have a score and a baseline at {timepoint.replace('-', ' ')}; the"
+            " others may have changed otherwise."
+        )
+
+
+KIND = ReportKind(
+    name="outcomes",
+    title="Outcomes",
+    layouts=LAYOUTS,
+    extract=extract,
+    make_tables=make_tables,
+    notes=notes,
+    drawings={"denominators": funnel_chart},
+)
