@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from prom_service.errors import NotFoundError
 from prom_service.models import Flag
 from prom_service.queries import flags as queries
+from prom_service.queries.guidance import with_guidance_at
 from prom_service.services import flags as services
 from prom_service.web import audit
 from prom_service.web.api import etag, paging
@@ -40,7 +41,8 @@ def list_flags(session: Session, query: Mapping[str, Any]) -> Any:
     wanted = paging.requested(query)
     position = queries.feed_position(session, own_clinic_id())
     chosen = queries.FlagFilter(**wanted.filters)
-    rows = queries.list_flags(session, own_clinic_id(), chosen, after=wanted.after, limit=wanted.probe)
+    found = queries.list_flags(session, own_clinic_id(), chosen, after=wanted.after, limit=wanted.probe)
+    rows = [with_guidance_at(flag, prom.now()) for flag in found]
     content, headers = paging.page(wanted, rows)
     return json_response({**content, "feed_position": position}), 200, headers
 
@@ -108,4 +110,4 @@ def _by_whom() -> dict[str, Any]:
 
 
 def _shown(session: Session, flag_id: uuid.UUID) -> Response:
-    return json_response(queries.find_flag(session, own_clinic_id(), flag_id))
+    return json_response(with_guidance_at(queries.find_flag(session, own_clinic_id(), flag_id), prom.now()))

@@ -13,6 +13,7 @@ from prom_service.queries import directory
 from prom_service.queries.amendments import amendments_of
 from prom_service.queries.colleagues import list_readers, names_of
 from prom_service.queries.flags import find_flag
+from prom_service.queries.guidance import with_guidance_at
 from prom_service.queries.registry import as_id
 from prom_service.queries.waiting import waiting_in_episode
 from prom_service.queries.worklist import neighbours
@@ -23,7 +24,7 @@ from prom_service.web.dashboard.worklist_filter import wanted_flags
 
 def flag_view(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID, kept: Mapping[str, str]) -> dict[str, Any]:
     """Return everything the page says; raise ``NotFoundError`` when the clinic has no such flag."""
-    flag = find_flag(session, clinic_id, flag_id)
+    flag = with_guidance_at(find_flag(session, clinic_id, flag_id), prom.now())
     episode = directory.find_episode(session, clinic_id, uuid.UUID(flag["episode_id"]))
     previous, following = neighbours(session, clinic_id, wanted_flags(kept), flag_id)
     return {

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from prom_service.models import Episode
 from prom_service.models.flag import RESOLUTIONS
+from prom_service.queries.guidance import NO_LONGER_ASKED
+from prom_service.runtime import Runtime
+from tests import builders
+from tests.fakes import Clock
 from tests.web.api.caller import Caller, World
 
 BEHALF = {"id": "u-7", "name": "Dr Seven"}
@@ -53,6 +58,19 @@ def test_flags_are_found_by_what_they_are(query: str, found: int, ours: Caller, 
 @pytest.mark.parametrize("query", ["status=live", "kind=x", "queue=x"])
 def test_a_filter_that_is_no_word_of_ours_is_refused(query: str, ours: Caller) -> None:
     assert ours.get(f"/flags?{query}").status_code == 422
+
+
+def test_a_missed_survey_sends_no_program_after_answers_that_can_no_longer_be_taken(
+    ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    passed = {"closes_at": clock.now().isoformat()}
+    with runtime.transaction() as session:
+        episode = session.get_one(Episode, world.episode.id)
+        flag = builders.a_flag(session, episode, now=clock.now(), kind="survey_missed", evidence=passed)
+
+    shown = [ours.get(f"/flags/{flag.id}").json, ours.get("/flags?kind=survey_missed").json["items"][0]]
+
+    assert [one["guidance"] for one in shown] == [NO_LONGER_ASKED] * 2
 
 
 def test_the_list_says_how_far_the_feed_had_come(ours: Caller, world: World) -> None:
