@@ -34,7 +34,8 @@ class ReportKind:
 
     ``make_tables`` returns one frame for each of ``layouts`` by its name, with every column but the shares; those are
     computed last, from what is shown. ``drawings`` make an SVG picture of the finished tables for the section of the
-    table of the same name. ``notes`` are what a reader must know before the first figure.
+    table of the same name. ``notes`` are what a reader must know before the first figure. ``group_by`` divides it where
+    the question does not say by what.
     """
 
     name: str
@@ -44,3 +45,4 @@ class ReportKind:
     make_tables: Callable[[Any, ReportQuery], Tables]
     notes: Callable[[Any, Tables, ReportQuery], Iterable[str]]
     drawings: Mapping[str, Callable[[Tables], str]] = field(default_factory=dict)
+    group_by: str | None = None

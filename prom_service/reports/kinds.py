@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prom_service.reports import outcomes, utilization
+from prom_service.reports import comparison, outcomes, utilization
 from prom_service.reports.kind import ReportKind
 
-REPORTS: Mapping[str, ReportKind] = {kind.name: kind for kind in (utilization.KIND, outcomes.KIND)}
+REPORTS: Mapping[str, ReportKind] = {kind.name: kind for kind in (utilization.KIND, outcomes.KIND, comparison.KIND)}

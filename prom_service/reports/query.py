@@ -10,6 +10,7 @@ from prom_service.errors import InvalidInputError
 REPORTS = {
     "utilization": "Report visits per episode beside outcomes, with the denominators of both.",
     "outcomes": "Report how scores changed and who reached which threshold, with measurement error and denominators.",
+    "comparison": "Report clinics or other units beside the limits of chance, and who answered beside who did not.",
 }
 """What each report tells, by its name; ``kinds`` makes them."""
 BASES = ("episodes", "activity")

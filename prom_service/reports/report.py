@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -42,6 +42,7 @@ class Report:
 
 def make_report(session: Session, kind: ReportKind, query: ReportQuery) -> Report:
     """Return the report of that kind that answers ``query``, from the facts recorded by ``query.as_of``."""
+    query = replace(query, group_by=query.group_by or kind.group_by)
     facts = kind.extract(session, query)
     return report_of(kind, facts, query)
 

@@ -73,11 +73,25 @@ class Record:
             )
         )
 
-    def episode(self, clinic: Clinic, started_on: dt.date, *, visits: int = 0, **details: object) -> Episode:
+    def episode(
+        self,
+        clinic: Clinic,
+        started_on: dt.date,
+        *,
+        visits: int = 0,
+        born: dt.date = BORN,
+        sex: str = "unknown",
+        **details: object,
+    ) -> Episode:
         """An episode with its planned administrations, and as many visits, one a day from its start."""
         enrolled_at = instant(started_on)
         patient = Patient(
-            clinic_id=clinic.id, external_id=self._name("p"), name="N", date_of_birth=BORN, created_at=enrolled_at
+            clinic_id=clinic.id,
+            external_id=self._name("p"),
+            name="N",
+            date_of_birth=born,
+            sex=sex,
+            created_at=enrolled_at,
         )
         self._add(patient)
         episode = Episode(
