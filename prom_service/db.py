@@ -3,9 +3,11 @@
 There are two kinds, SQLite (embedded) and PostgreSQL. What differs between them is in this module, and nowhere else.
 """
 
+import calendar
 import datetime as dt
 import functools
 import os
+import re
 import secrets
 import threading
 import time
@@ -14,10 +16,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.sql.functions import GenericFunction
 
 from prom_service.errors import PromError
 
@@ -71,6 +76,55 @@ class Base(DeclarativeBase):
     }
 
 
+class local_day(GenericFunction[dt.date]):  # noqa: N801 (It is written as the function that it is in SQL.)
+    """The day of an instant by the clock of an IANA zone; missing when either is."""
+
+    type = sa.Date()
+    inherit_cache = True
+
+
+@compiles(local_day, "postgresql")
+def _local_day_on_postgresql(call: local_day, compiler: Any, **options: Any) -> str:
+    instant, zone = (compiler.process(clause, **options) for clause in call.clauses)
+    return f"CAST(timezone({zone}, {instant}) AS DATE)"
+
+
+def _local_day_on_sqlite(instant: str | None, zone: str | None) -> str | None:
+    if instant is None or zone is None:
+        return None
+    there = dt.datetime.fromisoformat(instant).replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))
+    return there.date().isoformat()
+
+
+class months_later(GenericFunction[str]):  # noqa: N801
+    """The day that many calendar months after a day, both as ISO writes them; the month's last where it lacks it."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(months_later, "postgresql")
+def _months_later_on_postgresql(call: months_later, compiler: Any, **options: Any) -> str:
+    day, months = (compiler.process(clause, **options) for clause in call.clauses)
+    return f"CAST(CAST(CAST({day} AS DATE) + {months} * INTERVAL '1 month' AS DATE) AS VARCHAR)"
+
+
+@functools.lru_cache(maxsize=10_000)
+def _months_later_on_sqlite(day: str | None, months: int) -> str | None:
+    if day is None:
+        return None
+    start = dt.date.fromisoformat(day)
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return dt.date(year, month + 1, min(start.day, last)).isoformat()
+
+
+@functools.lru_cache(maxsize=10_000)
+def _replace_on_sqlite(text: str | None, pattern: str, by: str, _flags: str) -> str | None:
+    """Replace every match, as PostgreSQL's ``regexp_replace`` does when its flags are ``g``."""
+    return None if text is None else re.sub(pattern, by, text)
+
+
 class RisingIds:
     """Makes UUIDs of version 7 (RFC 9562), each greater than the one before it.
 
@@ -117,6 +171,9 @@ def make_engine(url: str | sa.URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # We say BEGIN ourselves.
+    connection.create_function("regexp_replace", 4, _replace_on_sqlite, deterministic=True)
+    connection.create_function("months_later", 2, _months_later_on_sqlite, deterministic=True)
+    connection.create_function("local_day", 2, _local_day_on_sqlite, deterministic=True)
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")

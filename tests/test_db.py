@@ -10,7 +10,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from prom_service.db import AlreadyRunningError, RisingIds, alone_on_sqlite, insert_if_absent, writing_turn
+from prom_service.db import (
+    AlreadyRunningError,
+    RisingIds,
+    alone_on_sqlite,
+    insert_if_absent,
+    local_day,
+    months_later,
+    writing_turn,
+)
 from prom_service.models import Organisation, Throttle
 from prom_service.runtime import Runtime
 from tests import builders
@@ -47,6 +55,48 @@ def test_an_instant_comes_back_as_it_was_in_utc(runtime: Runtime) -> None:
 def test_an_instant_without_a_zone_is_refused(runtime: Runtime) -> None:
     with runtime.transaction() as session, pytest.raises(StatementError, match="without a time zone"):
         builders.an_organisation(session, now=dt.datetime(2026, 3, 2, 8))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "day"),
+    [
+        ("2026-03-29T22:59:59.999999+00:00", "Europe/London", dt.date(2026, 3, 29)),
+        ("2026-03-29T23:00:00+00:00", "Europe/London", dt.date(2026, 3, 30)),  # Summer time has begun.
+        ("2026-01-01T04:59:00+00:00", "America/New_York", dt.date(2025, 12, 31)),
+    ],
+)
+def test_the_day_of_an_instant_is_told_by_the_clock_of_its_zone(
+    runtime: Runtime, at: str, zone: str, day: dt.date
+) -> None:
+    with runtime.transaction() as session:
+        kept = builders.an_organisation(session, now=dt.datetime.fromisoformat(at))
+
+        found = session.scalar(sa.select(local_day(Organisation.created_at, zone)).where(Organisation.id == kept.id))
+
+    assert found == day
+
+
+@pytest.mark.parametrize(
+    ("day", "later"),
+    [
+        ("2025-11-30", "2026-02-28"),
+        ("2027-11-30", "2028-02-29"),
+        ("2026-01-31", "2026-04-30"),
+        ("2026-10-10", "2027-01-10"),
+    ],
+)
+def test_three_months_later_is_the_last_day_of_a_month_that_lacks_the_day(
+    runtime: Runtime, day: str, later: str
+) -> None:
+    with runtime.reading() as session:
+        assert session.scalar(sa.select(months_later(sa.literal(day), 3))) == later
+
+
+def test_a_pattern_is_replaced_wherever_it_matches(runtime: Runtime) -> None:
+    with runtime.reading() as session:
+        found = session.scalar(sa.select(sa.func.regexp_replace("a ; b,, c", " *[,;][,; ]*", ",", "g")))
+
+    assert found == "a,b,c"
 
 
 def test_a_row_is_inserted_once(runtime: Runtime, clock: Clock) -> None:

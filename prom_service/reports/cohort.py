@@ -63,9 +63,13 @@ class Cohort:
         }
         return labels[self.query.group_by]
 
+    def ever_served(self) -> sa.CTE:
+        """Return which counted visit served which chosen episode, in and out of the period; columns of ``served``."""
+        return self._served(self.chosen, "ever_served") if self.query.basis == "activity" else self.served
+
     def visits_of_each(self) -> sa.Subquery:
         """Select the number of counted ``visits`` by ``episode_id``, in and out of the period; none is no row."""
-        served = self._served(self.chosen, "ever_served") if self.query.basis == "activity" else self.served
+        served = self.ever_served()
         return sa.select(served.c.episode_id, sa.func.count().label("visits")).group_by(served.c.episode_id).subquery()
 
     def on_primary(self, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:

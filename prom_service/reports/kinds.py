@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from prom_service.reports import comparison, outcomes, utilization
+from prom_service.reports import comparison, outcomes, process, utilization
 from prom_service.reports.kind import ReportKind
 
-REPORTS: Mapping[str, ReportKind] = {kind.name: kind for kind in (utilization.KIND, outcomes.KIND, comparison.KIND)}
+KINDS = (utilization.KIND, outcomes.KIND, comparison.KIND, process.KIND)
+REPORTS: Mapping[str, ReportKind] = {kind.name: kind for kind in KINDS}

@@ -114,6 +114,8 @@ def visits(scope: Scope) -> Rows:
         VisitVersion.visited_on,
         VisitVersion.clinician,
         VisitVersion.format,
+        VisitVersion.reassessed,
+        VisitVersion.documentation,
     ).where(standing, ~VisitVersion.voided, VisitVersion.status == "attended")
 
 

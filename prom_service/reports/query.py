@@ -11,6 +11,7 @@ REPORTS = {
     "utilization": "Report visits per episode beside outcomes, with the denominators of both.",
     "outcomes": "Report how scores changed and who reached which threshold, with measurement error and denominators.",
     "comparison": "Report clinics or other units beside the limits of chance, and who answered beside who did not.",
+    "process": "Report what was done in the course of care, as far as it is documented.",
 }
 """What each report tells, by its name; ``kinds`` makes them."""
 BASES = ("episodes", "activity")

@@ -14,6 +14,8 @@ from prom_service.models import (
     Episode,
     EpisodeChange,
     EpisodeVisit,
+    Flag,
+    FlagEvent,
     Judgement,
     Message,
     MessageEvent,
@@ -148,12 +150,12 @@ class Record:
         """A visit on each day, recorded at the moment given for it."""
         clinic_id = episodes[0].clinic_id
         values = {"clinician": episodes[0].clinician, "status": "attended", "format": "individual", **values}
+        values.setdefault("documentation", {})
         visits = [
             Visit(
                 clinic_id=clinic_id,
                 external_id=self._name("v"),
                 visited_on=on,
-                documentation={},
                 recorded_at=at,
                 **values,
             )
@@ -241,14 +243,21 @@ class Record:
         return response
 
     def judged(
-        self, episode: Episode, response: Response, outcome: str, *, wording: str = "official", number: int = 1
+        self,
+        episode: Episode,
+        response: Response,
+        outcome: str,
+        *,
+        wording: str = "official",
+        number: int = 1,
+        checkpoint: str = "3-months",
     ) -> Judgement:
-        """The judgement of the 3-month checkpoint, recorded with the response."""
+        """The judgement of a checkpoint, by default that at 3 months, recorded with the response."""
         return self._add(
             Judgement(
                 clinic_id=episode.clinic_id,
                 episode_id=episode.id,
-                checkpoint="3-months",
+                checkpoint=checkpoint,
                 number=number,
                 response_id=response.id,
                 outcome=outcome,
@@ -257,6 +266,48 @@ class Record:
                 pathway=episode.pathway,
                 rule_version="1",
                 recorded_at=response.recorded_at,
+            )
+        )
+
+    def flag(self, episode: Episode, kind: str, checkpoint: str, at: dt.datetime, *, wording: str = "official") -> Flag:
+        """A flag, just raised."""
+        flag = self._add(
+            Flag(
+                clinic_id=episode.clinic_id,
+                episode_id=episode.id,
+                kind=kind,
+                checkpoint=checkpoint,
+                basis=self._name("response:"),
+                severity="medium",
+                queue="clinical",
+                why="",
+                evidence={"wording": wording},
+                guidance={},
+                raised_at=at,
+                updated_at=at,
+                number=0,
+            )
+        )
+        self.step(flag, "raised", at)
+        return flag
+
+    def step(self, flag: Flag, kind: str, at: dt.datetime, **detail: str) -> None:
+        """One more thing that happened to the flag."""
+        flag.number = self._number()
+        if kind in ("resolved", "superseded"):
+            flag.status = kind
+            flag.resolution = detail["reason"] if kind == "resolved" else None
+        self._add(
+            FlagEvent(
+                clinic_id=flag.clinic_id,
+                flag_id=flag.id,
+                number=flag.number,
+                type=kind,
+                at=at,
+                actor="command",
+                detail=detail,
+                flag={"evidence": flag.evidence},
+                recorded_at=at,
             )
         )
 
@@ -284,8 +335,11 @@ class Record:
         return message
 
     def _name(self, prefix: str) -> str:
+        return f"{prefix}{self._number()}"
+
+    def _number(self) -> int:
         self.count += 1
-        return f"{prefix}{self.count}"
+        return self.count
 
     def _add(self, row: Any, *more: Any) -> Any:
         """Write the rows, and return the first."""

@@ -1,0 +1,80 @@
+"""Findings that ask for a review, as their flags stood at the instant, and how soon somebody looked."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from prom_service.db import local_day
+from prom_service.models import Clinic, Flag, FlagEvent
+from prom_service.pathway.visit_rules import REVIEWABLE
+from prom_service.reports import known
+from prom_service.reports.cohort import AT_ONCE, Cohort
+
+CHECKPOINTS = ("6-weeks", "3-months")
+REASSESSED = "reassessed"
+
+
+def findings(cohort: Cohort) -> sa.CTE:
+    """Select the standing findings of the checkpoints that ask for a review, one row for each flag.
+
+    Columns: flag_id, episode_id, checkpoint, kind, wording (``official`` or ``own``), raised_on, reassessed_on (first
+    visit after it at which the clinician reassessed), resolved_on, resolution, reviewed_on (the earlier of the two).
+    Days are those of the clinic, as visits are dated. A superseded finding does not stand any more.
+    """
+    flags = _flags(cohort).subquery()
+    reassessed = _reassessed(cohort, flags).subquery()
+    on, resolved_on = reassessed.c.on, flags.c.resolved_on
+    earlier = sa.case((resolved_on < on, resolved_on), else_=sa.func.coalesce(on, resolved_on))
+    return (
+        sa.select(*flags.c, reassessed.c.on.label("reassessed_on"), earlier.label("reviewed_on"))
+        .select_from(flags)
+        .outerjoin(reassessed, reassessed.c.flag_id == flags.c.flag_id)
+        .cte("finding")
+        .prefix_with(AT_ONCE)
+    )
+
+
+def _flags(cohort: Cohort) -> known.Rows:
+    scope, chosen = cohort.scope, cohort.chosen
+    newest = (
+        sa.select(FlagEvent.clinic_id, FlagEvent.flag_id, sa.func.max(FlagEvent.number).label("number"))
+        .join(Flag, Flag.id == FlagEvent.flag_id)
+        .where(FlagEvent.clinic_id.in_(scope.clinics), FlagEvent.recorded_at <= scope.as_of)
+        .where(Flag.kind.in_(REVIEWABLE), Flag.checkpoint.in_(CHECKPOINTS))
+        .group_by(FlagEvent.clinic_id, FlagEvent.flag_id)
+        .subquery()
+    )
+    same = sa.and_(FlagEvent.clinic_id == newest.c.clinic_id, FlagEvent.number == newest.c.number)
+    resolved = FlagEvent.type == "resolved"
+    official = FlagEvent.flag[("evidence", "wording")].as_string() == "official"
+    return (
+        sa.select(
+            Flag.id.label("flag_id"),
+            Flag.episode_id,
+            Flag.checkpoint,
+            Flag.kind,
+            sa.case((official, "official"), else_="own").label("wording"),
+            local_day(Flag.raised_at, Clinic.time_zone).label("raised_on"),
+            sa.case((resolved, local_day(FlagEvent.at, Clinic.time_zone))).label("resolved_on"),
+            sa.case((resolved, FlagEvent.detail["reason"].as_string())).label("resolution"),
+        )
+        .select_from(Flag)
+        .join(newest, newest.c.flag_id == Flag.id)
+        .join(FlagEvent, same)
+        .join(Clinic, Clinic.id == Flag.clinic_id)
+        .join(chosen, chosen.c.id == Flag.episode_id)
+        .where(FlagEvent.type != "superseded")
+    )
+
+
+def _reassessed(cohort: Cohort, flags: Any) -> known.Rows:
+    """Select, by ``flag_id``, the day of the first attended visit after it at which the clinician reassessed."""
+    visits, services = known.visits(cohort.scope).subquery(), known.services(cohort.scope).subquery()
+    return (
+        sa.select(flags.c.flag_id, sa.func.min(visits.c.visited_on).label("on"))
+        .select_from(flags)
+        .join(services, services.c.episode_id == flags.c.episode_id)
+        .join(visits, visits.c.visit_id == services.c.visit_id)
+        .where(visits.c.reassessed, visits.c.visited_on > flags.c.raised_on)
+        .group_by(flags.c.flag_id)
+    )

@@ -1,0 +1,43 @@
+"""Plot of the process report: the share of each measure as a bar, beside what it is a share of."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from prom_service.reports.drawing import bar, share_text, svg, text
+from prom_service.reports.layout import HIDDEN
+
+ROW, TOP = 34, 22
+FRAME = '<rect x="4" y="{y}" width="300" height="10" fill="#fff" stroke="#767676"/>'
+MORE, FEWER = "#1b5e9e", "#a63a1e"
+
+
+def process_chart(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Draw the shares of all episodes together; those of which fewer are better in their own colour."""
+    table, measures = tables["process"], tables["measures"]
+    rows = table[table["group"] == "All"]
+    fewer = set(measures.loc[measures["better"] == "fewer", "measure"])
+
+    def drawn() -> Iterator[str]:
+        yield text(4, 12, "Blue: more is better. Red: fewer is better. Right: met of documented.", "start")
+        for number, row in enumerate(rows.itertuples()):
+            top = TOP + number * ROW
+            yield text(4, top + 12, _label(row), "start")
+            yield FRAME.format(y=top + 17)
+            known = not (row.share == HIDDEN or pd.isna(row.share))
+            yield bar(4, top + 17, float(row.share) * 300 if known else 0, 10, FEWER if row.measure in fewer else MORE)
+            shown = share_text(row.share) if known or row.share == HIDDEN else "–"
+            yield text(310, top + 26, f"{shown} ({row.met} of {row.documented})", "start")
+
+    parts = [f"{_label(row)} {row.met} of {row.documented}" for row in rows.itertuples() if row.documented != 0]
+    description = "; ".join(parts) or "Nothing is documented."
+    return svg("process", "Share of documented episodes that meet each measure", description, _height(rows), drawn())
+
+
+def _label(row: object) -> str:
+    words = (getattr(row, "title", ""), getattr(row, "wording", ""))
+    return ", ".join(word for word in words if word)
+
+
+def _height(rows: pd.DataFrame) -> int:
+    return TOP + len(rows) * ROW + 4

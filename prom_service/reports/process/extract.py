@@ -1,0 +1,198 @@
+"""What the process report rests on: how many episodes each measure is about, counted by the database."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from prom_service.db import local_day, months_later
+from prom_service.models import Clinic, Episode, Flag
+from prom_service.pathway.shape import EDUCATION_TOPICS
+from prom_service.reports import known
+from prom_service.reports.cohort import AT_ONCE, Cohort, yes
+from prom_service.reports.findings import REASSESSED, findings
+from prom_service.reports.process.documentation import THREE_MONTHS, attended, documented, drugs, names, only
+from prom_service.reports.process.measures import DOSE, KEYS
+from prom_service.reports.query import ReportQuery
+
+COUNTS = ("applies", "documented", "met")
+CHECKPOINTS = ("6-weeks", "3-months")
+NOT_JUDGED = "not_assessable"
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What a process report rests on.
+
+    ``measures``: group, measure, wording, applies, documented, met: numbers of episodes.
+    ``short``: group, checkpoint, outcome, wording, episodes: of those that ended before three months.
+    ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
+    """
+
+    measures: pd.DataFrame
+    short: pd.DataFrame
+    rules: pd.DataFrame
+    clinics: pd.DataFrame
+
+    def frames(self) -> Mapping[str, pd.DataFrame]:
+        """Return every frame under its name."""
+        return vars(self)
+
+
+def extract(session: Session, query: ReportQuery) -> Extract:
+    """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
+    cohort = Cohort(session, query)
+    rules = pd.concat([cohort.rules(checkpoint) for checkpoint in CHECKPOINTS]).drop_duplicates()
+    return Extract(
+        measures=pd.concat([_of_episodes(cohort), _of_findings(cohort)], ignore_index=True),
+        short=_short(cohort),
+        rules=rules.sort_values(list(rules.columns), ignore_index=True),
+        clinics=cohort.clinics(),
+    )
+
+
+def _of_episodes(cohort: Cohort) -> pd.DataFrame:
+    """Count by group what each measure of all episodes is about: it applies, it is documented, it is met."""
+    chosen = cohort.chosen
+    visits = attended(cohort)
+    said, drug = documented(visits, _red_flags(cohort)), drugs(visits)
+    change = known.later_change(cohort.scope, "pathology_excluded_on")
+    excluded_on = known.as_it_was(change, sa.cast(Episode.pathology_excluded_on, sa.String))
+    measures = {
+        **dict(_of_visits(said.c)),
+        "opioid_first": (said.c.episode_id.is_not(None), drug.c.episode_id.is_not(None), drug.c.first == 1),
+        "short_programme": (sa.true(), chosen.c.closed_on != "", _is_short(chosen)),
+        "pathology_excluded": (
+            said.c.episode_id.is_not(None),
+            excluded_on != "",
+            excluded_on <= sa.cast(said.c.first_visit_on, sa.String),
+        ),
+    }
+    sums = [
+        sa.func.sum(yes(sa.and_(*conditions[: number + 1]))).label(f"{key} {count}")
+        for key, conditions in measures.items()
+        for number, count in enumerate(COUNTS)
+    ]
+    group = cohort.group().label("group")
+    rows = (
+        sa.select(group, *sums)
+        .select_from(chosen)
+        .join(Episode, Episode.id == chosen.c.id)
+        .outerjoin(change, change.c.episode_id == chosen.c.id)
+        .outerjoin(said, said.c.episode_id == chosen.c.id)
+        .outerjoin(drug, drug.c.episode_id == chosen.c.id)
+        .group_by(group)
+    )
+    return _long(cohort, rows, ["group"], tuple(measures)).assign(wording="")
+
+
+def _of_visits(said: Any) -> Iterator[tuple[str, tuple[Any, Any, Any]]]:
+    """The measures of what visits document, by key."""
+    visited = said.episode_id.is_not(None)
+    dosed = sa.or_(*(said[name] == 1 for name in DOSE))
+    treated, taught = said.interventions != "", said.education != ""
+    topics = [names(said.education, topic) for topic in EDUCATION_TOPICS]
+    for name in ("exercise_complete", *DOSE):
+        yield name, (visited, dosed, said[name] == 1)
+    for kind in ("strengthening", "movement_reeducation"):
+        yield kind, (visited, treated, names(said.interventions, kind))
+    yield "stretching_only", (visited, treated, only(said.interventions, "stretching"))
+    yield "education_complete", (visited, taught, sa.and_(*topics))
+    for topic, taught_it in zip(EDUCATION_TOPICS, topics, strict=True):
+        yield f"education_{topic}", (visited, taught, taught_it)
+    yield "early_mri", (said.early == 1, said.early_imaging != "", names(said.open_imaging, "mri"))
+
+
+def _of_findings(cohort: Cohort) -> pd.DataFrame:
+    """Count by group and wording the episodes with a non-response at 6 weeks, and those looked at again since.
+
+    An episode whose finding came back was looked at again when each of its flags was.
+    """
+    found = findings(cohort)
+    responded = sa.and_(found.c.kind == "non_responder", found.c.checkpoint == "6-weeks")
+    again = sa.or_(found.c.reassessed_on.is_not(None), found.c.resolution == REASSESSED)
+    of_each = (
+        sa.select(
+            found.c.episode_id,
+            sa.func.max(found.c.wording).label("wording"),
+            sa.func.min(yes(again)).label("reassessed"),
+            sa.func.min(yes(found.c.reviewed_on.is_not(None))).label("reviewed"),
+        )
+        .where(responded)
+        .group_by(found.c.episode_id)
+        .subquery()
+    )
+    chosen, group = cohort.chosen, cohort.group().label("group")
+    keys = ("reassessed", "reviewed")
+    sums = [
+        (sa.func.sum(of_each.c[key]) if count == "met" else sa.func.count()).label(f"{key}_after_6_weeks {count}")
+        for key in keys
+        for count in COUNTS
+    ]
+    rows = (
+        sa.select(group, of_each.c.wording, *sums)
+        .select_from(chosen)
+        .join(of_each, of_each.c.episode_id == chosen.c.id)
+        .group_by(group, of_each.c.wording)
+    )
+    return _long(cohort, rows, ["group", "wording"], tuple(f"{key}_after_6_weeks" for key in keys))
+
+
+def _short(cohort: Cohort) -> pd.DataFrame:
+    """Count the episodes that ended before three months by what they were judged at each checkpoint."""
+    chosen = cohort.chosen
+    frames = []
+    for checkpoint in CHECKPOINTS:
+        judged = known.judgements(cohort.scope, checkpoint).subquery()
+        assessed = judged.c.outcome.is_not(None) & (judged.c.outcome != NOT_JUDGED)
+        cells = (
+            sa.select(
+                cohort.group().label("group"),
+                sa.literal(checkpoint).label("checkpoint"),
+                sa.case((assessed, judged.c.outcome), else_=NOT_JUDGED).label("outcome"),
+                sa.case((assessed & (judged.c.wording == "official"), "official"), (assessed, "own"), else_="").label(
+                    "wording"
+                ),
+            )
+            .select_from(chosen)
+            .outerjoin(judged, judged.c.episode_id == chosen.c.id)
+            .where(_is_short(chosen))
+        )
+        frames.append(cohort.counted(cells, flags=()))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _is_short(chosen: Any) -> sa.ColumnElement[bool]:
+    three_months_on = months_later(chosen.c.started_on, THREE_MONTHS)
+    return sa.and_(chosen.c.closed_on != "", chosen.c.closed_on < three_months_on)
+
+
+def _red_flags(cohort: Cohort) -> sa.CTE:
+    """The day, by the clinic's clock, from which a red-flag symptom was on record of an episode."""
+    scope = cohort.scope
+    return (
+        sa.select(Flag.episode_id, sa.func.min(local_day(Flag.raised_at, Clinic.time_zone)).label("on"))
+        .select_from(Flag)
+        .join(Clinic, Clinic.id == Flag.clinic_id)
+        .where(Flag.clinic_id.in_(scope.clinics), Flag.kind == "red_flag_symptom", Flag.raised_at <= scope.as_of)
+        .group_by(Flag.episode_id)
+        .cte("red_flag")
+        .prefix_with(AT_ONCE)
+    )
+
+
+def _long(cohort: Cohort, rows: Any, keys: list[str], measures: tuple[str, ...]) -> pd.DataFrame:
+    """Return one row for each combination of keys and measure, of columns named ``<measure> <count>``."""
+    names_ = [f"{measure} {count}" for measure in measures for count in COUNTS]
+    wide = cohort.frame(rows, counts=tuple(names_))
+    parts = [
+        wide[[*keys, *(f"{measure} {count}" for count in COUNTS)]]
+        .set_axis([*keys, *COUNTS], axis="columns")
+        .assign(measure=measure)
+        for measure in KEYS
+        if measure in measures
+    ]
+    return pd.concat(parts, ignore_index=True)
