@@ -62,19 +62,28 @@ def postgres(**settings: str) -> Iterator[str]:
     """
     folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))  # TMPDIR may be where ``nobody`` cannot go.
     try:
-        cluster = _prepare(folder)
-        with cluster.log.open("wb") as log, _running(cluster, log, SETTINGS | settings):
-            yield cluster.url
+        with postgres_in(folder, **settings) as url:
+            yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def postgres_in(folder: Path, **settings: str) -> Iterator[str]:
+    """Yield the same of a cluster that lives in ``folder``, made there unless there is one, and stays when stopped."""
+    cluster = _prepare(folder)
+    with cluster.log.open("wb") as log, _running(cluster, log, SETTINGS | settings):
+        yield cluster.url
+
+
 def _prepare(folder: Path) -> Cluster:
-    """Return an initialised cluster in ``folder``."""
+    """Return the cluster in ``folder``, initialised now if it was not."""
     run_as = _unprivileged()
     if run_as:
         os.chown(folder, run_as["user"], run_as["group"])
     cluster = Cluster(_within_reach(_binaries(), folder, run_as), folder, _free_port(), run_as)
+    if (folder / "data").exists():
+        return cluster
     options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
     made = subprocess.run(
         [cluster.binaries / "initdb", *options, "-D", folder / "data"],
@@ -145,6 +154,8 @@ def _within_reach(binaries: Path, folder: Path, run_as: Mapping[str, Any]) -> Pa
     if not run_as or subprocess.run(["test", "-x", binaries / "postgres"], check=False, **run_as).returncode == 0:
         return binaries
     package = binaries.parent.parent
+    if (folder / "package").exists():
+        return folder / "package" / "pginstall" / "bin"
     shutil.copytree(binaries.parent, folder / "package" / "pginstall", symlinks=True)
     libraries = package.with_name(
         f"{package.name}.libs"

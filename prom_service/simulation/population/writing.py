@@ -1,7 +1,6 @@
 """Writes a population, clinic by clinic, all in one transaction."""
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,17 +44,13 @@ class Size:
         return (number + 1) * self.episodes // self.clinics - number * self.episodes // self.clinics
 
 
-def write_population(engine: Engine, size: Size, progress: Callable[[int], None] = lambda episodes: None) -> int:
-    """Write the population into empty tables; return the number of rows. ``progress`` hears of each clinic's episodes.
-
-    No statement sees it before all of it is there.
-    """
+def write_population(engine: Engine, size: Size) -> int:
+    """Write the population into empty tables; return the number of rows. All of it is there afterwards, or nothing."""
     with bulk(engine, seed=size.seed) as writer:
         organisation = writer.ids(1)[0]
         writer.add(Organisation, 1, id=[organisation], name="National group (synthetic)", created_at=_founded(size))
         for number in range(size.clinics):
             _write_clinic(writer, size, organisation, number)
-            progress(size.of_clinic(number))
         return writer.rows
 
 
