@@ -22,6 +22,16 @@ VIEWS = tuple(product(SIZES, ("light", "dark")))
 EMAIL = "sam@example.org"
 URGENT = {"severity": "urgent", "kind": "red_flag_symptom", "checkpoint": "baseline"}
 
+BEHIND_AN_EDGE = """() => [...document.querySelectorAll("table")]
+    .filter(table => table.scrollWidth > table.parentElement.clientWidth)
+    .map(table => {
+        const edge = getComputedStyle(table.parentElement);
+        return edge.overflowX == "auto" && edge.backgroundAttachment == "local, local, scroll, scroll"
+            && edge.backgroundImage.split("linear-gradient").length == 5
+            && getComputedStyle(table).backgroundColor == "rgba(0, 0, 0, 0)";
+    })"""
+"""Of each table wider than its place, whether it scrolls and shadows that stay lie under covers that move along."""
+
 Way = Callable[[Any], object]
 
 
@@ -154,6 +164,15 @@ def test_every_page_is_accessible_and_fits_at_every_size_light_and_dark(
                 faults[name, *VIEWS[view]].append("wider than the screen")
 
     assert {place: found for place, found in faults.items() if found} == {}
+
+
+def test_a_table_that_goes_on_behind_an_edge_shows_a_shadow_there(windows: list[Any], practice: Practice) -> None:
+    phone = windows[VIEWS.index(("phone", "light"))]
+    log_in(phone)
+
+    phone.goto("/patients")
+
+    assert phone.evaluate(BEHIND_AN_EDGE) == [True]
 
 
 def test_the_worklist_is_worked_by_keys_alone(desk: Any, practice: Practice) -> None:
