@@ -18,7 +18,7 @@ Follow patients with hip or buttock pain: enrol them, record visits, read scores
   the key; beyond them 429, and `Retry-After` says when to come back.
 * **Errors** are problem documents (RFC 9457); `errors` names the fields.
 * **FHIR R4**: the same keys read patients, episodes, visits, answers, scores and flags under `/fhir`, where answers are
-  taken too; `/fhir/metadata` says what can be done.
+  taken too. This document leaves those routes out: their CapabilityStatement is `GET /fhir/metadata`, without a key.
 """
 _ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))
 _SHOWN = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")

@@ -38,6 +38,16 @@ def test_the_document_says_how_long_a_request_is_remembered(client: FlaskClient)
     assert f"for {hours} hours" in client.get("/api/v1/openapi.json").json["info"]["description"]
 
 
+def test_the_document_says_where_the_routes_of_fhir_are_described(client: FlaskClient) -> None:
+    said = client.get("/api/v1/openapi.json").json["info"]["description"]
+
+    [address] = re.findall(r"CapabilityStatement is `GET (\S+)`, without a key", said)
+    described = client.get(address)
+
+    assert described.status_code == 200
+    assert described.json["resourceType"] == "CapabilityStatement"
+
+
 def test_problems_are_described_as_what_they_are(client: FlaskClient) -> None:
     responses = client.get("/api/v1/openapi.json").json["components"]["responses"]
 
