@@ -142,12 +142,23 @@ def responses(scope: Scope) -> Rows:
 
 
 def baselines(scope: Scope) -> Rows:
-    """Select each episode's standing baseline response at the instant, with whether it came late."""
-    standing = responses(scope).subquery()
+    """Select each episode's standing baseline response at the instant, with whether it came late.
+
+    One in time stands before any late one, as in the judgements: change counts from the start.
+    """
+    other = aliased(Response)
+    newer = sa.and_(Response.late == other.late, other.number > Response.number)
+    stands_before = sa.exists().where(
+        other.administration_id == Response.administration_id,
+        ~other.amendment,
+        other.recorded_at <= scope.as_of,
+        sa.or_(newer, sa.and_(Response.late, ~other.late)),
+    )
     return (
-        sa.select(standing.c.episode_id, standing.c.id, standing.c.late)
-        .join(Administration, Administration.id == standing.c.administration_id)
-        .where(Administration.timepoint == "baseline")
+        sa.select(Response.episode_id, Response.id, Response.late)
+        .join(Administration, Administration.id == Response.administration_id)
+        .where(Administration.timepoint == "baseline", Response.clinic_id.in_(scope.clinics))
+        .where(~Response.amendment, Response.recorded_at <= scope.as_of, ~stands_before)
     )
 
 

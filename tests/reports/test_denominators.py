@@ -98,6 +98,18 @@ def test_a_baseline_without_a_score_of_the_same_scale_is_no_baseline(session, re
     assert (row.scorable, row.with_baseline) == (7, 5)
 
 
+def test_a_baseline_in_time_stands_though_a_complete_one_came_late(session, record):
+    cohort = a_cohort(record)
+    days = [START + dt.timedelta(days=7), START + dt.timedelta(days=10)]
+    record.answers(cohort.episodes[6], "baseline", instant(days[0]), partial=True)
+    record.answers(cohort.episodes[6], "baseline", instant(days[1]), number=2)
+    record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)))
+
+    row = at_three_months(make_report(session, "utilization", cohort.query()).tables["denominators"]).iloc[0]
+
+    assert (row.scorable, row.with_baseline) == (7, 6)
+
+
 def test_no_baseline_is_its_own_reason(session, record):
     cohort = a_cohort(record)
     record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)))

@@ -102,7 +102,7 @@ def _scores(cohort: Cohort, measures: tuple[Measure, ...]) -> known.Rows:
     chosen, as_of = cohort.chosen, cohort.scope.as_of
     answer, start = known.responses(cohort.scope).subquery(), known.baselines(cohort.scope).subquery()
     before, given, given_before = aliased(Score), aliased(AnswerSet), aliased(AnswerSet)
-    scale = _place(measures)
+    scale, standing = _place(measures), sa.case((Administration.sequence == 0, start.c.id), else_=answer.c.id)
     columns = {
         "episode_id": chosen.c.id,
         "group": cohort.group(),
@@ -120,13 +120,12 @@ def _scores(cohort: Cohort, measures: tuple[Measure, ...]) -> known.Rows:
         .select_from(chosen)
         .join(Administration, Administration.episode_id == chosen.c.id)
         .join(answer, answer.c.administration_id == Administration.id)
-        .join(Score, sa.and_(Score.response_id == answer.c.id, _stands(Score, as_of)))
-        .outerjoin(given, _words_of(given, answer.c.id))
         .outerjoin(start, sa.and_(start.c.episode_id == chosen.c.id, ~start.c.late))
+        .join(Score, sa.and_(Score.response_id == standing, _stands(Score, as_of)))
+        .outerjoin(given, _words_of(given, Score.response_id))
         .outerjoin(before, sa.and_(before.response_id == start.c.id, _same_scale(before), _stands(before, as_of)))
         .outerjoin(given_before, _words_of(given_before, start.c.id))
         .where(scale.is_not(None), cohort.windows.was_due() == 1)
-        .where(sa.or_(Administration.sequence > 0, ~answer.c.late))
     )
 
 
@@ -161,13 +160,14 @@ def _words_of(given: Any, response: Any) -> sa.ColumnElement[bool]:
 def _courses(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFrame:
     """Return the scores of at most ``LINES`` episodes of each pathway, evenly spread over those with two timepoints.
 
-    They are for the clinic itself: nobody else sees the course of one person. The same record gives the same ones.
+    On the scales by which their pathway judges. They are for the clinic itself: nobody else sees the course of one person. The same record gives the same ones.
     """
     names = ("pathway", "timepoint", "sequence", "scale", "own", "value")
     if cohort.query.audience != "clinic":
         return pd.DataFrame(columns=["course", *names])
     scores = _scores(cohort, measures).cte("scored").prefix_with(AT_ONCE)
-    followed = sa.and_(scores.c.scale < len(measures), scores.c.baseline.is_not(None), scores.c.sequence > 0)
+    judged = _judged(cohort, measures, scores.c)
+    followed = sa.and_(judged, scores.c.baseline.is_not(None), scores.c.sequence > 0)
     several = sa.select(scores.c.pathway, scores.c.episode_id).where(followed).distinct().subquery()
     numbered = sa.select(
         several.c.episode_id,
@@ -180,7 +180,19 @@ def _courses(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFrame:
     rows = sa.select(drawn.c.course, *(scores.c[name] for name in names)).join(
         scores, scores.c.episode_id == drawn.c.episode_id
     )
-    return cohort.frame(rows.where(scores.c.scale < len(measures)), counts=("course", "sequence", "scale", "own"))
+    return cohort.frame(rows.where(judged), counts=("course", "sequence", "scale", "own"))
+
+
+def _judged(cohort: Cohort, measures: tuple[Measure, ...], scores: Any) -> sa.ColumnElement[bool]:
+    """Return whether the pathway of the episode judges by the scale."""
+    places = {measure.key: place for place, measure in enumerate(measures)}
+    return sa.or_(
+        *(
+            sa.and_(scores.pathway == pathway.ref, scores.scale == places[primary.measure.key])
+            for pathway in cohort.pathways
+            for primary in pathway.primary
+        )
+    )
 
 
 def _digest(scores: pd.DataFrame) -> pd.DataFrame:
