@@ -8,12 +8,14 @@ import pandas as pd
 from prom_service.reports import denominators
 from prom_service.reports.denominators.charts import funnel_chart
 from prom_service.reports.kind import ReportKind, Tables
+from prom_service.reports.outcomes.charts import changes_chart, scores_chart
 from prom_service.reports.outcomes.extract import Extract, extract
 from prom_service.reports.outcomes.layouts import LAYOUTS
 from prom_service.reports.outcomes.responders import responders
 from prom_service.reports.outcomes.tables import (
     acceptable_states,
     changes,
+    courses,
     named,
     paired,
     reliable_changes,
@@ -24,17 +26,23 @@ from prom_service.reports.pooling import pooled_groups
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.utilization import RESPONSE_TO_RELY_ON
 
+DECIMALS_SHOWN = 1
+"""Outside the clinic: an exact mean of whole numbers tells how many there are."""
+
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:
     """Return every table of the report, its exact counts."""
     facts = for_readers(facts, query)
     measures = facts.measures
     rows, pairs = scored(facts.scores, measures), paired(facts.scores, measures)
+    levels = {"changes": changes(pairs), "scores": score_levels(rows, measures)}
+    if query.audience == "quality":
+        levels = {name: table.round(DECIMALS_SHOWN) for name, table in levels.items()}
     by_scale = {
-        "changes": changes(pairs),
+        **levels,
         "responders": responders(rows, pairs, measures, facts.comparisons),
         "reliable_change": reliable_changes(pairs, measures),
-        "scores": score_levels(rows, measures),
+        "courses": courses(facts.courses),
     }
     return {
         **{name: named(table, measures) for name, table in by_scale.items()},
@@ -51,6 +59,7 @@ def for_readers(facts: Extract, query: ReportQuery) -> Extract:
     return replace(
         facts,
         comparisons=comparisons,
+        courses=facts.courses if query.audience == "clinic" else facts.courses[:0],
         scores=facts.scores.assign(group=facts.scores["group"].map(names)),
         timepoints=facts.timepoints.assign(group=facts.timepoints["group"].map(names)),
     )
@@ -91,5 +100,5 @@ KIND = ReportKind(
     extract=extract,
     make_tables=make_tables,
     notes=notes,
-    drawings={"denominators": funnel_chart},
+    drawings={"changes": changes_chart, "scores": scores_chart, "denominators": funnel_chart},
 )

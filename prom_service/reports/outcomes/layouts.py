@@ -141,4 +141,23 @@ ACCEPTABLE = Layout(
         *with_interval(Column("share", "Share yes", "Yes / answered.", SHARE, part="yes", whole="answered")),
     ),
 )
-LAYOUTS = (CHANGES, RESPONDERS, RELIABLE, SCORES, ACCEPTABLE, *denominators.LAYOUTS)
+MOMENTS = ("baseline", "6-weeks", "3-months")
+"""The timepoints of every pathway that ships, in which a course is told."""
+COURSES = Layout(
+    "courses",
+    "Single courses",
+    "The thin lines above: a few episodes of each pathway, evenly spread over those with a baseline and a later score, on"
+    " the scales by which it judges. They are an impression, not a sample to count from, and only the clinic itself sees"
+    " them.",
+    (
+        SCALE,
+        OF_ITSELF,
+        Column("pathway", "Pathway", "Pathway of the episode.", TEXT),
+        Column("course", "Course", "Number of the line within its pathway; it names nobody.", KEY),
+        *(
+            Column(moment, moment.replace("-", " "), "Score at this timepoint.", NUMBER, rests_on=moment)
+            for moment in MOMENTS
+        ),
+    ),
+)
+LAYOUTS = (CHANGES, RESPONDERS, RELIABLE, SCORES, COURSES, ACCEPTABLE, *denominators.LAYOUTS)

@@ -14,6 +14,7 @@ from prom_service.pathway.shape import Measure
 from prom_service.pathway.trajectory import change_from_baseline
 from prom_service.reports.cells import quantile
 from prom_service.reports.cohort import EVERYTHING
+from prom_service.reports.outcomes.layouts import MOMENTS
 from prom_service.reports.outcomes.means import mean_interval
 
 KEYS = ["group", "place", "sequence", "timepoint", "wording"]
@@ -89,6 +90,16 @@ def acceptable_states(scores: pd.DataFrame, question: int) -> pd.DataFrame:
     keys = [key for key in KEYS if key != "place"]
     table = all_then_groups(rows, lambda part: part.groupby(keys, as_index=False)[["episodes", "yes"]].sum())
     return table.rename(columns={"episodes": "answered"})
+
+
+def courses(found: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each course and scale with the score at each timepoint; official if all of it was."""
+    keys = ["place", "wording", "pathway", "course"]
+    rows = found.rename(columns={"scale": "place"})
+    own = rows.groupby(["place", "pathway", "course"])["own"].transform("max").astype("int64")
+    rows = rows.assign(wording=own.map(WORDINGS))
+    table = rows.pivot(index=keys, columns="timepoint", values="value").astype("float64")
+    return table.reindex(columns=list(MOMENTS)).reset_index()
 
 
 def named(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
