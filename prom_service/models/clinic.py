@@ -1,6 +1,7 @@
 """Organisations own clinics; a clinic is the tenant."""
 
 import datetime as dt
+import secrets
 import uuid
 from typing import Any
 
@@ -22,6 +23,8 @@ class Organisation(Base):
     id: Mapped[Key]
     name: Mapped[Name] = mapped_column(unique=True)
     created_at: Mapped[dt.datetime]
+    rounding_key: Mapped[str] = mapped_column(sa.String(64), default=lambda: secrets.token_hex(32))
+    """Decides which way the counts of reports are rounded; whoever knows it knows them more exactly."""
 
 
 class Clinic(Base):

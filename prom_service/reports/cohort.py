@@ -16,12 +16,18 @@ from prom_service.models import Clinic
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
 from prom_service.reports import known
+from prom_service.reports.layout import POOLED
 from prom_service.reports.query import ReportQuery
+from prom_service.reports.rounding import ROUNDED_TO
 from prom_service.reports.windows import Windows, windows_at
 
 EVERYTHING = "All"
 AT_ONCE = "MATERIALIZED"
 """Both databases compute a part so marked once; left to itself SQLite computes it anew for each row that needs it."""
+TYPED_IN = ("clinician", "diagnosis")
+"""Groups whose names a clinic types in: a rare one could tell who it is."""
+NAMED_PATIENTS, NAMED_CLINICIANS = 2 * ROUNDED_TO, 2
+"""Such a group is named outside the clinic from this many patients on, a diagnosis from so many clinicians."""
 
 
 class Cohort:
@@ -39,6 +45,7 @@ class Cohort:
         period = (query.from_on, query.to_on)
         known_then = known.episodes(self.scope, period if query.basis == "episodes" else None)
         candidates = known_then.cte("candidate").prefix_with(AT_ONCE)
+        self._named = self._names(candidates)
         self.chosen, self.served = candidates, self._served(candidates, "served")
         if query.basis == "activity":
             visited = self.served.c.visited_on
@@ -48,7 +55,25 @@ class Cohort:
             )
 
     def group(self, episodes: sa.CTE | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
-        """Return the label of the group; a clinician is named with the clinic unless there is only one clinic."""
+        """Return the label of the group, the same for all groups too small to be named to these readers."""
+        label = self._label(episodes, clinician)
+        if self._named is None:
+            return label
+        return sa.case((label.in_(sa.select(self._named.c.label)), label), else_=POOLED)
+
+    def _names(self, candidates: sa.CTE) -> sa.CTE | None:
+        """The groups of which enough is known, in and out of the period, to name them; None where all are named."""
+        if self.query.audience != "quality" or self.query.group_by not in TYPED_IN:
+            return None
+        label, who = self._label(candidates, None), candidates.c
+        clinicians = sa.func.count(sa.distinct(sa.case((who.clinician != "", who.clinic + " " + who.clinician))))
+        enough = [sa.func.count(sa.distinct(who.patient_id)) >= NAMED_PATIENTS]
+        if self.query.group_by == "diagnosis":
+            enough.append(clinicians >= NAMED_CLINICIANS)
+        return sa.select(label.label("label")).group_by(label).having(*enough).cte("named").prefix_with(AT_ONCE)
+
+    def _label(self, episodes: sa.CTE | None, clinician: Any) -> sa.ColumnElement[str]:
+        """Return the name of the group; a clinician is named with the clinic unless there is only one clinic."""
         chosen = (self.chosen if episodes is None else episodes).c
         clinician = chosen.clinician if clinician is None else clinician
         several = len(self.query.clinic_ids) != 1
@@ -78,14 +103,18 @@ class Cohort:
 
     def clinics(self) -> pd.DataFrame:
         """Return code and name of the clinics that the report is about."""
-        return self.frame(sa.select(Clinic.code, Clinic.name).where(Clinic.id.in_(self.scope.clinics)))
+        there = Clinic.id.in_(self.scope.clinics), Clinic.created_at <= self.scope.as_of
+        return self.frame(sa.select(Clinic.code, Clinic.name).where(*there))
 
     def rules(self, checkpoint: str) -> pd.DataFrame:
-        """Return the pathway and rule versions of the judgements of a checkpoint that were used."""
+        """Return the pathway and rule versions of the judgements of a checkpoint that were used.
+
+        Outside the clinic of all judgements, so that none tells of the only patient of a pathway in the period.
+        """
         judged = known.judgements(self.scope, checkpoint).subquery()
-        used = sa.select(judged.c.pathway, judged.c.rule_version).where(
-            judged.c.episode_id.in_(sa.select(self.chosen.c.id))
-        )
+        used = sa.select(judged.c.pathway, judged.c.rule_version)
+        if self.query.audience == "clinic":
+            used = used.where(judged.c.episode_id.in_(sa.select(self.chosen.c.id)))
         return self.frame(used.distinct())
 
     def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:

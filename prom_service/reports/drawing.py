@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from prom_service.reports.layout import HIDDEN
+from prom_service.reports.rounding import HIDDEN
 
 WIDTH = 400
 LEFT, RIGHT = 34, 392

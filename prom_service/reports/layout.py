@@ -5,23 +5,24 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from prom_service.reports.rounding import HIDDEN, Rounding
 from prom_service.reports.statistics import wilson_interval
 
-SMALLEST_SHOWN = 8
-ROUNDED_TO = 5
-HIDDEN = f"<{SMALLEST_SHOWN}"
-"""Stands where a count of 1 to 7 is not shown, and for every figure that rests on one."""
-
+POOLED = "(small groups)"
+"""Groups too small to be named outside the clinic, as one."""
 TEXT, KEY, COUNT, SHARE, NUMBER = "text", "key", "count", "share", "number"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. A share is ``part`` / ``whole``; a number rests on as many cases as ``rests_on`` says.
+    """One column. A share is ``part`` / ``whole``; a number rests on as many cases as ``rests_on`` says, and so does a
+    count of visits, which may be many visits of few.
 
     Kinds: ``text`` and ``key`` name the row, ``count`` counts people or visits, ``share`` lies in 0 … 1.
     With an ``end`` (``low`` or ``high``) it is that end of the share's 95 % interval. A ``derived`` column follows from
     the others as they are shown; the ``derive`` of the layout adds it.
+    A ``repeated`` count stands beside several rows, so it does not say that there is anybody in this one. Outside the
+    clinic a number has that many ``decimals``: all of them could tell how many it rests on.
     """
 
     key: str
@@ -33,6 +34,8 @@ class Column:
     rests_on: str = ""
     end: str = ""
     derived: bool = False
+    repeated: bool = False
+    decimals: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,20 @@ class Layout:
         return [column.key for column in self.columns if not kinds or column.kind in kinds]
 
 
-def finish(counts: pd.DataFrame, layout: Layout, *, audience: str) -> pd.DataFrame:
+NEAREST = Rounding()
+
+
+def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rounding = NEAREST) -> pd.DataFrame:
     """Return the table as its readers may see it: for ``quality`` small counts hidden, the rest rounded to 5.
 
     Shares and their intervals are computed last, from what is shown, so they give nothing away; so is what is derived.
-    A share of nothing is missing.
+    A share of nothing is missing. For ``quality`` a row that shows no count of its own is left out: that it is there
+    could tell of a single patient.
     """
     frame = counts.copy()
     hidden = pd.DataFrame(False, index=frame.index, columns=layout.named())
     if audience == "quality":
-        for key in layout.named(COUNT):
-            hidden[key] = frame[key].between(1, SMALLEST_SHOWN - 1)
-            frame[key] = (frame[key] + ROUNDED_TO // 2) // ROUNDED_TO * ROUNDED_TO
+        _guard(frame, hidden, layout, rounding)
     for column in layout.columns:
         if column.derived:
             frame[column.key] = None
@@ -74,7 +79,31 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str) -> pd.DataFra
     for key in layout.named():
         if hidden[key].any():
             frame[key] = frame[key].astype(object).mask(hidden[key], HIDDEN)
+    if audience == "quality":
+        frame = _telling(frame, hidden, layout)
     return layout.derive(frame) if layout.derive else frame
+
+
+def _guard(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout, rounding: Rounding) -> None:
+    """Round the counts and the numbers of ``frame``, and mark as ``hidden`` the counts that may not be shown."""
+    questions = rounding.questions(frame)
+    for column in layout.columns:
+        if column.kind == COUNT and not column.derived:
+            frame[column.key] = rounding.shown(frame[column.key], questions)
+            hidden[column.key] = frame[column.key] == 0
+        elif column.kind == NUMBER and not column.derived:
+            frame[column.key] = frame[column.key].astype("float64").round(column.decimals)
+    for column in layout.columns:
+        if column.kind == COUNT and column.rests_on:
+            hidden[column.key] |= hidden[column.rests_on]
+
+
+def _telling(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Return the rows that show a count of their own."""
+    own = [
+        column.key for column in layout.columns if column.kind == COUNT and not column.repeated and not column.derived
+    ]
+    return frame[~hidden[own].all(axis="columns")].reset_index(drop=True) if own else frame
 
 
 def with_interval(share: Column) -> tuple[Column, Column, Column]:

@@ -18,6 +18,8 @@ BASES = ("episodes", "activity")
 GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis", "side", "period")
 """``period`` is the calendar month in which the episode started."""
 AUDIENCES = ("clinic", "quality")
+PERIODS = {1: range(1, 13), 3: (1, 4, 7, 10), 6: (1, 7), 12: range(1, 13)}
+"""Outside the clinic: lengths in months, and the months in which a period of this length may begin."""
 FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
 """The forms in which a report can be had; ``export`` writes them."""
 
@@ -29,7 +31,10 @@ class ReportQuery:
     ``clinic_ids`` and ``organisation_id`` narrow each other; with an organisation and no clinic ids, all its
     clinics. ``from_on`` … ``to_on`` is half-open. ``as_of``: nothing recorded after this instant is used.
     ``basis``: ``episodes`` takes those that started in the period, ``activity`` those with a visit in it.
-    ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded.
+    ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded. Whoever may
+    lay any two periods beside each other can subtract them and, with enough of them, get every hidden count back, so
+    there are only ``PERIODS``, of all clinics together. ``as_of`` is then the start of its UTC day: whoever could ask
+    for each instant would see when a single patient was added.
 
     Raises ``InvalidInputError``, naming every field that is wrong.
     """
@@ -47,13 +52,16 @@ class ReportQuery:
         errors = {field: [text] for field, text in self._faults()}
         if errors:
             raise InvalidInputError(errors)
+        if self.audience == "quality":
+            day = self.as_of.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            object.__setattr__(self, "as_of", day)
 
     def _faults(self) -> list[tuple[str, str]]:
         faults = []
         if self.from_on >= self.to_on:
             faults.append(("to", "Must be later than from; the period ends the day before it."))
-        elif self.audience == "quality" and (self.from_on.day, self.to_on.day) != (1, 1):
-            faults.append(("from", "Only whole calendar months: from and to must be the first of a month."))
+        elif self.audience == "quality" and not _is_apart(self.from_on, self.to_on):
+            faults.append(("from", NOT_APART))
         if self.as_of.tzinfo is None:
             faults.append(("as_of", "Needs a time zone."))
         for field, value, allowed in (
@@ -65,6 +73,8 @@ class ReportQuery:
                 faults.append((field, f"Allowed are {', '.join(filter(None, allowed))}."))
         if not self.clinic_ids and self.organisation_id is None:
             faults.append(("clinic", "Name a clinic or an organisation."))
+        if self.audience == "quality" and (self.clinic_ids or self.organisation_id is None):
+            faults.append(("clinic", "Outside the clinic a report is about all clinics of an organisation."))
         return faults
 
     def parameters(self) -> dict[str, Any]:
@@ -81,6 +91,20 @@ class ReportQuery:
     def in_words(self) -> str:
         """Return the question in one line: days and words from fixed lists, nothing of a patient."""
         return " ".join(f"{name}={value}" for name, value in self.parameters().items() if value)
+
+
+NOT_APART = (
+    "Outside the clinic a period is whole calendar months: one month, a quarter from January, April, July or October, a"
+    " half-year from January or July, twelve months from the first of any month, or whole years from January."
+)
+
+
+def _is_apart(from_on: dt.date, to_on: dt.date) -> bool:
+    """Return whether the period is one that may be asked for outside the clinic."""
+    months = (to_on.year - from_on.year) * 12 + to_on.month - from_on.month
+    if (from_on.day, to_on.day) != (1, 1):
+        return False
+    return from_on.month in PERIODS.get(months, ()) or (months % 12 == 0 and from_on.month == 1)
 
 
 def default_period(today: dt.date) -> tuple[dt.date, dt.date]:

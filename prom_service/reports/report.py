@@ -10,10 +10,18 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from prom_service import __version__
-from prom_service.reports import layout
 from prom_service.reports.kind import Facts, ReportKind, Tables
-from prom_service.reports.layout import finish
+from prom_service.reports.layout import NEAREST, finish
 from prom_service.reports.query import ReportQuery
+from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, Rounding, rounding_of
+
+GUARDED = (
+    f"Counts are rounded up or down to a multiple of {ROUNDED_TO}, each by less than {ROUNDED_TO}; shares are computed"
+    f" from rounded counts. Counts below {SMALLEST_SHOWN}, some of 8 and 9, and figures that rest on them,"
+    f" read {HIDDEN}: fewer than {2 * ROUNDED_TO}, perhaps none. Rows without a count that may be shown are left out."
+    " Figures that are no counts have fewer digits than the clinic sees. What was recorded today is not yet in them."
+)
+"""What a reader outside the clinic must know before the first figure."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +45,23 @@ class Report:
     versions: Mapping[str, Any]
     as_of: dt.datetime
     checksum: str
-    """SHA-256 of the counted facts that it rests on, before anything is hidden or rounded."""
+    """SHA-256 of the counted facts that it rests on. Outside the clinic, of its tables: a hash of few and small counts
+    could be found by trying them, and one that changes overnight would tell that a single patient did."""
 
 
 def make_report(session: Session, kind: ReportKind, query: ReportQuery) -> Report:
     """Return the report of that kind that answers ``query``, from the facts recorded by ``query.as_of``."""
     query = replace(query, group_by=query.group_by or kind.group_by)
     facts = kind.extract(session, query)
-    return report_of(kind, facts, query)
+    return report_of(kind, facts, query, rounding_of(session, query))
 
 
-def report_of(kind: ReportKind, facts: Facts, query: ReportQuery) -> Report:
+def report_of(kind: ReportKind, facts: Facts, query: ReportQuery, rounding: Rounding = NEAREST) -> Report:
     """Return the report that these facts make, as its audience may see it."""
     counts = kind.make_tables(facts, query)
-    tables = {one.name: finish(counts[one.name], one, audience=query.audience) for one in kind.layouts}
+    tables = {
+        one.name: finish(counts[one.name], one, audience=query.audience, rounding=rounding) for one in kind.layouts
+    }
     return Report(
         kind=kind,
         parameters={**query.parameters(), "clinics": _clinics(facts)},
@@ -59,17 +70,14 @@ def report_of(kind: ReportKind, facts: Facts, query: ReportQuery) -> Report:
         notes=tuple(_notes(kind, facts, tables, query)),
         versions=_versions(facts),
         as_of=query.as_of.astimezone(dt.UTC),
-        checksum=_checksum(facts),
+        checksum=_checksum(facts.frames() if query.audience == "clinic" else tables),
     )
 
 
 def _notes(kind: ReportKind, facts: Facts, tables: Tables, query: ReportQuery) -> Iterator[str]:
     yield from kind.notes(facts, tables, query)
     if query.audience == "quality":
-        yield (
-            f"Counts of 1 to 7, and figures that rest on them, read {layout.HIDDEN}; other counts are rounded to"
-            f" {layout.ROUNDED_TO}, and shares are computed from rounded counts."
-        )
+        yield GUARDED
 
 
 def _definitions(kind: ReportKind) -> Iterator[Definition]:
@@ -92,6 +100,6 @@ def _versions(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _checksum(facts: Facts) -> str:
-    content = {name: frame.to_dict("split", index=False) for name, frame in facts.frames().items()}
+def _checksum(frames: Tables) -> str:
+    content = {name: frame.to_json(orient="split", index=False, double_precision=15) for name, frame in frames.items()}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -59,7 +59,9 @@ class Record:
         self.count = 0
 
     def organisation(self) -> Organisation:
-        return self._add(Organisation(name=self._name("org"), created_at=instant(dt.date(2025, 1, 1))))
+        return self._add(
+            Organisation(name=self._name("org"), rounding_key="5e" * 32, created_at=instant(dt.date(2025, 1, 1)))
+        )
 
     def clinic(self, organisation: Organisation, code: str = "north") -> Clinic:
         return self._add(

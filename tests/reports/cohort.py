@@ -43,6 +43,8 @@ class Cohort:
             "to_on": dt.date(2026, 7, 1),
             "as_of": AS_OF,
         }
+        if changes.get("audience") == "quality":
+            values |= {"clinic_ids": (), "organisation_id": self.organisation.id}
         return ReportQuery(**{**values, **changes})
 
 

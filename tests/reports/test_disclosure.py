@@ -1,17 +1,21 @@
-"""What a reader outside the clinic may see: no count of 1 to 7, nothing exact, and no figure that gives one away."""
+"""What a reader outside the clinic may see: no small count, nothing exact, and no figure or row that gives one away."""
 
 import datetime as dt
 import json
+import uuid
 
 import pandas as pd
 import pytest
 
 from prom_service.errors import InvalidInputError
-from prom_service.reports import ReportQuery, default_period, make_report
+from prom_service.models import Episode, Response
+from prom_service.reports import ReportQuery, default_period, known, make_report
+from prom_service.reports.denominators.layouts import RESPONSE_BY_CHANNEL
 from prom_service.reports.forms import export
-from prom_service.reports.layout import COUNT, finish
-from prom_service.reports.pooling import POOLED
-from prom_service.reports.utilization.layouts import LAYOUTS, VISITS_PER_EPISODE
+from prom_service.reports.layout import COUNT, POOLED, finish
+from prom_service.reports.rounding import Rounding
+from prom_service.reports.utilization.layouts import ACTIVITY_BY_MONTH, LAYOUTS, VISITS_PER_EPISODE
+from tests.reports.builders import Record
 from tests.reports.cohort import START, a_cohort
 
 
@@ -22,12 +26,54 @@ def counts(**changes):
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(0, 0), (1, "<8"), (7, "<8"), (8, 10), (12, 10), (13, 15), (17, 15), (18, 20)]
+    ("count", "shown"), [(0, "<10"), (1, "<10"), (7, "<10"), (8, 10), (12, 10), (13, 15), (17, 15), (18, 20)]
 )
-def test_counts_of_1_to_7_are_hidden_and_others_rounded_to_5(count, shown):
+def test_without_a_key_counts_below_8_are_hidden_and_others_rounded_to_the_nearest_5(count, shown):
     table = finish(counts(over=count), VISITS_PER_EPISODE, audience="quality")
 
     assert table["over"].tolist() == [shown]
+
+
+def ways(count: int, **question: str) -> set[object]:
+    """All that may stand for a count, under forty keys."""
+    tables = [
+        finish(counts(over=count), VISITS_PER_EPISODE, audience="quality", rounding=Rounding(bytes([key]), **question))
+        for key in range(1, 41)
+    ]
+    return {table["over"][0] for table in tables}
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, {"<10"}),
+        (7, {"<10"}),
+        (8, {"<10", 10}),
+        (9, {"<10", 10}),
+        (10, {10}),
+        (11, {10, 15}),
+        (14, {10, 15}),
+        (15, {15}),
+    ],
+)
+def test_with_a_key_nobody_knows_which_way_a_count_goes_but_below_8_it_is_hidden(count, shown):
+    assert ways(count) == shown
+
+
+def test_equal_counts_of_one_question_go_the_same_way_and_a_larger_one_never_lower():
+    rounding, numbers = Rounding(b"key", "episodes", "2026-01"), pd.Series([*range(200), *range(200)])
+
+    shown = rounding.shown(numbers, pd.Series("episodes 2026-01", index=numbers.index)).tolist()
+
+    assert shown[:200] == shown[200:] == sorted(shown[:200])
+
+
+def test_a_month_among_the_groups_goes_the_way_of_the_report_of_that_month():
+    months = pd.DataFrame({"group": ["All", "2026-01", "(small groups)"]})
+
+    questions = Rounding(b"key", "episodes", "2026-01 2026-12", months="group").questions(months)
+
+    assert questions.tolist() == ["episodes 2026-01 2026-12", "episodes 2026-01", "episodes 2026-01 2026-12"]
 
 
 def test_a_share_is_computed_from_what_is_shown():
@@ -39,19 +85,49 @@ def test_a_share_is_computed_from_what_is_shown():
         assert table[end].tolist() == exact[end].tolist()
 
 
-@pytest.mark.parametrize("hidden", [{"over": 7}, {"closed": 7, "over": 0}])
+@pytest.mark.parametrize("hidden", [{"over": 7}, {"closed": 7, "over": 7}])
 def test_a_share_resting_on_a_hidden_count_is_hidden(hidden):
     table = finish(counts(**hidden), VISITS_PER_EPISODE, audience="quality")
 
     shares = ["share_over", "share_over_low", "share_over_high"]
-    assert table[shares].to_numpy().tolist() == [["<8", "<8", "<8"]]
+    assert table[shares].to_numpy().tolist() == [["<10", "<10", "<10"]]
 
 
 def test_a_median_of_fewer_than_8_is_hidden():
     table = finish(counts(closed=7), VISITS_PER_EPISODE, audience="quality")
 
     resting = ["median", "percentile_75", "percentile_75_low", "percentile_75_high"]
-    assert table[resting].to_numpy().tolist() == [["<8"] * 4]
+    assert table[resting].to_numpy().tolist() == [["<10"] * 4]
+
+
+def test_a_percentile_has_no_fraction_that_tells_how_many_it_rests_on():
+    table = finish(counts(percentile_75=14.75), VISITS_PER_EPISODE, audience="quality")
+
+    assert table["percentile_75"].tolist() == [15.0]
+
+
+def test_a_row_without_a_count_that_may_be_shown_is_not_there():
+    rows = pd.concat([counts(), counts(group="Rare", episodes=7, closed=7, over=0)])
+
+    table = finish(rows, VISITS_PER_EPISODE, audience="quality")
+
+    assert table["group"].tolist() == ["All"]
+
+
+def test_the_visits_of_a_few_are_hidden_however_many_there_are():
+    rows = pd.DataFrame({"month": ["2026-01", "2026-02"], "visits": [28, 30], "shared": 0, "served": [1, 12]})
+
+    table = finish(rows, ACTIVITY_BY_MONTH, audience="quality")
+
+    assert table[["month", "visits", "served"]].to_numpy().tolist() == [["2026-02", 30, 10]]
+
+
+def test_a_count_repeated_from_other_rows_does_not_keep_a_row():
+    rows = pd.DataFrame({"timepoint": "3-months", "channel": ["web", "phone"], "answered": [30, 1], "eligible": 40})
+
+    table = finish(rows, RESPONSE_BY_CHANNEL, audience="quality")
+
+    assert table["channel"].tolist() == ["web"]
 
 
 def test_the_clinic_itself_sees_exact_numbers():
@@ -64,9 +140,8 @@ def test_no_table_of_a_quality_report_shows_a_small_or_an_exact_count(session, r
     cohort = a_cohort(record)
     for _ in range(13):
         record.episode(cohort.clinic, START, visits=3, clinician="A")
-    query = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, audience="quality", group_by="clinic")
 
-    report = make_report(session, "utilization", query)
+    report = make_report(session, "utilization", cohort.query(audience="quality", group_by="clinic"))
 
     shown = {
         value
@@ -75,37 +150,132 @@ def test_no_table_of_a_quality_report_shows_a_small_or_an_exact_count(session, r
         if column.kind == COUNT
         for value in report.tables[layout.name][column.key]
     }
-    assert "<8" in shown
-    assert all(value == "<8" or value % 5 == 0 for value in shown)
-    assert json.loads(export.render(report, "json"))["tables"]["visits_per_episode"]["rows"][2]["episodes"] == "<8"
+    assert "<10" in shown
+    assert all(value == "<10" or (value >= 10 and value % 5 == 0) for value in shown)
+    assert report.tables["visits_per_episode"]["group"].tolist() == ["All", "north"]
+    assert json.loads(export.render(report, "json"))["tables"]["visits_per_episode"]["rows"][0]["over"] == "<10"
 
 
-def test_names_of_groups_below_8_are_not_told(session, record):
+def test_no_patient_more_adds_a_row_or_a_sentence(session, record):
     cohort = a_cohort(record)
-    for _ in range(8):
-        record.episode(cohort.clinic, START, visits=1, clinician="Common", diagnosis="Common")
-    record.episode(cohort.clinic, START, clinician="Rare", diagnosis="Rare")
+    for _ in range(20):
+        record.judged(*with_answers(record, record.episode(cohort.clinic, START, visits=3, clinician="A")), "improved")
+    for group_by in (None, "clinic", "clinician", "pathway", "diagnosis", "side", "period"):
+        query = cohort.query(audience="quality", group_by=group_by)
+        before = make_report(session, "utilization", query)
 
-    for group_by in ("clinician", "diagnosis"):
+        odd = record.episode(cohort.clinic, dt.date(2026, 3, 3), visits=29, clinician="Z", diagnosis="Z", side="left")
+        answered = with_answers(record, odd, mode="phone", wording="own", partial=True)
+        record.judged(*answered, "worse", wording="own")
+        after = make_report(session, "utilization", query)
+
+        assert after.notes == before.notes
+        assert after.parameters == before.parameters
+        assert after.versions == before.versions
+        for layout in LAYOUTS:
+            names = layout.named("text", "key")
+            assert after.tables[layout.name][names].equals(before.tables[layout.name][names]), layout.name
+        session.expire_all()
+
+
+def with_answers(record: Record, episode: Episode, **how: object) -> tuple[Episode, Response]:
+    """The episode with answers at its start and at 3 months."""
+    baseline = record.administration(episode, "baseline")
+    record.answers(episode, "baseline", baseline.opens_at + dt.timedelta(hours=1))
+    target = record.administration(episode, "3-months").target_at
+    return episode, record.answers(episode, "3-months", target, **how)
+
+
+def test_the_checksum_outside_the_clinic_is_that_of_what_is_shown(session, record):
+    cohort = a_cohort(record)
+    queries = [cohort.query(audience=audience) for audience in ("clinic", "quality")]
+    before = [make_report(session, "utilization", query).checksum for query in queries]
+
+    cohort.episodes[1].closed_on = None
+    session.flush()
+    after = [make_report(session, "utilization", query).checksum for query in queries]
+
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+def test_groups_are_named_from_10_patients_and_diagnoses_from_2_clinicians_on(session, record):
+    cohort = a_cohort(record)
+    for number in range(20):
+        who = ("First", "Second")[number % 2]
+        record.episode(cohort.clinic, START, visits=1, clinician=who, diagnosis="Common")
+    for _ in range(10):
+        record.episode(cohort.clinic, START, visits=1, clinician="Third", diagnosis="Of one clinician")
+    for _ in range(9):
+        record.episode(cohort.clinic, START, visits=1, clinician="Rare", diagnosis="Rare")
+    named = {"clinician": {"First", "Second", "Third"}, "diagnosis": {"Common", known.NOT_RECORDED}}
+
+    for group_by, expected in named.items():
         report = make_report(session, "utilization", cohort.query(audience="quality", group_by=group_by))
 
         for form in ("csv", "json", "html"):
             assert b"Rare" not in export.render(report, form)
-        groups = set(report.tables["visits_per_episode"]["group"])
-        assert "Common" in groups
-        assert POOLED in groups
+        groups = {group.rpartition(" / ")[2] for group in report.tables["activity"]["group"]}
+        assert groups == {"All", POOLED, *expected}
+
+
+YEAR = dt.date(2026, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("first", "after"), [(dt.date(2026, 1, 2), dt.date(2026, 2, 1)), (dt.date(2026, 1, 1), dt.date(2026, 1, 31))]
+    ("first", "after"),
+    [
+        (dt.date(2026, 2, 1), dt.date(2026, 3, 1)),
+        (dt.date(2026, 4, 1), dt.date(2026, 7, 1)),
+        (dt.date(2025, 7, 1), YEAR),
+        (dt.date(2025, 5, 1), dt.date(2026, 5, 1)),
+        (dt.date(2023, 1, 1), YEAR),
+    ],
 )
-def test_outside_the_clinic_a_period_is_whole_calendar_months(session, record, first, after):
-    cohort = a_cohort(record)
+def test_outside_the_clinic_a_period_is_a_month_a_quarter_a_half_year_twelve_months_or_whole_years(first, after):
+    assert asked(audience="quality", clinic_ids=(), from_on=first, to_on=after)
 
-    with pytest.raises(InvalidInputError, match="whole calendar months"):
-        cohort.query(audience="quality", from_on=first, to_on=after)
 
-    assert cohort.query(audience="clinic", from_on=first, to_on=after)
+@pytest.mark.parametrize(
+    ("first", "after"),
+    [
+        (dt.date(2026, 1, 2), dt.date(2026, 2, 1)),
+        (YEAR, dt.date(2026, 1, 31)),
+        (YEAR, dt.date(2026, 3, 1)),
+        (dt.date(2026, 2, 1), dt.date(2026, 5, 1)),
+        (dt.date(2026, 4, 1), dt.date(2026, 10, 1)),
+        (dt.date(2024, 2, 1), dt.date(2026, 2, 1)),
+        (dt.date(2025, 1, 1), dt.date(2026, 2, 1)),
+    ],
+)
+def test_other_periods_are_the_clinics_own(first, after):
+    with pytest.raises(InvalidInputError, match="a quarter from January, April, July or October") as raised:
+        asked(audience="quality", clinic_ids=(), from_on=first, to_on=after)
+
+    assert set(raised.value.errors) == {"from"}
+    assert asked(from_on=first, to_on=after)
+
+
+def test_outside_the_clinic_a_report_is_about_all_clinics_of_an_organisation():
+    for wrong in ({}, {"organisation_id": None}):
+        with pytest.raises(InvalidInputError, match="all clinics of an organisation"):
+            asked(audience="quality", **wrong)
+
+
+def test_outside_the_clinic_a_report_is_as_of_the_start_of_a_day():
+    evening = dt.datetime(2026, 7, 1, 23, 59, tzinfo=dt.timezone(dt.timedelta(hours=-3)))
+
+    query = asked(audience="quality", clinic_ids=(), as_of=evening)
+
+    assert query.parameters()["as_of"] == "2026-07-02T00:00:00+00:00"
+    assert asked(as_of=evening).as_of == evening
+
+
+def asked(**changes: object) -> ReportQuery:
+    """A question of the clinic, unless said otherwise."""
+    values = {"clinic_ids": (uuid.uuid4(),), "organisation_id": uuid.uuid4(), "from_on": YEAR}
+    values |= {"to_on": dt.date(2026, 7, 1), "as_of": dt.datetime(2026, 7, 1, tzinfo=dt.UTC)}
+    return ReportQuery(**{**values, **changes})
 
 
 def test_a_question_that_makes_no_sense_is_refused_with_every_fault_named():

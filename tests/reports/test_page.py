@@ -60,7 +60,7 @@ def test_a_name_cannot_put_markup_into_the_page(session, cohort):
 
 
 def test_hidden_counts_are_not_drawn():
-    distribution = pd.DataFrame({"visits": range(16), "closed": ["<8"] * 15 + [10], "open": [0] * 16})
+    distribution = pd.DataFrame({"visits": range(16), "closed": ["<10"] * 15 + [10], "open": [0] * 16})
 
     drawing = visits_chart(
         {"visit_distribution": distribution, "visits_per_episode": pd.DataFrame({"visit_limit": [14]})}
@@ -72,7 +72,7 @@ def test_hidden_counts_are_not_drawn():
 
 def test_a_share_that_is_hidden_has_no_segment():
     values = {"group": "All", "visits": ["within", "over"], "outcome": "improved", "wording": "official"}
-    hidden = pd.DataFrame({**values, "episodes": "<8", "due": 10, "share": "<8"})
+    hidden = pd.DataFrame({**values, "episodes": "<10", "due": 10, "share": "<10"})
     shown = hidden.assign(episodes=10, share=1.0)
     waiting = hidden.assign(outcome="not_yet_due", episodes=0)
 

@@ -67,7 +67,7 @@ RESPONSE_BY_CHANNEL = Layout(
         TIMEPOINT,
         Column("channel", "Channel", "web: by emailed link. desk, paper, phone: taken in by staff.", TEXT),
         Column("answered", "Answered", "Answers that came in this way."),
-        Column("eligible", "Eligible", "Due and not excluded."),
+        Column("eligible", "Eligible", "Due and not excluded.", repeated=True),
         Column("share", "Share of eligible", "Answered / eligible.", SHARE, part="answered", whole="eligible"),
     ),
 )

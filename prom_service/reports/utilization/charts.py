@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prom_service.reports.drawing import LEFT, RIGHT, WIDTH, bar, count_drawn, legend, share_text, svg, text, tick_step
-from prom_service.reports.layout import HIDDEN
+from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.utilization.tables import SHOWN_AT_LEAST
 
 BINS = 31
 OUTCOMES = {
@@ -22,7 +23,8 @@ def visits_chart(tables: Mapping[str, pd.DataFrame]) -> str:
     distribution = tables["visit_distribution"]
     limits = tables["visits_per_episode"]["visit_limit"].head(1).dropna()
     limit = int(limits.iloc[0]) if len(limits) else None
-    counts = distribution[["closed", "open"]].map(count_drawn)
+    counts = distribution.set_index("visits")[["closed", "open"]].map(count_drawn)
+    counts = counts.reindex(range(max([SHOWN_AT_LEAST, *counts.index]) + 1), fill_value=0)
     width = -(-len(counts) // BINS)
     bins = counts.groupby(counts.index // width).sum()
     top = max(int(bins.sum(axis="columns").max()), 1)
@@ -68,8 +70,8 @@ def outcome_chart(tables: Mapping[str, pd.DataFrame]) -> str:
             due = rows[(rows["visits"] == band) & (rows["outcome"] != "not_yet_due")]
             waiting = rows[(rows["visits"] == band) & (rows["outcome"] == "not_yet_due")]["episodes"]
             top = 16 + number * 58
-            counted = due["due"].iloc[0] if len(due) else 0
-            yield text(4, top, f"{label}: {counted} due, {waiting.iloc[0]} not yet due", "start", "label")
+            counted, still_open = (column.iloc[0] if len(column) else HIDDEN for column in (due["due"], waiting))
+            yield text(4, top, f"{label}: {counted} due, {still_open} not yet due", "start", "label")
             yield f'<rect x="4" y="{top + 6}" width="388" height="28" fill="#fff" stroke="#767676"/>'
             yield from _segments(due, top + 6)
         yield legend(named[:3], x=4, y=132)

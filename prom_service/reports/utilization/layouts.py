@@ -85,7 +85,12 @@ VISITS_BY_OUTCOME = Layout(
             TEXT,
         ),
         Column("episodes", "Episodes", "Episodes of this row."),
-        Column("due", "Due", "All due episodes of this group and visits, whatever their outcome and wording."),
+        Column(
+            "due",
+            "Due",
+            "All due episodes of this group and visits, whatever their outcome and wording.",
+            repeated=True,
+        ),
         *with_interval(Column("share", "Share of due", "Episodes / due.", SHARE, part="episodes", whole="due")),
         Column("open", "Still open", "Of the episodes of this row: still running, so their visits may grow."),
         Column(
@@ -102,8 +107,13 @@ ACTIVITY = Layout(
     " A visit that serves two episodes is one visit; divided by clinician it belongs to the visit's own clinician.",
     (
         GROUP,
-        Column("visits", "Visits", "Distinct visits."),
-        Column("shared", "Shared visits", "Of these: visits serving more than one episode of the report."),
+        Column("visits", "Visits", "Distinct visits.", rests_on="served"),
+        Column(
+            "shared",
+            "Shared visits",
+            "Of these: visits serving more than one episode of the report.",
+            rests_on="served",
+        ),
         Column("served", "Episodes served", "Distinct episodes with at least one of these visits."),
     ),
 )

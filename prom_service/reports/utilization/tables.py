@@ -22,11 +22,11 @@ def visit_distribution(episodes: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex(pd.RangeIndex(highest + 1, name="visits"), fill_value=0).reset_index()
 
 
-def visits_per_episode(episodes: pd.DataFrame) -> pd.DataFrame:
+def visits_per_episode(episodes: pd.DataFrame, *, least: int = 1) -> pd.DataFrame:
     """Summarise the visits of closed episodes by group beside the limit; open episodes are counted apart.
 
     Median and 75th percentile are missing where no episode is closed, the interval of the latter where few are, the
-    limit where pathways differ in it.
+    limit where pathways differ in it that have at ``least`` so many episodes.
     """
     cells = _closed_and_open(with_total(episodes))
     over = cells["visits"] > cells["visit_limit"]
@@ -37,7 +37,8 @@ def visits_per_episode(episodes: pd.DataFrame) -> pd.DataFrame:
     interval = quantile_interval(cells, 0.75, value="visits", count="closed")
     for end in ("low", "high"):
         table[f"percentile_75_{end}"] = table["group"].map(interval[end]).astype("float64")
-    limits = cells.groupby("group")["visit_limit"].agg(["min", "max"])
+    of_limit = cells.groupby(["group", "visit_limit"], as_index=False)["episodes"].sum()
+    limits = of_limit[of_limit["episodes"] >= least].groupby("group")["visit_limit"].agg(["min", "max"])
     table["visit_limit"] = table["group"].map(limits["min"].where(limits["min"] == limits["max"])).astype("Int64")
     return table
 

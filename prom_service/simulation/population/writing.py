@@ -48,7 +48,14 @@ def write_population(engine: Engine, size: Size) -> int:
     """Write the population into empty tables; return the number of rows. All of it is there afterwards, or nothing."""
     with bulk(engine, seed=size.seed) as writer:
         organisation = writer.ids(1)[0]
-        writer.add(Organisation, 1, id=[organisation], name="National group (synthetic)", created_at=_founded(size))
+        writer.add(
+            Organisation,
+            1,
+            id=[organisation],
+            name="National group (synthetic)",
+            rounding_key=f"{size.seed:064x}",
+            created_at=_founded(size),
+        )
         for number in range(size.clinics):
             _write_clinic(writer, size, organisation, number)
         return writer.rows
