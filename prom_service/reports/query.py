@@ -33,7 +33,8 @@ class ReportQuery:
     ``basis``: ``episodes`` takes those that started in the period, ``activity`` those with a visit in it.
     ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded. Whoever may
     lay any two periods beside each other can subtract them and, with enough of them, get every hidden count back, so
-    there are only ``PERIODS``, of all clinics together. ``as_of`` is then the start of its UTC day: whoever could ask
+    there are only ``PERIODS``. The clinics are all those of the organisation, or those at which a person is a quality
+    analyst; nobody may choose among them. ``as_of`` is then the start of its UTC day: whoever could ask
     for each instant would see when a single patient was added.
 
     Raises ``InvalidInputError``, naming every field that is wrong.
@@ -73,8 +74,8 @@ class ReportQuery:
                 faults.append((field, f"Allowed are {', '.join(filter(None, allowed))}."))
         if not self.clinic_ids and self.organisation_id is None:
             faults.append(("clinic", "Name a clinic or an organisation."))
-        if self.audience == "quality" and (self.clinic_ids or self.organisation_id is None):
-            faults.append(("clinic", "Outside the clinic a report is about all clinics of an organisation."))
+        elif self.audience == "quality" and self.organisation_id is None:
+            faults.append(("clinic", "Outside the clinic a report is about clinics of one organisation: name it."))
         return faults
 
     def parameters(self) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Rounding to the nearest multiple tells the bounds between which a count lies, and where the bounds of a year and of its
 months touch, it tells the counts themselves. So the point at which a count goes up instead of down is drawn anew for
-each multiple, period and basis, with a key of the organisation that no report shows. Equal counts of one question go
-the same way, whatever table, group or day they are shown for: asking again tells nothing more.
+each multiple, period, basis and set of clinics, with a key of the organisation that no report shows. Equal counts of
+one question go the same way, whatever table, group or day they are shown for: asking again tells nothing more.
 """
 
 import datetime as dt
@@ -32,7 +32,8 @@ class Rounding:
     """
 
     key: bytes = b""
-    basis: str = ""
+    whose: str = ""
+    """The basis, and the clinics where they are not all of the organisation."""
     period: str = ""
     months: str = ""
 
@@ -42,7 +43,7 @@ class Rounding:
         if self.months in table:
             month = table[self.months].astype(str)
             periods = month.where(month.str.fullmatch(r"\d{4}-\d{2}"), periods)
-        return self.basis + " " + periods
+        return self.whose + " " + periods
 
     def shown(self, counts: pd.Series, questions: pd.Series) -> pd.Series:
         """Return the multiples that stand for the counts; a hidden one is 0."""
@@ -70,4 +71,5 @@ def rounding_of(session: Session, query: ReportQuery) -> Rounding:
     period = " ".join(sorted({f"{query.from_on:%Y-%m}", f"{last:%Y-%m}"}))
     started = query.group_by == "period" and query.basis == "episodes"
     months = "group" if started else "month" if query.basis == "activity" else ""
-    return Rounding(bytes.fromhex(organisation.rounding_key), query.basis, period, months)
+    whose = " ".join([query.basis, *sorted(map(str, query.clinic_ids))])
+    return Rounding(bytes.fromhex(organisation.rounding_key), whose, period, months)

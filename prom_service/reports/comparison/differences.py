@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prom_service.reports.layout import HIDDEN
+from prom_service.reports.rounding import HIDDEN
 
 
 def of_shares(shown: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,9 @@ from typing import Any
 
 from prom_service.errors import InvalidInputError
 from prom_service.reports.forms.content import rows_of
-from prom_service.reports.layout import COUNT, HIDDEN, KEY, NUMBER, SHARE, TEXT, Column, Layout
+from prom_service.reports.layout import COUNT, KEY, NUMBER, SHARE, TEXT, Column, Layout
 from prom_service.reports.report import Report
+from prom_service.reports.rounding import HIDDEN
 
 TYPES = {TEXT: "string", KEY: "int64", COUNT: "int64", SHARE: "float64", NUMBER: "float64"}
 NOTED = f"Stands in place of the figure that is not shown, such as {HIDDEN}; null where there is one or nothing."

@@ -160,7 +160,8 @@ def _words_of(given: Any, response: Any) -> sa.ColumnElement[bool]:
 def _courses(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFrame:
     """Return the scores of at most ``LINES`` episodes of each pathway, evenly spread over those with two timepoints.
 
-    On the scales by which their pathway judges. They are for the clinic itself: nobody else sees the course of one person. The same record gives the same ones.
+    On the scales by which their pathway judges. They are for the clinic itself: nobody else sees the course of one
+    person. The same record gives the same ones.
     """
     names = ("pathway", "timepoint", "sequence", "scale", "own", "value")
     if cohort.query.audience != "clinic":

@@ -146,9 +146,9 @@ MOMENTS = ("baseline", "6-weeks", "3-months")
 COURSES = Layout(
     "courses",
     "Single courses",
-    "The thin lines above: a few episodes of each pathway, evenly spread over those with a baseline and a later score, on"
-    " the scales by which it judges. They are an impression, not a sample to count from, and only the clinic itself sees"
-    " them.",
+    "The thin lines above: a few episodes of each pathway, evenly spread over those with a baseline and a later score,"
+    " on the scales by which it judges. They are an impression, not a sample to count from, and only the clinic itself"
+    " sees them.",
     (
         SCALE,
         OF_ITSELF,

@@ -98,7 +98,7 @@ def courses(found: pd.DataFrame) -> pd.DataFrame:
     rows = found.rename(columns={"scale": "place"})
     own = rows.groupby(["place", "pathway", "course"])["own"].transform("max").astype("int64")
     rows = rows.assign(wording=own.map(WORDINGS))
-    table = rows.pivot(index=keys, columns="timepoint", values="value").astype("float64")
+    table = rows.pivot_table(index=keys, columns="timepoint", values="value", aggfunc="first").astype("float64")
     return table.reindex(columns=list(MOMENTS)).reset_index()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prom_service.reports.drawing import bar, share_text, svg, text
-from prom_service.reports.layout import HIDDEN
+from prom_service.reports.rounding import HIDDEN
 
 ROW, TOP = 34, 22
 FRAME = '<rect x="4" y="{y}" width="300" height="10" fill="#fff" stroke="#767676"/>'

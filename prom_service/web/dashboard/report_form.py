@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
+from sqlalchemy.orm import Session
 
 from prom_service.errors import InvalidInputError
-from prom_service.models import Clinic
 from prom_service.models.user import READING_ROLES
+from prom_service.queries.registry import clinics_of
 from prom_service.reports.query import BASES, GROUPINGS, REPORTS, ReportQuery, default_period
 from prom_service.web.context import prom
+from prom_service.web.dashboard.blueprint import clinics_shown
 from prom_service.web.dashboard.staff_session import person
 
 TEAM = "team"
@@ -34,6 +36,8 @@ class Asked:
     """By heading, as in a list of lists."""
     groupings: Options
     bases: Options
+    whole: bool
+    """Whether the person is a quality analyst at every clinic of the organisation."""
 
     @property
     def is_question(self) -> bool:
@@ -41,8 +45,9 @@ class Asked:
         return "report" in request.args
 
 
-def asked(clinics: Sequence[Clinic]) -> Asked:
-    """Return what the address asks and what may be chosen, of ``clinics`` those at which the person has a role."""
+def asked(session: Session) -> Asked:
+    """Return what the address asks, and what the person may choose."""
+    clinics = clinics_shown(session)
     own = [(str(clinic.id), clinic.name) for clinic in clinics if person.roles.get(clinic.id) in READING_ROLES]
     team = team_clinics()
     names = "1 clinic" if len(team) == 1 else f"{len(team)} clinics"
@@ -53,11 +58,13 @@ def asked(clinics: Sequence[Clinic]) -> Asked:
         periods={heading: list(options) for heading, options in _periods(prom.now().date()).items()},
         groupings=[("", "nothing"), *((name, GROUPING_WORDS.get(name, name)) for name in GROUPINGS)],
         bases=[(name, BASIS_WORDS[name]) for name in BASES],
+        whole=set(team) >= set(clinics_of(session, person.organisation_id)),
     )
 
 
-def query_of(form: Mapping[str, str], whose: Options) -> ReportQuery:
-    """Return the question in ``form``; raise ``InvalidInputError`` naming every field that is wrong."""
+def query_of(question: Asked) -> ReportQuery:
+    """Return what the record is asked; raise ``InvalidInputError`` naming every field that is wrong."""
+    form, whose = question.form, question.whose
     errors: dict[str, list[str]] = {}
     if form["report"] not in REPORTS:
         errors["report"] = [f"Choose one of {', '.join(REPORTS)}."]
@@ -71,7 +78,7 @@ def query_of(form: Mapping[str, str], whose: Options) -> ReportQuery:
     if errors:
         raise InvalidInputError(errors)
     return ReportQuery(
-        **_clinics(chosen),
+        **_clinics(chosen, whole=question.whole),
         from_on=from_on,
         to_on=to_on,
         as_of=_known_by(form),
@@ -85,10 +92,11 @@ def team_clinics() -> list[uuid.UUID]:
     return sorted(clinic for clinic, role in person.roles.items() if role == "quality_analyst")
 
 
-def _clinics(chosen: str) -> dict[str, Any]:
+def _clinics(chosen: str, *, whole: bool) -> dict[str, Any]:
+    """Return whose care is meant; a team that is the ``whole`` organisation asks what a key of it asks."""
     if chosen == TEAM:
-        clinics = tuple(team_clinics())
-        return {"clinic_ids": clinics, "organisation_id": person.organisation_id, "audience": "quality"}
+        chosen_clinics = () if whole else tuple(team_clinics())
+        return {"clinic_ids": chosen_clinics, "organisation_id": person.organisation_id, "audience": "quality"}
     return {"clinic_ids": (uuid.UUID(chosen),), "organisation_id": person.organisation_id, "audience": "clinic"}
 
 

@@ -9,11 +9,12 @@ from werkzeug.exceptions import BadRequest
 
 from prom_service.errors import InvalidInputError
 from prom_service.models.user import REPORT_ROLES
+from prom_service.queries.registry import clinics_of
 from prom_service.reports import make_report
 from prom_service.reports.query import FORMATS, ReportQuery
 from prom_service.web import audit, guards
 from prom_service.web.context import prom
-from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
+from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.forms import Errors
 from prom_service.web.dashboard.report_form import Asked, asked, query_of
 
@@ -25,11 +26,11 @@ FILE_WORDS = {"csv": "CSV", "xlsx": "Excel (XLSX)", "json": "JSON", "html": "HTM
 def show_reports() -> str | tuple[str, int]:
     """Show the report that the address asks for below its question."""
     with prom.reading() as session:
-        question = asked(clinics_shown(session))
+        question = asked(session)
         if not question.is_question:
             return _page(question)
         try:
-            query = query_of(question.form, question.whose)
+            query = query_of(question)
         except InvalidInputError as error:
             return _page(question, errors=error.errors), 422
         report = make_report(session, question.form["report"], query)
@@ -49,9 +50,9 @@ def download_report() -> Response:
     from prom_service.reports.forms import export  # pandas takes a second, and few pages need it.
 
     with prom.reading() as session:
-        question = asked(clinics_shown(session))
+        question = asked(session)
         try:
-            query = query_of(question.form, question.whose)
+            query = query_of(question)
         except InvalidInputError:
             raise BadRequest("The address asks for a report there is none of. Ask again on the page Reports.") from None
         report = make_report(session, question.form["report"], query)
@@ -75,7 +76,8 @@ guards.declare(report_style, "public")  # As every style sheet: nothing of anybo
 
 def _note(session: Session, query: ReportQuery, *, shown: int) -> None:
     """Say whose care the report is about: the entry goes to each of the clinics."""
-    audit.about(shown=shown, detail=query.in_words(), clinics=query.clinic_ids)
+    clinics = query.clinic_ids or clinics_of(session, query.organisation_id)
+    audit.about(shown=shown, detail=query.in_words(), clinics=clinics)
 
 
 def _page(question: Asked, *, errors: Errors | None = None, **view: Any) -> str:
