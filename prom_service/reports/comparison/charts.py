@@ -8,15 +8,18 @@ import pandas as pd
 from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.comparison.labels import labels
 from prom_service.reports.comparison.limits import INSIDE, NOT_COMPARED
-from prom_service.reports.drawing import LEFT, RIGHT, share_text, svg, text, tick_step
+from prom_service.reports.drawing import RIGHT, share_text, svg, text, tick_step
 from prom_service.reports.statistics import LIMITS, funnel_limits
 
-TOP, BOTTOM, HEIGHT = 48, 268, 306
+LEFT, TOP, BOTTOM, HEIGHT = 44, 66, 286, 344
 LINES = 60
 """Sizes at which the limits are computed to draw a line through them."""
 BLUE, RED = "#1b5e9e", "#a63a1e"
+GREY, THICK = "#4a4a4a", ' stroke-width="2"'
 DASHES = dict(zip(LIMITS, (' stroke-dasharray="5 3"', ""), strict=True))
-DESCRIBED = 10
+OF_WORDING = {"official": "Official wording", "provisional wording": "Provisional wording"}
+NAMED, DESCRIBED = 12, 10
+"""At most so many of the units outside the limits are named on the plot and in its description."""
 
 
 @dataclass(frozen=True)
@@ -37,57 +40,56 @@ class Plane:
 
 def improved_funnels(tables: Mapping[str, pd.DataFrame]) -> str:
     """Draw the share improved of each unit by the number judged, a plot for each wording."""
-    table = tables["share_improved"]
-    titles = {"official": "official wording", "provisional wording": "provisional wording"}
-    return "".join(
-        funnel(
-            rows.assign(size=rows["judged"], share=rows["share_improved"]),
-            name=f"improved-{wording.split()[0]}",
-            title=f"Share improved at 3 months, {titles[wording]}",
-            axis="Episodes judged",
-        )
-        for wording, rows in table.groupby("wording", sort=True)
-    )
+    table = tables["share_improved"].rename(columns={"judged": "size", "share_improved": "share"})
+    plots = [(OF_WORDING[wording], rows) for wording, rows in table.groupby("wording")]
+    return _picture("improved", "Share improved at 3 months by number judged", plots, axis="Episodes judged")
 
 
 def over_limit_funnel(tables: Mapping[str, pd.DataFrame]) -> str:
     """Draw the share over the visit limit of each unit by its number of closed episodes."""
-    table = tables["share_over_limit"]
-    return funnel(
-        table.assign(size=table["closed"], share=table["share_over"]),
-        name="over",
-        title="Share of closed episodes over the visit limit",
-        axis="Closed episodes",
-    )
+    table = tables["share_over_limit"].rename(columns={"closed": "size", "share_over": "share"})
+    plots = [("", table)] if len(table) else []
+    return _picture("over", "Share over the visit limit by number of closed episodes", plots, axis="Closed episodes")
 
 
-def funnel(table: pd.DataFrame, *, name: str, title: str, axis: str) -> str:
-    """Return the plot of the columns group, size, share, target and position; a hidden figure is not drawn."""
+def _picture(name: str, title: str, plots: list[tuple[str, pd.DataFrame]], *, axis: str) -> str:
+    """Return the plots one below the other; nothing when there is none."""
+    if not plots:
+        return ""
+    drawn, told = [], []
+    for place, (heading, table) in enumerate(plots):
+        pieces, description = _funnel(table, axis)
+        label = text(4, 14, heading, "start", "label")
+        drawn.append(f'<g transform="translate(0 {place * HEIGHT})">{label}{"".join(pieces)}</g>')
+        told.append(f"{heading}: {description}" if heading else description)
+    return svg(name, title, " ".join(told), HEIGHT * len(plots), iter(drawn))
+
+
+def _funnel(table: pd.DataFrame, axis: str) -> tuple[list[str], str]:
+    """Draw the columns group, size, share, target and position, and tell of them; a hidden figure is not drawn."""
     figures = table[["size", "share", "target"]].apply(pd.to_numeric, errors="coerce")
     shown = pd.concat([table[["group", "position"]], figures], axis="columns")
     total = shown["group"] == EVERYTHING
     points = shown[~total & shown["share"].notna()]
     target = shown.loc[total, "target"].dropna()
-    largest = max(5, *points["size"].astype("int64"))
+    largest = max([5, *points["size"].astype("int64")])
     step = tick_step(largest)
     plane = Plane(-(-largest // step) * step, step)
     drawn = [*_key(), *_axes(plane, axis)]
     if len(target) and len(points):
         drawn += _limits(plane, target.iloc[0])
-    drawn += [*_points(plane, points), *_names(plane, points)]
-    return svg(name, title, _description(points, int((~total).sum()), target), HEIGHT, iter(drawn))
+    drawn += [*_names(plane, points), *_points(plane, points)]
+    return drawn, _description(points, int((~total).sum()), target)
 
 
 def _key() -> Iterator[str]:
-    yield _mark(8, 12, INSIDE) + text(16, 16, "inside", "start")
-    yield _mark(62, 12, "above 95 %") + text(70, 16, "outside 95 %", "start")
-    yield _mark(152, 12, "above 99.8 %") + text(160, 16, "outside 99.8 %", "start")
-    yield _mark(252, 12, NOT_COMPARED) + text(260, 16, "not compared", "start")
-    for x, level in zip((4, 90), LIMITS, strict=True):
-        yield f'<path d="M{x} 30h22" stroke="#4a4a4a"{DASHES[level]}/>' + text(
-            x + 26, 34, f"{level:.1%} limits", "start"
-        )
-    yield '<path d="M190 30h22" stroke="#4a4a4a" stroke-width="2"/>' + text(216, 34, "overall share", "start")
+    marks = ((8, INSIDE, "inside"), (66, "above 95 %", "outside 95 %"), (160, "above 99.8 %", "outside 99.8 %"))
+    for x, position, told in (*marks, (264, NOT_COMPARED, "not compared")):
+        yield _mark(x, 28, position) + text(x + 9, 32, told, "start")
+    lines = [(4, f"{level * 100:g} % limits", DASHES[level]) for level in LIMITS] + [(4, "overall share", THICK)]
+    for place, (x, told, look) in enumerate(lines):
+        x += place * 118
+        yield f'<path d="M{x} 46h22" stroke="{GREY}"{look}/>' + text(x + 27, 50, told, "start")
 
 
 def _axes(plane: Plane, axis: str) -> Iterator[str]:
@@ -103,13 +105,13 @@ def _axes(plane: Plane, axis: str) -> Iterator[str]:
 def _limits(plane: Plane, target: float) -> Iterator[str]:
     """Draw the overall share, and the limits through sizes that lie closer together where the lines bend."""
     y = plane.y(target)
-    yield f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="#4a4a4a" stroke-width="2"/>'
+    yield f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="{GREY}"{THICK}/>'
     sizes = sorted({max(1, round(plane.most * (place / LINES) ** 2)) for place in range(1, LINES + 1)})
     for level in LIMITS:
         ends = [funnel_limits(size, target, level) for size in sizes]
         for side in zip(*ends, strict=True):
             line = "L".join(f"{plane.x(n):.1f} {plane.y(share):.1f}" for n, share in zip(sizes, side, strict=True))
-            yield f'<path d="M{line}" fill="none" stroke="#4a4a4a"{DASHES[level]}/>'
+            yield f'<path d="M{line}" fill="none" stroke="{GREY}"{DASHES[level]}/>'
 
 
 def _points(plane: Plane, points: pd.DataFrame) -> Iterator[str]:
@@ -135,13 +137,19 @@ def _outside(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _names(plane: Plane, points: pd.DataFrame) -> Iterator[str]:
+    """Write the names of the units outside the limits, away from the middle; say how many found no room."""
     outside = _outside(points)
-    marks = [(plane.x(row.size), plane.y(row.share), row.group) for row in outside.itertuples()]
-    written = labels(marks, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
-    for x, y, name, anchor in written:
-        yield f'<g stroke="#fff" stroke-width="3" paint-order="stroke">{text(x, y, name, anchor)}</g>'
+    marks = [
+        (plane.x(row.size), plane.y(row.share), row.group, -1 if row.position.startswith("above") else 1)
+        for row in outside.itertuples()
+    ]
+    others = [(plane.x(row.size), plane.y(row.share)) for row in points.itertuples()]
+    written = labels(marks[:NAMED], others, frame=(LEFT, TOP - 8, RIGHT, BOTTOM))
+    for mark, label in written:
+        yield f'<path d="M{mark[0]:.1f} {mark[1]:.1f}L{label.x:.1f} {label.foot:.1f}" stroke="{GREY}"/>'
+        yield text(label.x, label.y, label.name, label.anchor)
     if len(written) < len(marks):
-        yield text(RIGHT, BOTTOM + 32, f"{len(marks) - len(written)} more outside: see the table", "end")
+        yield text(LEFT, BOTTOM + 50, f"{len(marks) - len(written)} more outside the limits are in the table", "start")
 
 
 def _description(points: pd.DataFrame, units: int, target: pd.Series) -> str:

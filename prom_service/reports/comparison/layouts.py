@@ -23,6 +23,15 @@ RESPONSE = with_interval(
 IMPROVED = Column("share_improved", "Share improved", "Improved / judged.", SHARE, part="improved", whole="judged")
 VERDICT = (
     Column(
+        "position",
+        "Position",
+        "inside the 95 % limits; above or below the 95 % or the 99.8 % limit; not compared: see rankable.",
+        TEXT,
+        derived=True,
+    ),
+    Column("rankable", "Rankable", "no: too little is known to compare this unit with others.", TEXT, derived=True),
+    Column("reason", "Why not", "Why the unit is not compared.", TEXT, derived=True),
+    Column(
         "target", "Overall share", "The share of all units together: the middle of the limits.", SHARE, derived=True
     ),
     Column(
@@ -36,15 +45,6 @@ VERDICT = (
     Column("low_95", "95 % limit, low", "Likewise, 25 times in 1,000.", SHARE, derived=True),
     Column("high_95", "95 % limit, high", "Likewise above this, 25 times in 1,000.", SHARE, derived=True),
     Column("high_998", "99.8 % limit, high", "Likewise above this, 1 time in 1,000.", SHARE, derived=True),
-    Column(
-        "position",
-        "Position",
-        "inside the 95 % limits; above or below the 95 % or the 99.8 % limit; not compared: see rankable.",
-        TEXT,
-        derived=True,
-    ),
-    Column("rankable", "Rankable", "no: too little is known to compare this unit with others.", TEXT, derived=True),
-    Column("reason", "Why not", "Why the unit is not compared.", TEXT, derived=True),
 )
 
 UNITS = Layout(
@@ -73,10 +73,10 @@ SHARE_IMPROVED = Layout(
         Column("judged", "Judged", "Eligible and due, with a judgement under this wording."),
         Column("improved", "Improved", "Judged improved."),
         *with_interval(IMPROVED),
+        *VERDICT,
         Column("eligible", "Eligible", "Due and to be asked, whatever the wording."),
         Column("responded", "Responded", "Score and timely baseline, whatever the wording."),
         RESPONSE[0],
-        *VERDICT,
     ),
     derive=partial(against_limits, size="judged", share="share_improved", response="response_rate"),
 )

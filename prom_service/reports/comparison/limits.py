@@ -27,7 +27,9 @@ def against_limits(shown: pd.DataFrame, *, size: str, share: str, response: str 
     wording = shown["wording"] if "wording" in shown else pd.Series("", index=shown.index)
     target = wording.map(shares[total].set_axis(wording[total]))
     limits = _limits(sizes, target)
-    reason = _reason(shown["group"], sizes, limits["low_95"] + shares, shown[response] if response else None)
+    alone = (~total).groupby(wording).transform("sum") < 2
+    known = (limits["low_95"] + shares).notna()
+    reason = _reason(shown["group"], alone, sizes, known, shown[response] if response else None)
     position = _position(shares, limits).where(reason == "", NOT_COMPARED)
     return shown.assign(
         target=target,
@@ -50,15 +52,17 @@ def _ends(size: int, target: float) -> tuple[float, float, float, float]:
     return outer[0], inner[0], inner[1], outer[1]
 
 
-def _reason(group: pd.Series, sizes: pd.Series, known: pd.Series, response: pd.Series | None) -> pd.Series:
+def _reason(
+    group: pd.Series, alone: pd.Series, sizes: pd.Series, known: pd.Series, response: pd.Series | None
+) -> pd.Series:
     """Say why a unit is not compared; empty where it is."""
     small = pd.Series(np.where(sizes >= SMALLEST_RANKED, "", f"fewer than {SMALLEST_RANKED}"), index=group.index)
     if response is not None:
         low = pd.to_numeric(response, errors="coerce").astype("float64") < RESPONSE_TO_RANK
         answers = np.where(low, f"response below {RESPONSE_TO_RANK:.0%}".replace("%", " %"), "")
         small = (small + "; " + answers).str.strip("; ")
-    hidden = small.mask((small == "") & known.isna(), "count not shown")
-    return hidden.mask(group == POOLED, "several units together")
+    hidden = small.mask((small == "") & ~known, "count not shown")
+    return hidden.mask(alone, "no other unit").mask(group == POOLED, "several units together")
 
 
 def _position(shares: pd.Series, limits: pd.DataFrame) -> pd.Series:

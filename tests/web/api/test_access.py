@@ -65,6 +65,7 @@ BODIES: dict[str, Body | None] = {
     "GET /flag-events": None,
     "GET /reports/utilization": None,
     "GET /reports/outcomes": None,
+    "GET /reports/comparison": None,
     "GET /webhooks": None,
     "POST /webhooks": lambda world: {"url": "https://1.1.1.1/hook"},
     "GET /webhooks/<uuid:webhook_id>": None,
