@@ -22,6 +22,7 @@ SMALLEST_SHOWN = 8
 ROUNDED_TO = 5
 HIDDEN = f"<{2 * ROUNDED_TO}"
 """Stands where a count is not shown, none at all included, and for every figure that rests on one."""
+TOO_FEW = f"Fewer than {2 * ROUNDED_TO} episodes match this question, perhaps none: there is no figure to show."
 
 
 @dataclass(frozen=True)

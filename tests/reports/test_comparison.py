@@ -9,8 +9,8 @@ from prom_service.reports import ReportQuery, make_report
 from prom_service.reports.comparison.layouts import RESPONDER_MEANS, RESPONDERS, SHARE_IMPROVED, SHARE_OVER
 from prom_service.reports.comparison.tables import mean_and_deviation
 from prom_service.reports.forms import export
-from prom_service.reports.layout import HIDDEN, finish
-from prom_service.reports.pooling import POOLED
+from prom_service.reports.layout import POOLED, finish
+from prom_service.reports.rounding import HIDDEN
 from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, TARGET, a_cohort
 
@@ -144,12 +144,18 @@ def test_a_unit_with_a_response_below_60_per_cent_is_not_rankable(judged, respon
     assert table["rankable"][1] == ("no" if reason else "yes")
 
 
+def test_a_unit_that_is_all_there_is_has_nothing_to_be_compared_with():
+    table = over_limit(("All", 100, 40), ("a", 100, 40), ("b", 0, 0))
+
+    assert table["reason"].tolist() == ["", "nothing to compare with", "fewer than 30"]
+
+
 def test_outside_the_clinic_the_verdict_rests_on_what_is_shown():
     exact = (("All", 202, 98), ("a", 28, 19), ("b", 102, 7), ("c", 7, 0), (POOLED, 65, 30))
 
     table = over_limit(*exact, audience="quality")
 
-    # Shown: 100 of 200, 20 of 30; the 7 of b are hidden, and c with all it has. 20 of 30 is above 19.87, the upper 95 % limit.
+    # Shown: 100 of 200, 20 of 30; the 7 of b is hidden, c left out. 20 of 30 is above 19.87, the upper 95 % limit.
     assert table["target"].tolist() == [0.5] * 4
     assert rows(table[1:], "group", "position", "reason") == [
         ("a", "above 95 %", ""),
@@ -159,7 +165,7 @@ def test_outside_the_clinic_the_verdict_rests_on_what_is_shown():
 
 
 def test_outside_the_clinic_nothing_is_compared_with_a_hidden_overall_share():
-    table = over_limit(("All", 90, 7), ("a", 90, 7), audience="quality")
+    table = over_limit(("All", 90, 7), ("a", 60, 7), audience="quality")
 
     assert table["share_over"].tolist() == [HIDDEN, HIDDEN]
     assert table["target"].isna().all()
@@ -260,7 +266,7 @@ def test_the_mean_of_nobody_and_the_deviation_of_one_are_missing():
 
 def test_names_of_clinicians_with_few_episodes_are_not_told_outside_the_clinic(session, record):
     cohort = a_cohort(record)
-    for _ in range(12):
+    for _ in range(10):
         record.episode(cohort.clinic, START, visits=1, clinician="Common")
     record.episode(cohort.clinic, START, clinician="Rare")
 

@@ -72,7 +72,7 @@ def test_a_hidden_figure_is_not_drawn():
     drawing = drawn(("All", 1000, 500), ("a", 100, 7), ("b", 7, 0), ("c", 100, 50), audience="quality")
 
     assert marks(drawing) == {HOLLOW: 0, CIRCLE: 1, SQUARE: 0, DIAMOND: 0}
-    assert "3 units, 1 drawn, 1 compared. Outside the limits: none." in drawing
+    assert "2 units, 1 drawn, 1 compared. Outside the limits: none." in drawing
 
 
 def test_each_wording_has_a_plot_of_its_own():
@@ -92,7 +92,7 @@ def test_nobody_is_no_plot():
 def test_one_unit_is_compared_with_no_other():
     report = with_units(1)
 
-    assert report.tables["share_over_limit"]["reason"].tolist() == ["", "no other unit"]
+    assert report.tables["share_over_limit"]["reason"].tolist() == ["", "nothing to compare with"]
 
 
 @pytest.mark.parametrize("number", [1, 5, 200])

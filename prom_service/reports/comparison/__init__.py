@@ -9,23 +9,22 @@ from prom_service.reports.comparison.extract import Extract, extract
 from prom_service.reports.comparison.layouts import LAYOUTS
 from prom_service.reports.comparison.limits import RESPONSE_TO_RANK, SMALLEST_RANKED
 from prom_service.reports.comparison.tables import (
+    WORDINGS,
     responders_by_category,
     responders_by_mean,
     share_improved,
     units,
 )
 from prom_service.reports.kind import ReportKind, Tables
-from prom_service.reports.pooling import pooled_groups
 from prom_service.reports.query import ReportQuery
+from prom_service.reports.rounding import TOO_FEW
 
 BY_CHANCE = 0.05
 
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:
     """Return every table of the report, its exact counts."""
-    sizes = facts.units.groupby("group")["episodes"].sum()
-    cells = facts.units.assign(group=facts.units["group"].map(pooled_groups(sizes, query)))
-    counted, improved = units(cells), share_improved(cells)
+    counted, improved = units(facts.units), share_improved(facts.units)
     return {
         "units": counted,
         "share_improved": improved,
@@ -38,8 +37,8 @@ def make_tables(facts: Extract, query: ReportQuery) -> Tables:
 
 def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
     """Say what a reader must know before the figures."""
-    if facts.units.empty:
-        yield "No episode matches this question."
+    if tables["units"].empty:
+        yield "No episode matches this question." if query.audience == "clinic" else TOO_FEW
     yield (
         "Unadjusted: no figure takes account of case mix, of how ill or how old the patients of a unit"
         " were. A unit outside the limits is a reason to ask why, not a verdict on its care."
@@ -50,7 +49,7 @@ def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
     )
     yield from _by_chance(tables["share_improved"], "improved")
     yield from _by_chance(tables["share_over_limit"], "over the limit")
-    if (facts.units["wording"] == "own").any():
+    if (tables["share_improved"]["wording"] == WORDINGS["own"]).any():
         yield (
             "Some outcomes rest on provisional wording, not on the official questionnaire; published thresholds belong"
             " to the official wording. The two are never added up."

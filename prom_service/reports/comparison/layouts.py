@@ -74,8 +74,8 @@ SHARE_IMPROVED = Layout(
         Column("improved", "Improved", "Judged improved."),
         *with_interval(IMPROVED),
         *VERDICT,
-        Column("eligible", "Eligible", "Due and to be asked, whatever the wording."),
-        Column("responded", "Responded", "Score and timely baseline, whatever the wording."),
+        Column("eligible", "Eligible", "Due and to be asked, whatever the wording.", repeated=True),
+        Column("responded", "Responded", "Score and timely baseline, whatever the wording.", repeated=True),
         RESPONSE[0],
     ),
     derive=partial(against_limits, size="judged", share="share_improved", response="response_rate"),
@@ -106,10 +106,10 @@ BOUNDS = Layout(
         WORDING,
         Column("judged", "Judged", "Eligible and due, with a judgement under this wording."),
         Column("improved", "Improved", "Judged improved."),
-        Column("not_judged", "Not judged", "Eligible and due, with a judgement under no wording."),
+        Column("not_judged", "Not judged", "Eligible and due, with a judgement under no wording.", repeated=True),
         IMPROVED,
-        Column("everyone", "Judged or not", "Judged under this wording, or not judged at all."),
-        Column("at_best", "Improved at best", "Improved, or not judged at all."),
+        Column("everyone", "Judged or not", "Judged under this wording, or not judged at all.", repeated=True),
+        Column("at_best", "Improved at best", "Improved, or not judged at all.", repeated=True),
         Column("worst", "If none improved", "Improved / judged or not.", SHARE, part="improved", whole="everyone"),
         Column("best", "If all improved", "Improved at best / judged or not.", SHARE, part="at_best", whole="everyone"),
     ),
@@ -126,7 +126,7 @@ RESPONDERS = Layout(
         CHARACTERISTIC,
         Column("category", "Category", "Age in whole years on the first day of the episode; sex as recorded.", TEXT),
         Column("responders", "Responders", "Responders of this category."),
-        Column("all_responders", "All responders", "Responders of every category."),
+        Column("all_responders", "All responders", "Responders of every category.", repeated=True),
         Column(
             "share_responders",
             "Of responders",
@@ -136,7 +136,7 @@ RESPONDERS = Layout(
             whole="all_responders",
         ),
         Column("non_responders", "Non-responders", "Non-responders of this category."),
-        Column("all_non_responders", "All non-responders", "Non-responders of every category."),
+        Column("all_non_responders", "All non-responders", "Non-responders of every category.", repeated=True),
         Column(
             "share_non_responders",
             "Of non-responders",
@@ -154,8 +154,15 @@ RESPONDERS = Layout(
 def _of(side: str, title: str) -> tuple[Column, ...]:
     return (
         Column(side, title, f"{title} of whom this is known."),
-        Column(f"mean_{side}", f"Mean, {title.lower()}", "To one decimal.", NUMBER, rests_on=side),
-        Column(f"deviation_{side}", f"SD, {title.lower()}", "Standard deviation (n − 1).", NUMBER, rests_on=side),
+        Column(f"mean_{side}", f"Mean, {title.lower()}", "To one decimal.", NUMBER, rests_on=side, decimals=1),
+        Column(
+            f"deviation_{side}",
+            f"SD, {title.lower()}",
+            "Standard deviation (n − 1).",
+            NUMBER,
+            rests_on=side,
+            decimals=1,
+        ),
     )
 
 

@@ -25,11 +25,11 @@ def against_limits(shown: pd.DataFrame, *, size: str, share: str, response: str 
     sizes, shares = (pd.to_numeric(shown[key], errors="coerce").astype("float64") for key in (size, share))
     total = shown["group"] == EVERYTHING
     wording = shown["wording"] if "wording" in shown else pd.Series("", index=shown.index)
-    target = wording.map(shares[total].set_axis(wording[total]))
+    target, everybody = (wording.map(of[total].set_axis(wording[total])) for of in (shares, sizes))
     limits = _limits(sizes, target)
-    alone = (~total).groupby(wording).transform("sum") < 2
     known = (limits["low_95"] + shares).notna()
-    reason = _reason(shown["group"], alone, sizes, known, shown[response] if response else None)
+    reason = _reason(shown["group"], sizes, known, shown[response] if response else None)
+    reason = reason.mask(sizes >= everybody, "nothing to compare with")
     position = _position(shares, limits).where(reason == "", NOT_COMPARED)
     return shown.assign(
         target=target,
@@ -52,9 +52,7 @@ def _ends(size: int, target: float) -> tuple[float, float, float, float]:
     return outer[0], inner[0], inner[1], outer[1]
 
 
-def _reason(
-    group: pd.Series, alone: pd.Series, sizes: pd.Series, known: pd.Series, response: pd.Series | None
-) -> pd.Series:
+def _reason(group: pd.Series, sizes: pd.Series, known: pd.Series, response: pd.Series | None) -> pd.Series:
     """Say why a unit is not compared; empty where it is."""
     small = pd.Series(np.where(sizes >= SMALLEST_RANKED, "", f"fewer than {SMALLEST_RANKED}"), index=group.index)
     if response is not None:
@@ -62,7 +60,7 @@ def _reason(
         answers = np.where(low, f"response below {RESPONSE_TO_RANK:.0%}".replace("%", " %"), "")
         small = (small + "; " + answers).str.strip("; ")
     hidden = small.mask((small == "") & ~known, "count not shown")
-    return hidden.mask(alone, "no other unit").mask(group == POOLED, "several units together")
+    return hidden.mask(group == POOLED, "several units together")
 
 
 def _position(shares: pd.Series, limits: pd.DataFrame) -> pd.Series:

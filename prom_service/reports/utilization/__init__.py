@@ -8,7 +8,7 @@ from prom_service.reports import denominators
 from prom_service.reports.denominators.charts import funnel_chart
 from prom_service.reports.kind import ReportKind, Tables
 from prom_service.reports.query import ReportQuery
-from prom_service.reports.rounding import HIDDEN, ROUNDED_TO
+from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, TOO_FEW
 from prom_service.reports.utilization.charts import outcome_chart, visits_chart
 from prom_service.reports.utilization.extract import Extract, extract
 from prom_service.reports.utilization.layouts import LAYOUTS
@@ -16,7 +16,6 @@ from prom_service.reports.utilization.tables import WORDINGS, visit_distribution
 
 RESPONSE_TO_RELY_ON = 0.6
 """Below this response rate outcomes say little about those who did not answer; our own working limit, unverified."""
-TOO_FEW = f"Fewer than {2 * ROUNDED_TO} episodes match this question, perhaps none: there is no figure to show."
 
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:
