@@ -1,0 +1,1 @@
+"""The reports counted again, each by plain Python over plain rows."""
