@@ -66,7 +66,7 @@ class Episode(TenantOwned, Base):
 
 
 class EpisodeChange(TenantOwned, Base):
-    """One recorded change of an episode: enrolled, start changed, details changed, closed."""
+    """One recorded change of an episode: enrolled, start changed, details changed, closed, its patient corrected."""
 
     __tablename__ = "episode_change"
     __table_args__ = (

@@ -5,6 +5,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
+from prom_service.models import Patient
 from prom_service.reports import ReportQuery, make_report
 from prom_service.reports.comparison.layouts import RESPONDER_MEANS, RESPONDERS, SHARE_IMPROVED, SHARE_OVER
 from prom_service.reports.comparison.tables import mean_and_deviation
@@ -310,3 +311,19 @@ def test_a_comparison_of_the_past_is_the_same_again(session, record):
     record.change(cohort.episodes[1], "changed", {"clinician": "A"}, {"clinician": "B"}, later)
 
     assert export.render(make_report(session, "comparison", query), "json") == before
+
+
+def test_a_patient_corrected_later_is_compared_as_was_known_then(session, record):
+    cohort = a_cohort(record)
+    before = export.render(make_report(session, "comparison", cohort.query()), "json")
+    later = AS_OF + dt.timedelta(microseconds=1)
+
+    patient = session.get_one(Patient, cohort.episodes[1].patient_id)
+    said = {"date_of_birth": patient.date_of_birth.isoformat(), "sex": patient.sex}
+    patient.date_of_birth, patient.sex = dt.date(1930, 1, 1), "female"
+    corrected = {"date_of_birth": "1930-01-01", "sex": "female"}
+    record.change(cohort.episodes[1], "patient_corrected", said, corrected, later)
+
+    assert export.render(make_report(session, "comparison", cohort.query()), "json") == before
+    now = make_report(session, "comparison", cohort.query(as_of=later)).tables["responders"]
+    assert rows(now[now["responders"] == 1], "category") == [("70 or older",), ("female",)]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from prom_service.errors import ConflictError, InvalidInputError, StaleVersionError
-from prom_service.models import Clinic, Message, Patient, PatientChange
+from prom_service.models import Clinic, EpisodeChange, Message, Patient, PatientChange
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, standing
 from tests import builders
@@ -170,6 +170,27 @@ def test_a_change_of_what_was_changed_meanwhile_is_refused(runtime: Runtime, clo
 
         with pytest.raises(StaleVersionError):
             enrolment.change_patient(session, read_before, {"name": "Other Name"}, actor="test", now=clock.now())
+
+
+def test_what_was_believed_of_a_corrected_patient_stays_on_record_of_each_episode(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        episodes = {
+            builders.an_episode(session, clinic, patient, now=clock.now(), side=side).id for side in ("left", "right")
+        }
+        before = {"date_of_birth": patient.date_of_birth.isoformat(), "sex": patient.sex}
+        corrected = {"name": "New Name", "date_of_birth": dt.date(1990, 2, 3), "sex": "male"}
+
+        enrolment.change_patient(session, patient, corrected, actor="test", now=clock.now())
+        enrolment.change_patient(session, patient, corrected, actor="test", now=clock.now())
+
+        kept = session.scalars(select(EpisodeChange).where(EpisodeChange.kind == "patient_corrected")).all()
+        assert len(kept) == 2
+        assert {one.episode_id for one in kept} == episodes
+        assert [one.before for one in kept] == [before, before]
+        assert kept[0].after == {"date_of_birth": "1990-02-03", "sex": "male"}
 
 
 def test_another_time_zone_moves_what_is_not_answered_yet(

@@ -93,16 +93,20 @@ def _units(cohort: Cohort, asked: sa.CTE) -> pd.DataFrame:
 def _people(cohort: Cohort, asked: sa.CTE) -> pd.DataFrame:
     """Count who answered and who did not by age, sex, visits and each primary score at baseline, in one statement."""
     chosen, visited = cohort.chosen, cohort.visits_of_each()
+    births, sexes = (known.later_change(cohort.scope, name) for name in ("date_of_birth", "sex"))
+    born = known.as_it_was(births, sa.cast(Patient.date_of_birth, sa.String))
     eligible = (
         sa.select(
             chosen.c.id,
             asked.c.responded,
-            _age(chosen.c.started_on, sa.cast(Patient.date_of_birth, sa.String)).label("age"),
-            Patient.sex,
+            _age(chosen.c.started_on, born).label("age"),
+            known.as_it_was(sexes, Patient.sex).label("sex"),
             sa.func.coalesce(visited.c.visits, 0).label("visits"),
         )
         .join(asked, asked.c.episode_id == chosen.c.id)
         .join(Patient, Patient.id == chosen.c.patient_id)
+        .outerjoin(births, births.c.episode_id == chosen.c.id)
+        .outerjoin(sexes, sexes.c.episode_id == chosen.c.id)
         .outerjoin(visited, visited.c.episode_id == chosen.c.id)
         .where(asked.c.eligible == 1)
         .cte("eligible")
