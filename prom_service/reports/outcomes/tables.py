@@ -98,8 +98,8 @@ def courses(found: pd.DataFrame) -> pd.DataFrame:
     rows = found.rename(columns={"scale": "place"})
     own = rows.groupby(["place", "pathway", "course"])["own"].transform("max").astype("int64")
     rows = rows.assign(wording=own.map(WORDINGS))
-    table = rows.pivot_table(index=keys, columns="timepoint", values="value", aggfunc="first").astype("float64")
-    return table.reindex(columns=list(MOMENTS)).reset_index()
+    at = {moment: rows["value"].where(rows["timepoint"] == moment) for moment in MOMENTS}
+    return rows.assign(**at).groupby(keys)[list(MOMENTS)].first().astype("float64").reset_index()
 
 
 def named(table: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
