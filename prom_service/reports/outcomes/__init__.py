@@ -13,6 +13,7 @@ from prom_service.reports.outcomes.extract import Extract, extract
 from prom_service.reports.outcomes.layouts import LAYOUTS
 from prom_service.reports.outcomes.responders import responders
 from prom_service.reports.outcomes.tables import (
+    WORDINGS,
     acceptable_states,
     changes,
     courses,
@@ -22,12 +23,8 @@ from prom_service.reports.outcomes.tables import (
     score_levels,
     scored,
 )
-from prom_service.reports.pooling import pooled_groups
 from prom_service.reports.query import ReportQuery
-from prom_service.reports.utilization import RESPONSE_TO_RELY_ON
-
-DECIMALS_SHOWN = 1
-"""Outside the clinic: an exact mean of whole numbers tells how many there are."""
+from prom_service.reports.utilization import RESPONSE_TO_RELY_ON, TOO_FEW
 
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:
@@ -35,13 +32,11 @@ def make_tables(facts: Extract, query: ReportQuery) -> Tables:
     facts = for_readers(facts, query)
     measures = facts.measures
     rows, pairs = scored(facts.scores, measures), paired(facts.scores, measures)
-    levels = {"changes": changes(pairs), "scores": score_levels(rows, measures)}
-    if query.audience == "quality":
-        levels = {name: table.round(DECIMALS_SHOWN) for name, table in levels.items()}
     by_scale = {
-        **levels,
+        "changes": changes(pairs),
         "responders": responders(rows, pairs, measures, facts.comparisons),
         "reliable_change": reliable_changes(pairs, measures),
+        "scores": score_levels(rows, measures),
         "courses": courses(facts.courses),
     }
     return {
@@ -52,28 +47,22 @@ def make_tables(facts: Extract, query: ReportQuery) -> Tables:
 
 
 def for_readers(facts: Extract, query: ReportQuery) -> Extract:
-    """Return what these readers may see: groups that may be named, and outside the clinic no clinic's own threshold."""
-    start = facts.timepoints[facts.timepoints["sequence"] == 0]
-    names = pooled_groups(start.groupby("group")["episodes"].sum(), query)
-    comparisons = tuple(one for one in facts.comparisons if one.registered or query.audience == "clinic")
-    return replace(
-        facts,
-        comparisons=comparisons,
-        courses=facts.courses if query.audience == "clinic" else facts.courses[:0],
-        scores=facts.scores.assign(group=facts.scores["group"].map(names)),
-        timepoints=facts.timepoints.assign(group=facts.timepoints["group"].map(names)),
-    )
+    """Return what these readers may see: outside the clinic no course of one person, and no clinic's own threshold."""
+    if query.audience == "clinic":
+        return facts
+    registered = tuple(one for one in facts.comparisons if one.registered)
+    return replace(facts, comparisons=registered, courses=facts.courses[:0])
 
 
 def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
     """Say what a reader must know before the figures."""
-    if facts.timepoints.empty:
-        yield "No episode matches this question."
+    if tables["denominators"].empty:
+        yield "No episode matches this question." if query.audience == "clinic" else TOO_FEW
     yield (
         "Nothing here is adjusted for case mix, and nothing is compared with patients who had no treatment: a change is"
         " not yet an effect."
     )
-    if facts.scores[["own", "own_baseline"]].any(axis=None):
+    if any((tables[name]["wording"] == WORDINGS[1]).any() for name in ("changes", "scores")):
         yield (
             "Some scores rest on provisional wording, not on the official questionnaire; published thresholds belong to"
             " the official wording. The two are never added up."

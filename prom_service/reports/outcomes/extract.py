@@ -95,20 +95,10 @@ def _counted(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scores(cohort: Cohort, measures: tuple[Measure, ...]) -> known.Rows:
-    """Select the standing scores of the chosen episodes, each beside its timely baseline; a late baseline is none.
-
-    Windows still open are left out: who answers early is not like the others.
-    """
-    chosen, as_of = cohort.chosen, cohort.scope.as_of
-    answer, start = known.responses(cohort.scope).subquery(), known.baselines(cohort.scope).subquery()
-    before, given, given_before = aliased(Score), aliased(AnswerSet), aliased(AnswerSet)
-    scale, standing = _place(measures), sa.case((Administration.sequence == 0, start.c.id), else_=answer.c.id)
+    """Select the standing scores of the chosen episodes, each beside that of the timely baseline."""
+    as_of, given, given_before, before = cohort.scope.as_of, aliased(AnswerSet), aliased(AnswerSet), aliased(Score)
+    standing, scale = _standing(cohort).cte("standing").prefix_with(AT_ONCE), _place(measures)
     columns = {
-        "episode_id": chosen.c.id,
-        "group": cohort.group(),
-        "pathway": chosen.c.pathway,
-        "timepoint": Administration.timepoint,
-        "sequence": Administration.sequence,
         "scale": scale,
         "own": _own(given),
         "own_baseline": sa.case((before.id.is_(None), 0), else_=_own(given_before)),
@@ -116,16 +106,42 @@ def _scores(cohort: Cohort, measures: tuple[Measure, ...]) -> known.Rows:
         "baseline": before.value,
     }
     return (
+        sa.select(standing, *(column.label(name) for name, column in columns.items()))
+        .select_from(standing)
+        .join(Score, sa.and_(Score.response_id == standing.c.response_id, _stands(Score, as_of)))
+        .outerjoin(given, _words_of(given, Score.response_id))
+        .outerjoin(
+            before, sa.and_(before.response_id == standing.c.start_id, _same_scale(before), _stands(before, as_of))
+        )
+        .outerjoin(given_before, _words_of(given_before, before.response_id))
+        .where(scale.is_not(None))
+    )
+
+
+def _standing(cohort: Cohort) -> known.Rows:
+    """Select what stands for each timepoint of the chosen episodes, and their timely baseline; a late one is none.
+
+    Windows still open are left out: who answers early is not like the others.
+    """
+    chosen = cohort.chosen
+    answer, start = known.responses(cohort.scope).subquery(), known.baselines(cohort.scope).subquery()
+    response = sa.case((Administration.sequence == 0, start.c.id), else_=answer.c.id)
+    columns = {
+        "episode_id": chosen.c.id,
+        "group": cohort.group(),
+        "pathway": chosen.c.pathway,
+        "timepoint": Administration.timepoint,
+        "sequence": Administration.sequence,
+        "response_id": response,
+        "start_id": start.c.id,
+    }
+    return (
         sa.select(*(column.label(name) for name, column in columns.items()))
         .select_from(chosen)
         .join(Administration, Administration.episode_id == chosen.c.id)
         .join(answer, answer.c.administration_id == Administration.id)
         .outerjoin(start, sa.and_(start.c.episode_id == chosen.c.id, ~start.c.late))
-        .join(Score, sa.and_(Score.response_id == standing, _stands(Score, as_of)))
-        .outerjoin(given, _words_of(given, Score.response_id))
-        .outerjoin(before, sa.and_(before.response_id == start.c.id, _same_scale(before), _stands(before, as_of)))
-        .outerjoin(given_before, _words_of(given_before, start.c.id))
-        .where(scale.is_not(None), cohort.windows.was_due() == 1)
+        .where(cohort.windows.was_due() == 1, response.is_not(None))
     )
 
 

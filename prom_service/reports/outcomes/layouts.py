@@ -28,26 +28,48 @@ CHANGES = Layout(
         TIMEPOINT,
         WORDING,
         PAIRS,
-        Column("mean_baseline", "Mean at start", "Mean of their baseline scores.", NUMBER, rests_on="pairs"),
-        Column("mean_score", "Mean here", "Mean of their scores at this timepoint.", NUMBER, rests_on="pairs"),
-        Column("mean_change", "Mean change", "Mean of their changes; positive is better.", NUMBER, rests_on="pairs"),
+        Column(
+            "mean_baseline", "Mean at start", "Mean of their baseline scores.", NUMBER, rests_on="pairs", decimals=1
+        ),
+        Column(
+            "mean_score", "Mean here", "Mean of their scores at this timepoint.", NUMBER, rests_on="pairs", decimals=1
+        ),
+        Column(
+            "mean_change",
+            "Mean change",
+            "Mean of their changes; positive is better.",
+            NUMBER,
+            rests_on="pairs",
+            decimals=1,
+        ),
         Column(
             "change_low",
             "Mean change, from",
             "Lower end of the 95 % interval of the mean change (Student's t); missing for one episode.",
             NUMBER,
             rests_on="pairs",
+            decimals=1,
         ),
-        Column("change_high", "Mean change, to", "Upper end of the same interval.", NUMBER, rests_on="pairs"),
-        Column("median", "Median change", "Half changed by at most this.", NUMBER, rests_on="pairs"),
+        Column(
+            "change_high", "Mean change, to", "Upper end of the same interval.", NUMBER, rests_on="pairs", decimals=1
+        ),
+        Column("median", "Median change", "Half changed by at most this.", NUMBER, rests_on="pairs", decimals=1),
         Column(
             "quartile_1",
             "Quarter changed by at most",
             "First quartile of the changes, interpolated linearly.",
             NUMBER,
             rests_on="pairs",
+            decimals=1,
         ),
-        Column("quartile_3", "Quarter changed by at least", "Third quartile of the changes.", NUMBER, rests_on="pairs"),
+        Column(
+            "quartile_3",
+            "Quarter changed by at least",
+            "Third quartile of the changes.",
+            NUMBER,
+            rests_on="pairs",
+            decimals=1,
+        ),
     ),
 )
 RESPONDERS = Layout(
@@ -67,7 +89,14 @@ RESPONDERS = Layout(
             " (ours): no published value.",
             TEXT,
         ),
-        Column("value", "Value", "The amount of change, or the place on the scale.", NUMBER, rests_on="assessable"),
+        Column(
+            "value",
+            "Value",
+            "The amount of change, or the place on the scale.",
+            NUMBER,
+            rests_on="assessable",
+            decimals=2,
+        ),
         Column("unit", "Unit", "points of the scale, or % of the baseline score.", TEXT),
         Column("assessable", "Assessable", "Episodes with a score and a baseline; for PASS with a score."),
         Column("reached", "Reached it", "Of these, how many changed for the better by this or more, or are there."),
@@ -75,6 +104,7 @@ RESPONDERS = Layout(
         Column("source", "Source", "Where the threshold comes from.", TEXT),
         Column("verified", "Verified", "Whether the value was read in its source; ours has none.", TEXT),
         Column("population", "Found in", "Patients, treatment and time for which it was found.", TEXT),
+        Column("row", "Row", "Its row in the registry of thresholds.", TEXT),
         Column("note", "Note", "What to keep in mind where others are compared with it.", TEXT),
     ),
 )
@@ -102,6 +132,7 @@ RELIABLE = Layout(
             "Smallest change detectable in one person, in points; the larger one where sources disagree.",
             NUMBER,
             rests_on="assessable",
+            decimals=2,
         ),
         Column("source", "Source", "Where the error comes from; none published: nothing can be said.", TEXT),
     ),
@@ -117,9 +148,11 @@ SCORES = Layout(
         TIMEPOINT,
         OF_ITSELF,
         Column("scores", "Scores", "Episodes with a score at this timepoint; at baseline, a timely one."),
-        Column("quartile_1", "First quartile", "A quarter scored at most this.", NUMBER, rests_on="scores"),
-        Column("median", "Median", "Half scored at most this.", NUMBER, rests_on="scores"),
-        Column("quartile_3", "Third quartile", "Three quarters scored at most this.", NUMBER, rests_on="scores"),
+        Column("quartile_1", "First quartile", "A quarter scored at most this.", NUMBER, rests_on="scores", decimals=1),
+        Column("median", "Median", "Half scored at most this.", NUMBER, rests_on="scores", decimals=1),
+        Column(
+            "quartile_3", "Third quartile", "Three quarters scored at most this.", NUMBER, rests_on="scores", decimals=1
+        ),
         Column("worst", "Worst possible", "The worst end of the scale.", KEY),
         Column("at_worst", "At worst", "Scores at the worst end (floor)."),
         Column("share_worst", "Share at worst", "At worst / scores.", SHARE, part="at_worst", whole="scores"),

@@ -64,5 +64,6 @@ def _described(comparison: Comparison) -> dict[str, object]:
         "source": ", ".join(filter(None, (row.citation, row.doi and f"doi:{row.doi}"))),
         "verified": "ours" if row.kind == "working" else "yes" if row.verified else "no",
         "population": "; ".join(filter(None, (row.population, row.treatment, row.timepoint))),
+        "row": row.id,
         "note": row.note,
     }

@@ -1,0 +1,104 @@
+"""Every figure of the outcomes report equals the one counted again by other means."""
+
+import datetime as dt
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from prom_service.db import make_engine
+from prom_service.models import Administration, AnswerSet, Episode, Organisation, Response, Score
+from prom_service.reports import ReportQuery, make_report
+from prom_service.simulation.population import Size, write_population
+from tests.reports.outcome_cohort import ten_episodes
+from tests.reports.recount.outcomes import TABLES, recount
+
+TABLES_READ = {
+    "episode": Episode,
+    "administration": Administration,
+    "response": Response,
+    "answer_set": AnswerSet,
+    "score": Score,
+}
+SCALES = {
+    "iHOT-12": ("ihot-12-1.0", "total"),
+    "Pain (0 to 10)": ("nprs-1.0", "total"),
+    "Patient-specific function": ("psfs-1.0", "total"),
+    "HOOS Pain": ("hoos-2.0", "pain"),
+    "HOOS Function in daily living": ("hoos-2.0", "adl"),
+    "HOOS Symptoms": ("hoos-2.0", "symptoms"),
+    "HOOS Sport and leisure": ("hoos-2.0", "sport"),
+    "HOOS Quality of life": ("hoos-2.0", "qol"),
+    "S-LANSS Total": ("s-lanss-1.0", "total"),
+}
+
+
+def plain_rows(session: Session) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [dict(row) for row in session.execute(sa.select(*table.__table__.columns)).mappings()]
+        for name, table in TABLES_READ.items()
+    }
+
+
+def named_as_recounted(table: pd.DataFrame) -> dict[tuple, dict[str, Any]]:
+    """The rows of a table by what names them, as the recount names them."""
+    found = {}
+    for row in table.to_dict("records"):
+        scale = (SCALES[row["scale"]],) if "scale" in row else ()
+        threshold = (row["row"],) if "row" in row else ()
+        found[row["group"], *scale, row["timepoint"], row["wording"] == "official", *threshold] = row
+    assert len(found) == len(table)
+    return found
+
+
+def assert_same(tables: Any, again: dict[str, dict[tuple, dict[str, Any]]]) -> int:
+    compared = 0
+    for name in TABLES:
+        found = named_as_recounted(tables[name])
+        assert found.keys() == again[name].keys()
+        for key, figures in again[name].items():
+            for figure, value in figures.items():
+                assert found[key][figure] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True), (name, key, figure)
+                compared += not math.isnan(value)
+    return compared
+
+
+def test_ten_episodes_counted_again_are_the_same(session, record):
+    cohort = ten_episodes(record)
+    query = cohort.query(group_by="clinician")
+
+    tables = make_report(session, "outcomes", query).tables
+
+    again = recount(
+        plain_rows(session),
+        first=query.from_on,
+        after=query.to_on,
+        as_of=query.as_of,
+        group=lambda episode: episode["clinician"],
+    )
+    assert assert_same(tables, again) > 100
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # The population is the same on either.
+def test_a_population_counted_again_is_the_same(database_url, full):
+    engine = make_engine(database_url)
+    write_population(engine, Size(episodes=5_000 if full else 600, clinics=5))
+    with Session(engine) as session:
+        organisation = session.scalars(sa.select(Organisation.id)).one()
+        as_of = dt.datetime(2025, 11, 20, 9, 30, tzinfo=dt.UTC)
+        query = ReportQuery((), organisation, dt.date(2024, 6, 1), dt.date(2025, 10, 1), as_of, group_by="pathway")
+
+        tables = make_report(session, "outcomes", query).tables
+
+        again = recount(
+            plain_rows(session),
+            first=query.from_on,
+            after=query.to_on,
+            as_of=as_of,
+            group=lambda episode: episode["pathway"],
+        )
+        assert assert_same(tables, again) > 1000
+    engine.dispose()
