@@ -199,28 +199,36 @@ class Record:
         *,
         value: float | None = 50.0,
         wording: str = "official",
-        number: int = 1,
         **values: object,
     ) -> Response:
         """Answers to one timepoint with an iHOT-12 score, or with too few answers for one."""
+        response = self.response(episode, timepoint, at, **values)
+        self.asked(response, "ihot-12-1.0", wording)
+        self.score(response, "ihot-12-1.0", "total", value)
+        return response
+
+    def response(self, episode: Episode, timepoint: str, at: dt.datetime, **values: object) -> Response:
+        """What came back for one timepoint, without a score yet."""
         administration = self.administration(episode, timepoint)
-        response = self._add(
+        given = {"number": 1, "mode": "web", "late": at >= administration.late_after, **values}
+        return self._add(
             Response(
                 clinic_id=episode.clinic_id,
                 episode_id=episode.id,
                 administration_id=administration.id,
-                number=number,
                 entered_by="patient",
                 digest=self._name("d"),
                 answered_at=at,
                 recorded_at=at,
-                **{"mode": "web", "late": at >= administration.late_after, **values},
+                **given,
             )
         )
-        instrument = "ihot-12-1.0"
+
+    def asked(self, response: Response, instrument: str, wording: str = "official") -> None:
+        """The answers of a response to one instrument, under that wording."""
         self._add(
             AnswerSet(
-                clinic_id=episode.clinic_id,
+                clinic_id=response.clinic_id,
                 response_id=response.id,
                 instrument=instrument,
                 wording=wording,
@@ -228,21 +236,23 @@ class Record:
                 codes=b"",
             )
         )
+
+    def score(self, response: Response, instrument: str, scale: str, value: float | None) -> None:
+        """One score of a response, recorded with it."""
         self._add(
             Score(
-                clinic_id=episode.clinic_id,
-                episode_id=episode.id,
+                clinic_id=response.clinic_id,
+                episode_id=response.episode_id,
                 response_id=response.id,
                 instrument=instrument,
-                scale="total",
+                scale=scale,
                 value=value,
                 answered=0 if value is None else 12,
                 items=12,
                 engine="1",
-                recorded_at=at,
+                recorded_at=response.recorded_at,
             )
         )
-        return response
 
     def judged(
         self,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from prom_service.reports import denominators
+from prom_service.reports import continued, denominators
+from prom_service.reports.cells import with_total
 from prom_service.reports.denominators.charts import funnel_chart
 from prom_service.reports.kind import ReportKind, Tables
 from prom_service.reports.query import ReportQuery
@@ -20,12 +21,14 @@ RESPONSE_TO_RELY_ON = 0.6
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:
     """Return every table of the report, its exact counts."""
+    sizes = with_total(facts.episodes).groupby("group")["episodes"].sum()
     return {
         "visits_per_episode": visits_per_episode(
             facts.episodes, least=1 if query.audience == "clinic" else 2 * ROUNDED_TO
         ),
         "visit_distribution": visit_distribution(facts.episodes),
         "visits_by_outcome": visits_by_outcome(facts.episodes),
+        **continued.make_tables(facts.improved, facts.flagged, sizes),
         **denominators.make_tables(facts.timepoints, facts.attempts),
         "activity": facts.activity,
         "activity_by_month": facts.months,
@@ -38,7 +41,8 @@ def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
     if episodes.empty:
         yield "No episode matches this question." if query.audience == "clinic" else TOO_FEW
     yield "The visit limit is an administrative threshold, not a clinical limit. Nothing here is adjusted for case mix."
-    if (tables["visits_by_outcome"]["wording"] == WORDINGS["own"]).any():
+    worded = ("visits_by_outcome", *(one.name for one in continued.LAYOUTS))
+    if any((tables[name]["wording"] == WORDINGS["own"]).any() for name in worded):
         yield (
             "Some outcomes rest on provisional wording, not on the official questionnaire; published thresholds belong"
             " to the official wording. The two are never added up."

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration
 from prom_service.reports import known
 from prom_service.reports.cohort import EVERYTHING, Cohort
+from prom_service.reports.continued.extract import flagged, improved
 from prom_service.reports.denominators.extract import attempts, timepoints
 from prom_service.reports.query import ReportQuery
 
@@ -22,12 +23,15 @@ class Extract:
     """What a utilization report rests on.
 
     ``episodes``: group, pathway, visit_limit, closed, visits, outcome, wording, due, episodes.
+    ``improved`` and ``flagged``: as in ``continued.extract``.
     ``timepoints`` and ``attempts``: as in ``denominators.extract``.
     ``activity``: group, visits, shared, served. ``months``: month, visits, shared, served.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
     """
 
     episodes: pd.DataFrame
+    improved: pd.DataFrame
+    flagged: pd.DataFrame
     timepoints: pd.DataFrame
     attempts: pd.DataFrame
     activity: pd.DataFrame
@@ -45,6 +49,8 @@ def extract(session: Session, query: ReportQuery) -> Extract:
     cohort = Cohort(session, query)
     return Extract(
         episodes=_episodes(cohort),
+        improved=improved(cohort),
+        flagged=flagged(cohort),
         timepoints=timepoints(cohort),
         attempts=attempts(cohort),
         activity=_activity(cohort, "group"),

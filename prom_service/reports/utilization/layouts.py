@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from prom_service.reports import denominators
+from prom_service.reports import continued, denominators
 from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, Column, Layout, with_interval
 
 LIMIT = Column(
@@ -127,6 +127,7 @@ LAYOUTS = (
     VISITS_PER_EPISODE,
     VISIT_DISTRIBUTION,
     VISITS_BY_OUTCOME,
+    *continued.LAYOUTS,
     *denominators.LAYOUTS,
     ACTIVITY,
     ACTIVITY_BY_MONTH,

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from prom_service.models import ApiKey
 from prom_service.models.api_key import SCOPES
+from prom_service.reports.query import REPORTS
 from prom_service.runtime import Runtime
 from prom_service.services import access
 from prom_service.web.guards import ANY_KEY
@@ -21,6 +22,7 @@ from tests.web.api.caller import ROOT, Caller, World
 
 Body = Callable[[World], Any]
 
+REPORT_ROUTES = {f"GET /reports/{name}" for name in REPORTS}
 BODIES: dict[str, Body | None] = {
     "GET /instruments": None,
     "GET /instruments/<code:ref>": None,
@@ -63,9 +65,7 @@ BODIES: dict[str, Body | None] = {
     "POST /flags/<uuid:flag_id>/snooze": lambda world: {"until": "2026-03-09T09:00:00+00:00"},
     "POST /flags/<uuid:flag_id>/resolve": lambda world: {"reason": "contacted"},
     "GET /flag-events": None,
-    "GET /reports/utilization": None,
-    "GET /reports/outcomes": None,
-    "GET /reports/comparison": None,
+    **dict.fromkeys(REPORT_ROUTES),
     "GET /webhooks": None,
     "POST /webhooks": lambda world: {"url": "https://1.1.1.1/hook"},
     "GET /webhooks/<uuid:webhook_id>": None,
@@ -182,7 +182,7 @@ def test_a_quality_key_reads_reports_and_instruments_only(
 
     reached = {route for route in BODIES if _send(Caller(client, text), route, world).status_code < 300}
 
-    assert reached == OPEN_TO_ALL | {route for route in BODIES if "/reports/" in route}
+    assert reached == OPEN_TO_ALL | REPORT_ROUTES
 
 
 def test_the_use_of_a_key_is_noted_once_an_hour(ours: Caller, world: World, runtime: Runtime, clock: Clock) -> None:

@@ -1,0 +1,118 @@
+"""When improvement was demonstrated, by the scores known at the instant.
+
+The rule is ``pathway.judgement.judge_function``: the full 3-month criterion of a function scale, at any response, and
+the first that reaches it. The flags and the trajectory ask that function of one episode; a report asks the database
+the same of all of them, and ``tests/reports/test_demonstration.py`` holds the one against the other.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+import instruments
+from instruments import derived_from
+from instruments.compare import TOLERANCE
+from prom_service.db import local_day
+from prom_service.models import Administration, AnswerSet, Clinic, Score
+from prom_service.pathway.shape import GROC, FunctionCriterion, Pathway
+from prom_service.reports import known
+from prom_service.reports.cohort import AT_ONCE, Cohort
+
+Condition = sa.ColumnElement[bool]
+
+
+def demonstrations(cohort: Cohort) -> sa.CTE:
+    """Select the chosen episodes with improvement demonstrated: episode_id, on, wording (``official`` or ``own``).
+
+    ``on`` is the day, by the clinic's clock, on which the first such response was answered.
+    """
+    reached = _reached(cohort).subquery()
+    first = sa.func.row_number().over(partition_by=reached.c.episode_id, order_by=(reached.c.sequence, reached.c.place))
+    numbered = sa.select(reached, first.label("first")).subquery()
+    columns = (numbered.c.episode_id, numbered.c.on, numbered.c.wording)
+    return sa.select(*columns).where(numbered.c.first == 1).cte("demonstration").prefix_with(AT_ONCE)
+
+
+def _reached(cohort: Cohort) -> known.Rows:
+    """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
+    scope, chosen = cohort.scope, cohort.chosen
+    after, before = aliased(Score, name="after"), aliased(Score, name="before")
+    answer, baseline = known.responses(scope).subquery(), known.baselines(scope).subquery()
+    groc = _groc(cohort).subquery()
+    criteria = _criteria(cohort.pathways)
+    met = [
+        (
+            sa.and_(
+                chosen.c.pathway.in_(refs),
+                after.instrument == criterion.measure.instrument,
+                after.scale == criterion.measure.scale,
+                _is_reached(criterion, before.value, after.value, groc.c.value),
+            ),
+            place,
+        )
+        for (place, criterion), refs in criteria.items()
+    ]
+    measured = {criterion.measure.instrument for _, criterion in criteria}
+    given = (_is_official(response, after.instrument, measured) for response in (after.response_id, before.response_id))
+    return (
+        sa.select(
+            chosen.c.id.label("episode_id"),
+            Administration.sequence,
+            sa.case(*met).label("place"),
+            local_day(answer.c.answered_at, Clinic.time_zone).label("on"),
+            sa.case((sa.and_(*given), "official"), else_="own").label("wording"),
+        )
+        .select_from(chosen)
+        .join(Clinic, Clinic.id == chosen.c.clinic_id)
+        .join(baseline, sa.and_(baseline.c.episode_id == chosen.c.id, sa.not_(baseline.c.late)))
+        .join(answer, answer.c.episode_id == chosen.c.id)
+        .join(Administration, Administration.id == answer.c.administration_id)
+        .join(after, sa.and_(after.response_id == answer.c.id, after.recorded_at <= scope.as_of))
+        .join(before, sa.and_(before.response_id == baseline.c.id, before.recorded_at <= scope.as_of))
+        .outerjoin(groc, groc.c.response_id == answer.c.id)
+        .where(Administration.timepoint != "baseline")
+        .where(before.instrument == after.instrument, before.scale == after.scale)
+        .where(sa.or_(sa.false(), *(condition for condition, _ in met)))
+    )
+
+
+def _is_reached(criterion: FunctionCriterion, before: Any, after: Any, groc: Any) -> Condition:
+    rises = criterion.measure.best > criterion.measure.worst
+    change = after - before if rises else before - after
+    reached = change >= criterion.change.value - TOLERANCE
+    return reached if criterion.groc is None else sa.and_(reached, groc >= criterion.groc.value - TOLERANCE)
+
+
+def _groc(cohort: Cohort) -> known.Rows:
+    instrument, scale = GROC
+    return sa.select(Score.response_id, Score.value).where(
+        Score.clinic_id.in_(cohort.scope.clinics),
+        Score.instrument == instrument,
+        Score.scale == scale,
+        Score.recorded_at <= cohort.scope.as_of,
+    )
+
+
+def _is_official(response_id: Any, instrument: Any, measured: Iterable[str]) -> Condition:
+    """Whether a response gave the instrument, or the longer one from which it is derived, in its official wording."""
+    given = [sa.and_(instrument == ref, AnswerSet.instrument.in_(_sources(ref))) for ref in sorted(measured)]
+    return sa.exists().where(
+        AnswerSet.response_id == response_id, AnswerSet.wording == "official", sa.or_(sa.false(), *given)
+    )
+
+
+def _sources(ref: str) -> list[str]:
+    longer = (one for one in instruments.all_instruments() if ref in {short.ref for short in derived_from(one)})
+    return [ref, *(one.ref for one in longer)]
+
+
+def _criteria(pathways: Iterable[Pathway]) -> Mapping[tuple[int, FunctionCriterion], list[str]]:
+    """The pathways that have each criterion, and its place among theirs: versions of a clinic mostly share them."""
+    found: dict[tuple[int, FunctionCriterion], list[str]] = defaultdict(list)
+    for pathway in pathways:
+        for place, criterion in enumerate(pathway.function):
+            found[place, criterion].append(pathway.ref)
+    return found
