@@ -5,7 +5,8 @@ its size follows the number of groups and of distinct values, not the number of 
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,31 @@ TYPED_IN = ("clinician", "diagnosis")
 """Groups whose names a clinic types in: a rare one could tell who it is."""
 NAMED_PATIENTS, NAMED_CLINICIANS = 2 * ROUNDED_TO, 2
 """Such a group is named outside the clinic from this many patients on, a diagnosis from so many clinicians."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A select of one frame: ``counts`` are whole numbers and ``flags`` truths; every other column is text."""
+
+    rows: known.Rows
+    counts: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    def as_text(self, name: str, width: int) -> known.Rows:
+        """Select the same under the ``name``, every value as text, so that frames of other columns can follow."""
+        columns = self.rows.subquery().c
+        texts = [
+            sa.cast(yes(column) if isinstance(column.type, sa.Boolean) else column, sa.String) for column in columns
+        ]
+        texts += [sa.cast(sa.null(), sa.String)] * (width - len(texts))
+        return sa.select(sa.literal(name), *texts)
+
+    def frame(self, rows: Iterable[Any]) -> pd.DataFrame:
+        """Return the rows, as ``as_text`` selected them, in one order on every database."""
+        names = list(self.rows.selected_columns.keys())
+        frame = pd.DataFrame([row[1 : len(names) + 1] for row in rows], columns=names)
+        numbers = dict.fromkeys((*self.counts, *self.flags), "int64")
+        return frame.astype(numbers).sort_values(names, ignore_index=True).astype(dict.fromkeys(self.flags, "bool"))
 
 
 class Cohort:
@@ -117,12 +143,18 @@ class Cohort:
             used = used.where(judged.c.episode_id.in_(sa.select(self.chosen.c.id)))
         return self.frame(used.distinct())
 
+    def frames(self, wanted: Mapping[str, Cells]) -> dict[str, pd.DataFrame]:
+        """Return every frame by one statement: what several of them rest on is then computed once."""
+        width = max(len(cells.rows.selected_columns) for cells in wanted.values())
+        arms = (cells.as_text(name, width) for name, cells in wanted.items())
+        found: dict[str, list[Any]] = {name: [] for name in wanted}
+        for row in self.session.execute(sa.select(sa.union_all(*arms).subquery())):
+            found[row[0]].append(row)
+        return {name: cells.frame(found[name]) for name, cells in wanted.items()}
+
     def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:
         """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""
-        cells = rows.subquery()
-        counted = sa.select(*cells.c, sa.func.count().label("episodes")).group_by(*cells.c)
-        numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
-        return self.frame(counted, counts=(*numbers, "episodes")).astype(dict.fromkeys(flags, "bool"))
+        return self.frames({"": count_cells(rows, flags=flags)})[""]
 
     def frame(self, statement: Any, counts: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the rows in one order on every database."""
@@ -151,6 +183,14 @@ class Cohort:
             .cte(name)
             .prefix_with(AT_ONCE)
         )
+
+
+def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:
+    """Return one row for each combination in ``rows``, with the number of ``episodes``."""
+    cells = rows.subquery()
+    numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
+    counted = sa.select(*cells.c, sa.func.count().label("episodes")).group_by(*cells.c)
+    return Cells(counted, counts=(*numbers, "episodes"), flags=flags)
 
 
 def yes(condition: Any) -> sa.ColumnElement[int]:

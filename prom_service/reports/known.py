@@ -185,38 +185,26 @@ def judgements(scope: Scope, checkpoint: str) -> Rows:
     )
 
 
-def mailings(scope: Scope) -> Rows:
-    """Select the administrations for which an email was tried by the instant, and whether one was ``delivered``."""
-    taken = sa.func.max(sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), 1), else_=0))
+def emails(scope: Scope) -> Rows:
+    """Select the emails that were tried by the instant, and when a mail server took them, or possibly so.
+
+    ``delivered_at`` is missing where none did, or it bounced since.
+    """
+    taken = sa.func.min(sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), MessageEvent.at)))
     bounced = sa.func.max(sa.case((MessageEvent.kind == "bounced", 1), else_=0))
-    messages = (
-        sa.select(Message.administration_id, (taken > bounced).label("delivered"))
+    return (
+        sa.select(
+            Message.administration_id,
+            Message.ordinal,
+            sa.case((bounced == 0, taken)).label("delivered_at"),
+        )
         .join(MessageEvent, MessageEvent.message_id == Message.id)
         .where(
             MessageEvent.clinic_id.in_(scope.clinics),
             MessageEvent.recorded_at <= scope.as_of,
             MessageEvent.kind.in_(TRIED_KINDS),
         )
-        .group_by(Message.id, Message.administration_id)
-        .subquery()
-    )
-    delivered = sa.func.max(sa.case((messages.c.delivered, 1), else_=0)).label("delivered")
-    return sa.select(messages.c.administration_id, delivered).group_by(messages.c.administration_id)
-
-
-def delivered_at(message: Any, scope: Scope) -> sa.ScalarSelect[Any]:
-    """Return when a mail server took the message, or possibly so; nothing when none did, or it bounced since."""
-    taken = sa.func.min(sa.case((MessageEvent.kind.in_(DELIVERED_KINDS), MessageEvent.at)))
-    bounced = sa.func.max(sa.case((MessageEvent.kind == "bounced", 1), else_=0))
-    return (
-        sa.select(sa.case((bounced == 0, taken)))
-        .where(
-            MessageEvent.clinic_id == message.clinic_id,
-            MessageEvent.message_id == message.id,
-            MessageEvent.recorded_at <= scope.as_of,
-        )
-        .correlate(message)
-        .scalar_subquery()
+        .group_by(Message.id, Message.administration_id, Message.ordinal)
     )
 
 

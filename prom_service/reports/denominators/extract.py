@@ -6,61 +6,66 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from prom_service.models import Administration, Message, Score
+from prom_service.models import Administration, Score
 from prom_service.reports import known
-from prom_service.reports.cohort import Cohort, by, yes
+from prom_service.reports.cohort import AT_ONCE, Cells, Cohort, by, count_cells, yes
 
 
-def timepoints(cohort: Cohort) -> pd.DataFrame:
-    """Count the episodes by timepoint and by how far their administration came.
+def frames(cohort: Cohort) -> dict[str, pd.DataFrame]:
+    """Count the administrations of the episodes, and the answers to each email; one statement for both.
 
-    Columns: group, timepoint, sequence, due, excluded, declined, invited, delivered, started, partial, late, mode,
-    answered, scorable, baseline (``in_time``, ``late``, ``none``), with_baseline, by_email, episodes.
+    ``timepoints``: group, timepoint, sequence, due, excluded, declined, invited, delivered, started, partial, late,
+    mode, answered, scorable, baseline (``in_time``, ``late``, ``none``), with_baseline, by_email, episodes: how far
+    the administrations of each timepoint had come.
+    ``attempts``: timepoint, sequence, attempt, delivered, answered: for each message of a due administration, how many
+    were delivered, and answered before the next.
     """
-    flags = ("due", "declined", "invited", "delivered", "started", "partial", "late", "answered", "scorable")
-    cells = administrations(cohort).subquery()
-    columns = [column for column in cells.c if column.key not in ("episode_id", "answered_at")]
-    return cohort.counted(sa.select(*columns), flags=(*flags, "with_baseline", "by_email"))
-
-
-def attempts(cohort: Cohort) -> pd.DataFrame:
-    """Count, for each message of a due administration, how many were delivered and answered before the next.
-
-    Columns: timepoint, sequence, attempt, delivered, answered.
-    """
-    later, rows = aliased(Message), administrations(cohort)
-    answered_at = rows.selected_columns.answered_at
-    reminded = sa.exists().where(
-        later.administration_id == Administration.id,
-        later.ordinal > Message.ordinal,
-        known.delivered_at(later, cohort.scope) <= answered_at,
-    )
-    sent_at = known.delivered_at(Message, cohort.scope)
-    sent = (
-        rows.join(Message, Message.administration_id == Administration.id)
-        .add_columns(Message.ordinal.label("attempt"), sent_at.label("sent_at"), yes(reminded).label("reminded"))
-        .subquery()
-        .c
-    )
-    by_it = sa.and_(sent.answered == 1, sent.mode == "web", sent.answered_at >= sent.sent_at, sent.reminded == 0)
-    keys = (sent.timepoint, sent.sequence, sent.attempt)
-    counts = (sa.func.count().label("delivered"), sa.func.sum(yes(by_it)).label("answered"))
-    counted = (
-        sa.select(*keys, *counts).where(sent.due == 1, sent.excluded == "", sent.sent_at.is_not(None)).group_by(*keys)
-    )
-    return cohort.frame(counted, counts=("sequence", "attempt", "delivered", "answered"))
+    mailed = known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE)
+    asked = _administrations(cohort, mailed).cte("asked").prefix_with(AT_ONCE)
+    return cohort.frames({"timepoints": _timepoints(asked), "attempts": _attempts(asked, mailed)})
 
 
 def administrations(cohort: Cohort) -> known.Rows:
     """Select how far each administration of the chosen episodes had come at the instant, one row for each."""
+    return _administrations(cohort, known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE))
+
+
+def _timepoints(asked: sa.CTE) -> Cells:
+    flags = ("due", "declined", "invited", "delivered", "started", "partial", "late", "answered", "scorable")
+    columns = [column for column in asked.c if column.key not in ("id", "episode_id", "answered_at")]
+    return count_cells(sa.select(*columns), flags=(*flags, "with_baseline", "by_email"))
+
+
+def _attempts(asked: sa.CTE, mailed: sa.CTE) -> Cells:
+    """An answer belongs to the last email delivered before it."""
+    next_at = sa.func.min(mailed.c.delivered_at).over(
+        partition_by=mailed.c.administration_id, order_by=mailed.c.ordinal, rows=(1, None)
+    )
+    sent = sa.select(*mailed.c, next_at.label("next_at")).subquery().c
+    before_next = sa.or_(sent.next_at.is_(None), sent.next_at > asked.c.answered_at)
+    by_it = sa.and_(asked.c.answered == 1, asked.c.mode == "web", asked.c.answered_at >= sent.delivered_at, before_next)
+    keys = (asked.c.timepoint, asked.c.sequence, sent.ordinal.label("attempt"))
+    counts = (sa.func.count().label("delivered"), sa.func.sum(yes(by_it)).label("answered"))
+    counted = (
+        sa.select(*keys, *counts)
+        .join(asked, asked.c.id == sent.administration_id)
+        .where(asked.c.due == 1, asked.c.excluded == "", sent.delivered_at.is_not(None))
+        .group_by(asked.c.timepoint, asked.c.sequence, sent.ordinal)
+    )
+    return Cells(counted, counts=("sequence", "attempt", "delivered", "answered"))
+
+
+def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
     chosen, as_of = cohort.chosen, cohort.scope.as_of
     answer = known.responses(cohort.scope).subquery()
     baseline = known.baselines(cohort.scope).subquery()
-    mail = known.mailings(cohort.scope).subquery()
+    delivered = sa.func.max(yes(mailed.c.delivered_at.is_not(None))).label("delivered")
+    mail = sa.select(mailed.c.administration_id, delivered).group_by(mailed.c.administration_id).subquery()
     answered = answer.c.id.is_not(None)
     started = sa.or_(answered, by(Administration.started_at, as_of))
     with_baseline = sa.and_(sa.not_(baseline.c.late), _scored(cohort, answer.c.id, baseline.c.id))
     cells = {
+        "id": Administration.id,
         "episode_id": chosen.c.id,
         "group": cohort.group(),
         "timepoint": Administration.timepoint,

@@ -24,7 +24,8 @@ from prom_service.reports.outcomes.tables import (
     scored,
 )
 from prom_service.reports.query import ReportQuery
-from prom_service.reports.utilization import RESPONSE_TO_RELY_ON, TOO_FEW
+from prom_service.reports.rounding import TOO_FEW
+from prom_service.reports.utilization import RESPONSE_TO_RELY_ON
 
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session, aliased
 
 from prom_service.models import Administration, AnswerSet, Score
 from prom_service.pathway.shape import PASS, Measure
-from prom_service.reports import known
+from prom_service.reports import denominators, known
 from prom_service.reports.cohort import AT_ONCE, Cohort
-from prom_service.reports.denominators.extract import attempts, timepoints
 from prom_service.reports.outcomes.scales import Comparison, comparisons_of, measures_of
 from prom_service.reports.query import ReportQuery
 
@@ -34,7 +33,7 @@ class Extract:
     place in ``measures``, or the one after them for the acceptable state question. ``own`` says that the answers were
     given in our own wording; ``baseline`` is missing without a timely one.
     ``courses``: pathway, course, timepoint, sequence, scale, own, value of a few episodes, for the clinic itself.
-    ``timepoints`` and ``attempts``: as in ``denominators.extract``.
+    ``timepoints`` and ``attempts``: as in ``denominators.frames``.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
     """
 
@@ -64,8 +63,7 @@ def extract(session: Session, query: ReportQuery) -> Extract:
         comparisons=comparisons_of(cohort.pathways, measures),
         scores=_counted_scores(cohort, measures),
         courses=_courses(cohort, measures),
-        timepoints=timepoints(cohort),
-        attempts=attempts(cohort),
+        **denominators.frames(cohort),
         rules=rules.sort_values(list(rules.columns), ignore_index=True),
         clinics=cohort.clinics(),
     )

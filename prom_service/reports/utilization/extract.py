@@ -7,11 +7,10 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration
-from prom_service.reports import known
-from prom_service.reports.cohort import EVERYTHING, Cohort
+from prom_service.models import Administration, EpisodeVisit
+from prom_service.reports import denominators, known
+from prom_service.reports.cohort import AT_ONCE, EVERYTHING, Cells, Cohort, count_cells
 from prom_service.reports.continued.extract import flagged, improved
-from prom_service.reports.denominators.extract import attempts, timepoints
 from prom_service.reports.query import ReportQuery
 
 CHECKPOINT = "3-months"
@@ -24,7 +23,7 @@ class Extract:
 
     ``episodes``: group, pathway, visit_limit, closed, visits, outcome, wording, due, episodes.
     ``improved`` and ``flagged``: as in ``continued.extract``.
-    ``timepoints`` and ``attempts``: as in ``denominators.extract``.
+    ``timepoints`` and ``attempts``: as in ``denominators.frames``.
     ``activity``: group, visits, shared, served. ``months``: month, visits, shared, served.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
     """
@@ -48,22 +47,46 @@ def extract(session: Session, query: ReportQuery) -> Extract:
     """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
     cohort = Cohort(session, query)
     return Extract(
-        episodes=_episodes(cohort),
+        **_care(cohort),
+        **denominators.frames(cohort),
         improved=improved(cohort),
         flagged=flagged(cohort),
-        timepoints=timepoints(cohort),
-        attempts=attempts(cohort),
-        activity=_activity(cohort, "group"),
-        months=_activity(cohort, "month"),
         rules=cohort.rules(CHECKPOINT),
         clinics=cohort.clinics(),
     )
 
 
-def _episodes(cohort: Cohort) -> pd.DataFrame:
+def _care(cohort: Cohort) -> dict[str, pd.DataFrame]:
+    """Return ``episodes``, ``activity`` and ``months``, which all rest on the same visits."""
+    attended = _attended(cohort).cte("attended").prefix_with(AT_ONCE)
+    doubles = _doubles(cohort).cte("double").prefix_with(AT_ONCE)
+    frames = cohort.frames(
+        {
+            "episodes": _episodes(cohort, attended),
+            "group": _distinct(attended, "group"),
+            "month": _distinct(attended, "month"),
+            "all": _distinct(attended, None),
+            "shared_group": _shared(doubles, "group"),
+            "shared_month": _shared(doubles, "month"),
+            "shared_all": _shared(doubles, None),
+        }
+    )
+    limits = {pathway.ref: pathway.visit_limit for pathway in cohort.pathways}
+    episodes = frames["episodes"]
+    episodes.insert(2, "visit_limit", episodes["pathway"].map(limits).astype("int64"))
+    overall = _activity(frames["all"], frames["shared_all"], "group")
+    divided = _activity(frames["group"], frames["shared_group"], "group")
+    return {
+        "episodes": episodes,
+        "activity": divided if cohort.query.group_by is None else pd.concat([overall, divided], ignore_index=True),
+        "months": _activity(frames["month"], frames["shared_month"], "month"),
+    }
+
+
+def _episodes(cohort: Cohort, attended: sa.CTE) -> Cells:
     """Count the episodes by group, visits so far and outcome at the checkpoint; own or mixed wording is ``own``."""
     chosen, judged = cohort.chosen, known.judgements(cohort.scope, CHECKPOINT).subquery()
-    visited = cohort.visits_of_each()
+    visited = cohort.visits_of_each() if cohort.query.basis == "activity" else _of_each(attended)
     assessed = judged.c.outcome.in_(ASSESSED)
     cells = (
         sa.select(
@@ -85,27 +108,64 @@ def _episodes(cohort: Cohort) -> pd.DataFrame:
             sa.and_(Administration.episode_id == chosen.c.id, Administration.timepoint == CHECKPOINT),
         )
     )
-    frame = cohort.counted(cells, flags=("closed", "due"))
-    limits = {pathway.ref: pathway.visit_limit for pathway in cohort.pathways}
-    frame.insert(2, "visit_limit", frame["pathway"].map(limits).astype("int64"))
-    return frame
+    return count_cells(cells, flags=("closed", "due"))
 
 
-def _activity(cohort: Cohort, key: str) -> pd.DataFrame:
-    """Count distinct visits by ``group`` or by ``month``: a visit serving two episodes is one visit."""
-    served = cohort.served
-    month = sa.func.substr(sa.cast(served.c.visited_on, sa.String), 1, 7)
-    rows = sa.select(
-        {"group": served.c.group, "month": month}[key].label(key),
-        served.c.visit_id,
-        served.c.episode_id,
-        sa.func.count().over(partition_by=served.c.visit_id).label("serves"),
-    ).subquery()
-    shared = sa.case((rows.c.serves > 1, rows.c.visit_id))
-    counts = {"visits": rows.c.visit_id, "shared": shared, "served": rows.c.episode_id}
-    sums = [sa.func.count(sa.distinct(column)).label(name) for name, column in counts.items()]
-    divided = sa.select(rows.c[key], *sums).group_by(rows.c[key])
-    if key == "month" or cohort.query.group_by is None:  # Everything is then the one group.
-        return cohort.frame(divided, counts=tuple(counts))
-    overall = cohort.frame(sa.select(sa.literal(EVERYTHING).label(key), *sums), counts=tuple(counts))
-    return pd.concat([overall, cohort.frame(divided, counts=tuple(counts))], ignore_index=True)
+def _attended(cohort: Cohort) -> known.Rows:
+    """Count the visits that served each episode, by group and month."""
+    served = cohort.served.c
+    month = sa.func.substr(sa.cast(served.visited_on, sa.String), 1, 7).label("month")
+    return sa.select(served.episode_id, served.group, month, sa.func.count().label("visits")).group_by(
+        served.episode_id, served.group, month
+    )
+
+
+def _of_each(attended: sa.CTE) -> sa.Subquery:
+    summed = sa.func.sum(attended.c.visits).label("visits")
+    return sa.select(attended.c.episode_id, summed).group_by(attended.c.episode_id).subquery()
+
+
+def _doubles(cohort: Cohort) -> known.Rows:
+    """Select the services of the visits that served several episodes.
+
+    Few visits ever did; they are found among the services on record before anything is asked about them.
+    """
+    served = cohort.served.c
+    several = (
+        sa.select(EpisodeVisit.visit_id)
+        .where(EpisodeVisit.clinic_id.in_(cohort.scope.clinics))
+        .group_by(EpisodeVisit.clinic_id, EpisodeVisit.visit_id)
+        .having(sa.func.count() > 1)
+    )
+    month = sa.func.substr(sa.cast(served.visited_on, sa.String), 1, 7).label("month")
+    serves = sa.func.count().over(partition_by=served.visit_id).label("serves")
+    rows = sa.select(served.visit_id, served.group, month, serves).where(served.visit_id.in_(several)).subquery()
+    return sa.select(rows).where(rows.c.serves > 1)
+
+
+def _distinct(attended: sa.CTE, key: str | None) -> Cells:
+    """Count the services and the distinct episodes served, by ``group`` or ``month``, or of all together."""
+    keys = [attended.c[key]] if key else []
+    counted = sa.select(
+        *keys,
+        sa.func.coalesce(sa.func.sum(attended.c.visits), 0).label("visits"),
+        sa.func.count(sa.distinct(attended.c.episode_id)).label("served"),
+    ).group_by(*keys)
+    return Cells(counted, counts=("visits", "served"))
+
+
+def _shared(doubles: sa.CTE, key: str | None) -> Cells:
+    """Count the distinct visits among services that share one, and by how many more services than visits these are."""
+    keys = [doubles.c[key]] if key else []
+    visits = sa.func.count(sa.distinct(doubles.c.visit_id))
+    counted = sa.select(*keys, visits.label("shared"), (sa.func.count() - visits).label("again")).group_by(*keys)
+    return Cells(counted, counts=("shared", "again"))
+
+
+def _activity(counted: pd.DataFrame, shared: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Put the counts side by side: a visit serving two episodes is one visit."""
+    if key not in counted:
+        counted, shared = counted.assign(**{key: EVERYTHING}), shared.assign(**{key: EVERYTHING})
+    table = counted.merge(shared, on=key, how="left").fillna({"shared": 0, "again": 0})
+    table["visits"] -= table["again"].astype("int64")
+    return table[[key, "visits", "shared", "served"]].astype({"shared": "int64"})
