@@ -261,11 +261,12 @@ def _assess_batch(prom: Runtime) -> int:
         if not due:
             raise
         for episode_id in due:
-            _assess_alone(prom, episode_id)
+            assess_alone(prom, episode_id)
     return len(due)
 
 
-def _assess_alone(prom: Runtime, episode_id: uuid.UUID) -> None:
+def assess_alone(prom: Runtime, episode_id: uuid.UUID) -> None:
+    """Assess one episode; when that goes wrong, it is named in the log and due again in an hour."""
     try:
         with prom.transaction() as session:
             assessment.assess_episodes(session, [episode_id], now=prom.now())

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from prom_service.cli import door, files
-from prom_service.cli.output import as_text, json_option, show_json, show_table
+from prom_service.cli.output import as_text, counted, json_option, show_json, show_table
 from prom_service.errors import NotFoundError
 from prom_service.models import Episode
 from prom_service.queries.directory import find_clinic_by_code, find_episode, find_timepoint, list_episodes
@@ -67,13 +67,19 @@ def paper(episode: str, timepoint: str, code: str | None, paper: str, output: Pa
 
 
 @click.command()
+@click.option("--all", "every", is_flag=True, help="Judge every checkpoint again first, due or not.")
 @json_option
-def assess(as_json: bool) -> None:
-    """Run the sweep now: bring judgements and flags up to the present where time may have changed them."""
-    from scheduler import jobs  # The only command that runs one job by hand.
+def assess(every: bool, as_json: bool) -> None:
+    """Run the sweep now: bring judgements and flags up to the present where time may have changed them.
+
+    With --all, also wherever the judgement on record is not what the rules say now, as after a new version of them.
+    """
+    from scheduler import jobs, reassessment  # The only command that runs one job by hand.
 
     with door.runtime() as prom:
-        assessed = jobs.assess_due_episodes(prom)
+        clinics = reassessment.clinics(prom) if every else []
+        stale = counted("Clinics", len(clinics), reassessment.assess_stale_episodes(prom, clinics), lambda _: 1)
+        assessed = sum(stale) + jobs.assess_due_episodes(prom)
     if as_json:
         show_json({"assessed": assessed})
     else:
