@@ -9,6 +9,10 @@ class NotFoundError(PromError):
     """The thing named does not exist, or belongs to another clinic: the two look the same from outside."""
 
 
+class GoneError(PromError):
+    """The thing named was there and is kept no longer."""
+
+
 class ConflictError(PromError):
     """The request contradicts what is already recorded; ``reason`` is a code for programs, where there is one."""
 

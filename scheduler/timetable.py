@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prom_service.runtime import Runtime
-from scheduler import jobs
+from scheduler import jobs, reporting
 from scheduler.jobs import KeepGoing
 
 FIVE_MINUTES = dt.timedelta(minutes=5)
@@ -37,6 +37,7 @@ JOBS = (
     Job(jobs.assess_due_episodes, every=4, lease=FIVE_MINUTES),
     Job(jobs.escalate_flags, every=2, lease=FIVE_MINUTES),
     Job(jobs.send_alerts, every=1),
+    Job(reporting.make_reports, every=1),
     Job(jobs.fetch_delivery_reports, every=8, lease=FIVE_MINUTES),
     Job(jobs.seal_audit, every=1),
     Job(jobs.publish_audit_heads, every=4),

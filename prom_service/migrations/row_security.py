@@ -18,6 +18,10 @@ OWN = (
     "clinic_id = ANY ((SELECT string_to_array(nullif(current_setting('app.clinics', true), ''), ',')::uuid[])::uuid[])"
 )
 """The select within is computed once for a statement, not for each row."""
+OF_TEAMS = ("report_subscription", "report_task")
+"""Tables whose rows belong to a clinic, or to several of one organisation: these are seen by who sees one of them."""
+OF_TEAM = f"organisation_id IN (SELECT organisation_id FROM clinic WHERE {OWN.removeprefix('clinic_')})"  # noqa: S608
+OWN_OR_TEAM = f"({OWN} OR clinic_id IS NULL AND {OF_TEAM})"
 OF_THE_LINK = "digest = (SELECT nullif(current_setting('app.link', true), ''))"
 WRITTEN_ONLY = "audit_entry"
 """Whoever is ``prom_web`` adds to the audit and reads nothing of it."""
@@ -37,7 +41,8 @@ USABLE = """
 SELECT count(*) = 2 FROM pg_roles WHERE rolname IN (:web, :worker) AND pg_has_role(rolname, 'USAGE')"""
 OWNED = """
 SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema()
-    AND column_name = 'clinic_id' AND is_nullable = 'NO' AND table_name IN (
+    AND column_name = 'clinic_id' AND (is_nullable = 'NO' OR table_name IN ('report_subscription', 'report_task'))
+    AND table_name IN (
         SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'id')
 ORDER BY table_name"""
 MISSING = f"""Row-level security is not in force: this login may not make roles. Whoever runs the server can:
@@ -64,7 +69,8 @@ def protect(connection: sa.Connection, table: str) -> None:
     if connection.dialect.name != "postgresql" or not _has_roles(connection):
         return
     unprotect(connection, table)
-    own = f"FOR INSERT TO {WEB_ROLE} WITH CHECK (true)" if table == WRITTEN_ONLY else f"TO {WEB_ROLE} USING ({OWN})"
+    whose = OWN_OR_TEAM if table in OF_TEAMS else OWN
+    own = f"FOR INSERT TO {WEB_ROLE} WITH CHECK (true)" if table == WRITTEN_ONLY else f"TO {WEB_ROLE} USING ({whose})"
     policies = [("own_clinics", own), ("every_clinic", f"TO {WORKER_ROLE} USING (true)")]
     if table in WITH_LINKS:
         policies.append(("own_link", f"FOR SELECT TO {WEB_ROLE} USING ({OF_THE_LINK})"))

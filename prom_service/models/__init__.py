@@ -12,6 +12,7 @@ from prom_service.models.flag import Flag, FlagEvent
 from prom_service.models.message import Message, MessageEvent
 from prom_service.models.operation import Brake, Heartbeat, JobRun, Lease, Pace
 from prom_service.models.patient import Patient, PatientChange
+from prom_service.models.report_task import ReportLetter, ReportSubscription, ReportTask
 from prom_service.models.response import AnswerSet, Judgement, Response, Score
 from prom_service.models.user import Membership, RecoveryCode, StaffSession, Throttle, User
 from prom_service.models.visit import EpisodeVisit, Visit, VisitVersion
@@ -54,6 +55,9 @@ __all__ = [
     "PatientChange",
     "PinnedPack",
     "RecoveryCode",
+    "ReportLetter",
+    "ReportSubscription",
+    "ReportTask",
     "Response",
     "SavedAnswer",
     "Score",

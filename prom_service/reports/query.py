@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,21 @@ class ReportQuery:
             "group_by": self.group_by,
             "audience": self.audience,
         }
+
+    @classmethod
+    def from_parameters(
+        cls, parameters: Mapping[str, Any], *, clinic_ids: Sequence[str], organisation_id: uuid.UUID
+    ) -> "ReportQuery":
+        """Return the question that was printed so: the same question, asked of the same clinics."""
+        rest = {name: value for name, value in parameters.items() if name not in ("from", "to", "as_of")}
+        return cls(
+            clinic_ids=tuple(uuid.UUID(one) for one in clinic_ids),
+            organisation_id=organisation_id,
+            from_on=dt.date.fromisoformat(parameters["from"]),
+            to_on=dt.date.fromisoformat(parameters["to"]),
+            as_of=dt.datetime.fromisoformat(parameters["as_of"]),
+            **rest,
+        )
 
     def in_words(self) -> str:
         """Return the question in one line: days and words from fixed lists, nothing of a patient."""

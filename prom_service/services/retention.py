@@ -1,4 +1,4 @@
-"""What is kept for a while only: remembered requests, ended sessions, counted tries, deliveries of webhooks."""
+"""What is kept for a while only: remembered requests, ended sessions, counted tries, deliveries of webhooks, files."""
 
 import datetime as dt
 
@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, and_, delete, inspect, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from prom_service.db import Base
-from prom_service.models import IdempotentRequest, StaffSession, Throttle, WebhookDelivery
+from prom_service.models import IdempotentRequest, ReportTask, StaffSession, Throttle, WebhookDelivery
+from prom_service.services import report_tasks
 
 REQUESTS_KEPT = dt.timedelta(hours=24)
 """How long a request is remembered under its key; its answer may name a patient."""
@@ -21,7 +22,7 @@ def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int
     """Delete at most ``limit`` rows of each kind that have had their time; return how many went.
 
     Requests and windows of tries go by their beginning, sessions by when they ended or grew too old, deliveries by
-    their last attempt. A row stays until its time is over, to the instant.
+    their last attempt, files of reports by when they were made. A row stays until its time is over, to the instant.
     """
     sessions_end = now - SESSIONS_KEPT
     return (
@@ -35,6 +36,8 @@ def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int
         + _purge(session, Throttle, Throttle.window_start < now - TRIES_KEPT, limit)
         + _purge(session, WebhookDelivery, _settled_before("delivered", now - DELIVERED_KEPT), limit)
         + _purge(session, WebhookDelivery, _settled_before("dead", now - DEAD_KEPT), limit)
+        + report_tasks.forget_files(session, now=now, limit=limit)
+        + _purge(session, ReportTask, ReportTask.expires_at < now - report_tasks.ROW_KEPT, limit)
     )
 
 

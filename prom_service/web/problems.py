@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from instruments.errors import InstrumentsError, UnknownInstrumentError
-from prom_service.errors import ConflictError, InvalidInputError, NotFoundError, PromError, StaleVersionError
+from prom_service.errors import ConflictError, GoneError, InvalidInputError, NotFoundError, PromError, StaleVersionError
 from prom_service.web.context import request_id
 from prom_service.web.json_provider import json_response
 
@@ -28,6 +28,7 @@ RETRY_AFTER_SECONDS = "5"
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (  # The first that fits.
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (UnknownInstrumentError, HTTPStatus.NOT_FOUND),
+    (GoneError, HTTPStatus.GONE),
     (StaleVersionError, HTTPStatus.PRECONDITION_FAILED),
     (InvalidInputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ConflictError, HTTPStatus.CONFLICT),

@@ -32,6 +32,7 @@ def test_every_table_of_clinics_is_protected_from_everybody(postgres_url: str) -
     engine.dispose()
     assert {table for table in tenancy.owned_tables() if not state[table]} == set()
     assert len(tenancy.owned_tables()) > 20
+    assert all(state[table] for table in row_security.OF_TEAMS)
 
 
 def test_sessions_are_made_in_one_place_where_they_are_confined() -> None:

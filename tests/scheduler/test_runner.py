@@ -15,7 +15,7 @@ from sqlalchemy import select
 from prom_service.db import AlreadyRunningError
 from prom_service.models import Heartbeat, JobRun
 from prom_service.runtime import Runtime
-from scheduler import jobs, lease, runner
+from scheduler import jobs, lease, reporting, runner
 from scheduler.runner import run_job
 from scheduler.timetable import JOBS, Job
 from tests import hookroom, mailroom
@@ -51,8 +51,10 @@ def run_of(prom: Runtime, job: str) -> JobRun | None:
 def test_every_job_is_in_the_timetable() -> None:
     public = {
         name
-        for name, value in vars(jobs).items()
-        if callable(value) and getattr(value, "__module__", "") == jobs.__name__ and "keep_going" in _parameters(value)
+        for module in (jobs, reporting)
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", "") == module.__name__
+        if "keep_going" in _parameters(value)
     }
 
     assert {job.name for job in JOBS} == {name for name in public if not name.startswith("_")}

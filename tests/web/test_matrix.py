@@ -36,7 +36,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "unsubscribe.stop": {"List-Unsubscribe": "One-Click"},
 }
 """What a form holds where an empty one would be turned away before anybody is asked."""
-ENDING = ("dashboard.log_out", "webhooks.end")
+ENDING = ("dashboard.log_out", "tasks.cancel", "webhooks.end")
 """Asked last: they end what the others need."""
 OF_KEYS = (ROOT, "/fhir/")
 """Addresses that ask for a key."""
@@ -97,6 +97,7 @@ class Scene:
             "preview_id": self.rows["preview"],
             "visit_id": self.world.visit.id,
             "webhook_id": self.rows["webhook"],
+            "task_id": self.world.task_id,
             "id_": self.rows.get(endpoint.partition("_")[2]),
             "step": "pause",
         }

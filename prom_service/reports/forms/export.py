@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prom_service.errors import InvalidInputError
 from prom_service.reports.forms.csv_file import as_csv
 from prom_service.reports.forms.json_file import as_json
+from prom_service.reports.forms.media import MEDIA
 from prom_service.reports.forms.page import as_html
 from prom_service.reports.forms.parquet import as_parquet
 from prom_service.reports.forms.printed import as_pdf
@@ -22,14 +23,15 @@ class Format:
     write: Callable[[Report], bytes]
 
 
-FORMATS: Mapping[str, Format] = {
-    "json": Format("application/json", "json", as_json),
-    "csv": Format("text/csv; charset=utf-8", "csv", as_csv),
-    "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx", as_xlsx),
-    "html": Format("text/html; charset=utf-8", "html", as_html),
-    "pdf": Format("application/pdf", "pdf", as_pdf),
-    "parquet": Format("application/zip", "parquet.zip", as_parquet),
+WRITERS: Mapping[str, Callable[[Report], bytes]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "xlsx": as_xlsx,
+    "html": as_html,
+    "pdf": as_pdf,
+    "parquet": as_parquet,
 }
+FORMATS: Mapping[str, Format] = {name: Format(*MEDIA[name], write) for name, write in WRITERS.items()}
 
 
 def render(report: Report, format: str) -> bytes:  # noqa: A002 (the word of the command and of the API)

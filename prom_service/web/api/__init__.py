@@ -17,11 +17,12 @@ from prom_service.web.api.instruments import instruments
 from prom_service.web.api.paths import Code
 from prom_service.web.api.patients import patients
 from prom_service.web.api.reports import reports
-from prom_service.web.api.schemas.problem import PROBLEMS, ProblemSchema
+from prom_service.web.api.schemas.problem import OF_FILES, PROBLEMS, ProblemSchema
+from prom_service.web.api.tasks import tasks
 from prom_service.web.api.visits import visits
 from prom_service.web.api.webhooks import webhooks
 
-BLUEPRINTS = (instruments, patients, episodes, visits, administrations, flags, reports, webhooks)
+BLUEPRINTS = (instruments, patients, episodes, visits, administrations, flags, reports, tasks, webhooks)
 
 RETRY_AFTER = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 CONFIGURATION = {
@@ -44,7 +45,7 @@ class _Api(Api):  # type: ignore[misc]
 
     def _register_responses(self) -> None:
         """Describe every problem a route may answer with, as what it is: ``application/problem+json``."""
-        for status in sorted(set().union(*PROBLEMS.values())):
+        for status in sorted(set().union(*PROBLEMS.values(), OF_FILES)):
             response: dict[str, Any] = {"description": status.phrase}
             if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
                 response["headers"] = {"Retry-After": RETRY_AFTER}

@@ -16,7 +16,7 @@ from marshmallow import Schema
 
 from prom_service.web import audit, guards, looks
 from prom_service.web.api import etag, idempotency
-from prom_service.web.api.schemas.problem import CONDITIONS, PROBLEMS
+from prom_service.web.api.schemas.problem import CONDITIONS, PREFER, PROBLEMS
 from prom_service.web.api.strict_json import LARGEST_BODY, StrictParser
 from prom_service.web.context import own_clinic_id, principal, prom
 
@@ -24,6 +24,10 @@ FLAGS = "flags:read"
 """Whoever reads with this scope has looked at the clinic's flags."""
 COMPUTES = "computes"
 """Marks a route that writes nothing, so that a repeat needs no key."""
+LATER = "later"
+"""Says whether the answer of a route may be made in the background."""
+OWN_PROBLEMS = "own_problems"
+"""Problems of a route that others of its method do not have."""
 View = Callable[..., Any]
 Answer = Schema | dict[str, Any]
 """What a route answers: a schema, or a description when there are several and the view writes the answer itself."""
@@ -50,13 +54,21 @@ class ApiBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         query: Schema | None = None,
         media_type: str | None = None,
         files: Sequence[str] = (),
+        later: Schema | None = None,
+        problems: Sequence[HTTPStatus] = (),
     ) -> Callable[[View], View]:
-        """Declare a route that reads; it answers in JSON or as ``media_type`` says, and ``files`` are others beside."""
+        """Declare a route that reads; it answers in JSON or as ``media_type`` says, and ``files`` are others beside.
+
+        ``later`` is what it answers, with 202, to who prefers not to wait; ``problems`` are those it has of its own.
+        """
 
         def declare(view: View) -> View:
             route = self.response(HTTPStatus.OK, answer, content_type=media_type)(view)
             for other in files:
                 route = self.alt_response(HTTPStatus.OK, schema={"type": "string"}, content_type=other)(route)
+            if later is not None:
+                route = self.alt_response(HTTPStatus.ACCEPTED, schema=later)(route)
+            route._apidoc = {**route._apidoc, LATER: later is not None, OWN_PROBLEMS: problems}
             return self._add(rule, "GET", scope, in_snapshot(self._taking(route, query, None), scope))
 
         return declare
@@ -187,7 +199,9 @@ def _document_access(doc: dict[str, Any], info: dict[str, Any], *, method: str, 
     doc["security"] = [{"key": []}]
     if not info.get(COMPUTES):
         doc.setdefault("parameters", []).extend(CONDITIONS[method])
+    if info.get(LATER):
+        doc["parameters"].append(PREFER)
     responses = doc.setdefault("responses", {})
-    for status in PROBLEMS[method]:
+    for status in (*PROBLEMS[method], *info.get(OWN_PROBLEMS, ())):
         responses.setdefault(str(status.value), {"$ref": f"#/components/responses/{status.name}"})
     return doc

@@ -21,12 +21,16 @@ class Examples(BasePlugin):
                 operation["requestBody"]["content"][JSON]["example"] = example["body"]
             for status, response in operation.get("responses", {}).items():
                 content = response.get("content", {}).get(JSON) if str(status).startswith("2") else None
-                if content is not None and "answer" in example:
-                    content["example"] = example["answer"]
+                answer = example.get(f"answer {status}", example.get("answer"))
+                if content is not None and answer is not None:
+                    content["example"] = answer
 
 
 def of_route(method: str, path: str) -> dict[str, Any]:
-    """Return the example of a route such as ``POST /patients``: ``body`` and ``answer``, where it has them."""
+    """Return the example of a route such as ``POST /patients``: ``body`` and ``answer``, where it has them.
+
+    ``answer 202`` is what it answers with that status, where it has several.
+    """
     found: dict[str, Any] = _all().get(f"{method} {path}", {})
     return found
 

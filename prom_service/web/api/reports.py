@@ -1,25 +1,23 @@
 """Reports for quality teams and for the clinic itself."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from flask import Response
+from flask import Response, request, url_for
 from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
 from prom_service.reports.query import BASES, FORMATS, GROUPINGS, REPORTS, ReportQuery, default_period
+from prom_service.services import report_tasks
 from prom_service.web import audit
+from prom_service.web.api import tasks
 from prom_service.web.api.blueprint import ApiBlueprint
 from prom_service.web.api.fields import Day, Instant, Strict
+from prom_service.web.api.report_file import FILES, file_answer
 from prom_service.web.context import principal, prom
+from prom_service.web.json_provider import json_response
 
-FILES = (
-    "text/csv",
-    "text/html",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/pdf",
-    "application/zip",
-)
 YEARS_BACK = 20
 
 reports = ApiBlueprint("reports", "Utilization beside outcomes.")
@@ -45,7 +43,8 @@ def _offer(name: str, told: str) -> None:
     show.__doc__ = f"""{told}
 
     By default over the last 12 whole months. A clinic's key sees the clinic's own exact numbers; a quality key sees its
-    organisation, with small counts hidden.
+    organisation, with small counts hidden. With `Prefer: respond-async` it is made in the background and answered with
+    202 and its task.
     """
     show.__name__ = f"show_{name}"
     reports.get(
@@ -54,6 +53,7 @@ def _offer(name: str, told: str) -> None:
         query=ReportParameters(),
         answer={"type": "object", "description": "Parameters, definitions, notes and tables."},
         files=FILES,
+        later=tasks.TASK,
     )(show)
 
 
@@ -62,17 +62,39 @@ for _name, _told in REPORTS.items():
 
 
 def _answer(session: Session, name: str, query: Mapping[str, Any]) -> Response:
+    asked = _asked(query)
+    if wants_it_later():
+        return _queue(name, asked, query["format"])
     from prom_service.reports import make_report  # pandas takes a second, and few requests need it.
     from prom_service.reports.forms import export
 
-    asked = _asked(query)
     report = make_report(session, name, asked)
     audit.about(shown=sum(map(len, report.tables.values())), detail=asked.in_words())
-    content = export.render(report, query["format"])
-    form = export.FORMATS[query["format"]]
-    response = Response(content, content_type=form.media_type)
-    if query["format"] != "json":
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}.{form.extension}"'
+    return file_answer(name, query["format"], export.render(report, query["format"]))
+
+
+def wants_it_later() -> bool:
+    """Say whether the caller would rather have the report made in the background (RFC 7240, 4.1)."""
+    wishes = request.headers.get("Prefer", "").split(",")
+    return any(wish.partition(";")[0].strip().lower() == "respond-async" for wish in wishes)
+
+
+def _queue(name: str, asked: ReportQuery, form: str) -> Response:
+    with prom.transaction() as session:
+        task = report_tasks.ask(
+            session,
+            report=name,
+            form=form,
+            parameters=asked.parameters(),
+            organisation_id=principal.organisation_id,
+            clinic_ids=asked.clinic_ids,
+            requested_by=principal.actor,
+            now=prom.now(),
+        )
+    audit.about(detail=f"in the background: {asked.in_words()}", task=[task.id])
+    response = json_response(tasks.TASK.dump(tasks.shown(task)), HTTPStatus.ACCEPTED)
+    response.location = url_for("tasks.show_task", task_id=task.id)
+    response.headers["Preference-Applied"] = "respond-async"
     return response
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from prom_service.models import Administration, Clinic, Episode, Flag, Membership, Patient, User, Visit
+from prom_service.models import Administration, ApiKey, Clinic, Episode, Flag, Membership, Patient, User, Visit
 from prom_service.models.api_key import SCOPES
-from prom_service.services import administrations, submission, visits, webhooks
+from prom_service.services import administrations, report_tasks, submission, visits, webhooks
 from prom_service.services.visits import VisitDetails
 from tests import builders
 
@@ -70,6 +70,8 @@ class World:
     flag_id: uuid.UUID
     user_id: uuid.UUID
     webhook_id: uuid.UUID
+    task_id: uuid.UUID
+    """A report made in the background for our key."""
     key: str
     other_key: str
 
@@ -86,6 +88,7 @@ class World:
         details = VisitDetails(visited_on=start.date())
         visit, _is_new = visits.record_visit(session, episode, "V1", details, actor=builders.ACTOR, now=start)
         administrations.open_due(session, now=now, limit=10)
+        key = builders.an_api_key(session, clinic, SCOPES, now=start)
         return cls(
             today=now.date(),
             clinic=clinic,
@@ -96,7 +99,8 @@ class World:
             flag_id=session.scalars(select(Flag.id).where(Flag.clinic_id == clinic.id)).one(),
             user_id=_a_user(session, clinic, now=start),
             webhook_id=_a_webhook(session, clinic, now=start),
-            key=builders.an_api_key(session, clinic, SCOPES, now=start),
+            task_id=_a_task(session, clinic, now=now),
+            key=key,
             other_key=builders.an_api_key(session, other, SCOPES, now=start),
         )
 
@@ -108,6 +112,25 @@ def _a_webhook(session: Session, clinic: Clinic, *, now: dt.datetime) -> uuid.UU
         session, clinic.id, "https://1.1.1.1/hook", types, actor=builders.ACTOR, secret=builders.SECRET, now=now
     )
     return webhook.id
+
+
+def _a_task(session: Session, clinic: Clinic, *, now: dt.datetime) -> uuid.UUID:
+    """A report that the only key of the clinic asked for, and that is made."""
+    key_id = session.scalars(select(ApiKey.id).where(ApiKey.clinic_id == clinic.id)).one()
+    report_tasks.ask(
+        session,
+        report="utilization",
+        form="json",
+        parameters={"audience": "clinic"},
+        organisation_id=clinic.organisation_id,
+        clinic_ids=[clinic.id],
+        requested_by=f"key:{key_id}",
+        now=now,
+    )
+    task = report_tasks.claim_due(session, worker="test", now=now)
+    assert task is not None
+    report_tasks.finish(session, task, b"{}", now=now)
+    return task.id
 
 
 def _a_user(session: Session, clinic: Clinic, *, now: dt.datetime) -> uuid.UUID:

@@ -66,6 +66,10 @@ BODIES: dict[str, Body | None] = {
     "POST /flags/<uuid:flag_id>/resolve": lambda world: {"reason": "contacted"},
     "GET /flag-events": None,
     **dict.fromkeys(REPORT_ROUTES),
+    "GET /tasks": None,
+    "GET /tasks/<uuid:task_id>": None,
+    "GET /tasks/<uuid:task_id>/result": None,
+    "DELETE /tasks/<uuid:task_id>": None,
     "GET /webhooks": None,
     "POST /webhooks": lambda world: {"url": "https://1.1.1.1/hook"},
     "GET /webhooks/<uuid:webhook_id>": None,
@@ -158,7 +162,15 @@ def test_a_thing_that_never_was_looks_like_one_of_another_clinic(ours: Caller, t
 
 def test_another_clinics_lists_hold_nothing_of_ours(theirs: Caller, world: World) -> None:
     lists = set(BODIES) - OF_ONE_THING - OPEN_TO_ALL
-    ours = (world.patient.id, world.episode.id, world.visit.id, world.flag_id, world.webhook_id, world.clinic.id)
+    ours = (
+        world.patient.id,
+        world.episode.id,
+        world.visit.id,
+        world.flag_id,
+        world.webhook_id,
+        world.task_id,
+        world.clinic.id,
+    )
 
     answers = {route: _send(theirs, route, world) for route in lists}
 
@@ -182,7 +194,7 @@ def test_a_quality_key_reads_reports_and_instruments_only(
 
     reached = {route for route in BODIES if _send(Caller(client, text), route, world).status_code < 300}
 
-    assert reached == OPEN_TO_ALL | REPORT_ROUTES
+    assert reached == OPEN_TO_ALL | REPORT_ROUTES | {"GET /tasks"}
 
 
 def test_the_use_of_a_key_is_noted_once_an_hour(ours: Caller, world: World, runtime: Runtime, clock: Clock) -> None:
@@ -222,6 +234,7 @@ def _send(caller: Caller, route: str, world: World, *, unknown: bool = False) ->
         "<uuid:administration_id>": world.administration.id,
         "<uuid:flag_id>": world.flag_id,
         "<uuid:webhook_id>": world.webhook_id,
+        "<uuid:task_id>": world.task_id,
         "<code:external_id>": world.visit.external_id,
         "<code:ref>": "nprs-1.0",
     }

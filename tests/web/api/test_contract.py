@@ -17,7 +17,7 @@ from tests.web.api.caller import World
 
 EXAMPLES, FULL_EXAMPLES = 6, 150
 """Requests generated for each route and kind: those the document allows, and those it forbids."""
-LASTING = ("/withdraw", "/deceased", "/close")
+LASTING = ("/withdraw", "/deceased", "/close", "/tasks/{task_id}")
 """Routes that leave little to do for others; they come last."""
 CHECKS = {
     # Every request is sent with the key, so none is generated without it: a request is judged as it was sent. What
@@ -75,6 +75,7 @@ def _try(operation: Any, mode: GenerationMode, world: World, examples: int) -> N
         "administration_id": str(world.administration.id),
         "flag_id": str(world.flag_id),
         "webhook_id": str(world.webhook_id),
+        "task_id": str(world.task_id),
         "ref": "ihot-12-1.0",
     }
     named = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}

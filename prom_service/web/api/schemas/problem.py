@@ -45,6 +45,9 @@ PROBLEMS = {
     "patch": (*_WRITING, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED),
 }
 
+OF_FILES = (HTTPStatus.CONFLICT, HTTPStatus.GONE)
+"""Problems of a file that is not made yet, or kept no longer."""
+
 
 def _header(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
     described = {"type": "string", **schema}
@@ -65,3 +68,6 @@ CONDITIONS: dict[str, list[dict[str, Any]]] = {
     "patch": [_header("If-Match", "ETag of what the caller read; 412 when it has changed.", required=True)],
 }
 """Headers that all routes of a method take."""
+PREFER = _header(
+    "Prefer", "`respond-async`: made in the background, answered at once with 202 and the task (RFC 7240)."
+)
