@@ -5,15 +5,15 @@ import logging
 from prom_service.errors import PromError
 from prom_service.models import ReportTask
 from prom_service.queries.registry import clinics_of
-from prom_service.reports import ReportQuery
+from prom_service.reports import ReportQuery, make_report
 from prom_service.runtime import Runtime
 from prom_service.services import audit, report_tasks
 from scheduler.jobs import KeepGoing, always, this_process
 
 log = logging.getLogger(__name__)
 
-COUNTED, ARRANGED = 50, 75
-"""How far a report is, in per cent, once its facts are counted, and once its tables are made."""
+BEGUN, COUNTED = 10, 75
+"""How far a report is, in per cent, when it is begun, and once its tables are made."""
 
 
 class StoppedError(Exception):
@@ -57,15 +57,12 @@ def _make(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bool:
 
 def _make_in_steps(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bool:
     from prom_service.reports.forms import export  # pandas takes a second, and few ticks need it.
-    from prom_service.reports.kinds import REPORTS
-    from prom_service.reports.report import report_of
 
-    kind, query = REPORTS[task.report], _query(task)
+    query = _query(task)
+    _step(prom, task, BEGUN, keep_going)
     with prom.reading() as session:
-        facts = kind.extract(session, query)
+        report = make_report(session, task.report, query)
     _step(prom, task, COUNTED, keep_going)
-    report = report_of(kind, facts, query)
-    _step(prom, task, ARRANGED, keep_going)
     content = export.render(report, task.form)
     with prom.transaction() as session:
         if not report_tasks.finish(session, task, content, now=prom.now()):

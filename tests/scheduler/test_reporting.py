@@ -148,7 +148,7 @@ def test_progress_is_there_for_who_looks(prom: Runtime, task_id: uuid.UUID, monk
 
     reporting.make_reports(prom)
 
-    assert [*seen, the_task(prom, task_id).progress] == [0, reporting.COUNTED, 100]
+    assert [*seen, the_task(prom, task_id).progress] == [0, reporting.BEGUN, 100]
 
 
 def test_a_process_that_is_told_to_stop_gives_the_task_back(prom: Runtime, task_id: uuid.UUID) -> None:

@@ -7,7 +7,7 @@ import prom_service.db
 from prom_service.migrations import row_security
 
 revision = '0010'
-down_revision = '0012'
+down_revision = '0015'
 branch_labels = None
 depends_on = None
 
