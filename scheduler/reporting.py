@@ -1,17 +1,23 @@
 """The jobs of reports: making those that were asked for, asking for the monthly ones, and saying where they are."""
 
+import datetime as dt
 import logging
+
+from sqlalchemy.orm import Session
 
 from prom_service.errors import PromError
 from prom_service.models import ReportTask
 from prom_service.queries.registry import clinics_of
-from prom_service.reports import ReportQuery, make_report
+from prom_service.reports import ReportQuery, default_period, make_report
 from prom_service.runtime import Runtime
-from prom_service.services import audit, report_tasks
+from prom_service.services import audit, report_letters, report_subscriptions, report_tasks
+from prom_service.services.report_letters import Claimed
+from prom_service.services.report_subscriptions import Due
 from scheduler.jobs import KeepGoing, always, this_process
 
 log = logging.getLogger(__name__)
 
+SUBSCRIPTIONS_AT_ONCE = 20
 BEGUN, COUNTED = 10, 75
 """How far a report is, in per cent, when it is begun, and once its tables are made."""
 
@@ -34,6 +40,72 @@ def make_reports(prom: Runtime, keep_going: KeepGoing = always) -> int:
             break
         made += _make(prom, task, keep_going)
     return made
+
+
+def plan_monthly_reports(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Ask for the monthly reports whose month has begun; return for how many subscriptions that was seen to."""
+    done = 0
+    while keep_going():
+        with prom.transaction() as session:
+            taken = report_subscriptions.take_due(session, now=prom.now(), limit=SUBSCRIPTIONS_AT_ONCE)
+            for due in filter(None, taken):
+                _ask(session, due, now=prom.now())
+        done += len(taken)
+        if not taken:
+            break
+    return done
+
+
+def send_report_letters(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Email who subscribed where their monthly report is; return how many emails a mail server took."""
+    taken = 0
+    while keep_going():
+        with prom.transaction() as session:
+            claimed = report_letters.claim_due(session, settings=prom.settings, worker=this_process(), now=prom.now())
+        if claimed is None:
+            break
+        taken += _send(prom, claimed)
+    prom.mail.close()
+    return taken
+
+
+def _ask(session: Session, due: Due, *, now: dt.datetime) -> None:
+    """Queue a monthly report: the twelve whole months before, as they were on record when the month began."""
+    wanted = due.subscription
+    from_on, to_on = default_period(due.month)
+    query = ReportQuery(
+        clinic_ids=(wanted.clinic_id,) if wanted.clinic_id else (),
+        organisation_id=wanted.organisation_id,
+        from_on=from_on,
+        to_on=to_on,
+        as_of=due.instant,
+        group_by=wanted.group_by or None,
+        audience="clinic" if wanted.clinic_id else "quality",
+    )
+    report_tasks.ask(
+        session,
+        report=wanted.report,
+        form=wanted.form,
+        parameters=query.parameters(),
+        organisation_id=wanted.organisation_id,
+        clinic_ids=query.clinic_ids,
+        requested_by=f"user:{wanted.user_id}",
+        subscription_id=wanted.id,
+        month=due.month,
+        now=now,
+    )
+
+
+def _send(prom: Runtime, claimed: Claimed) -> bool:
+    """Hand one email over and record what became of it; say whether a mail server took it."""
+    try:
+        outcome = prom.mail.deliver(claimed.letter, before_final_dot=lambda: None)
+        with prom.transaction() as session:
+            report_letters.record(session, claimed, outcome, now=prom.now())
+    except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
+        log.error("report letter %s: %s; its claim will lapse", claimed.letter_id, type(error).__name__)
+        return False
+    return outcome.accepted
 
 
 def _make(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bool:
@@ -67,6 +139,7 @@ def _make_in_steps(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bo
     with prom.transaction() as session:
         if not report_tasks.finish(session, task, content, now=prom.now()):
             return False
+        report_letters.plan(session, task, now=prom.now())
         for clinic_id in query.clinic_ids or clinics_of(session, query.organisation_id):
             audit.note(
                 session,

@@ -8,6 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from prom_service.cli import door, files
+from prom_service.cli.subscriptions import subscribe, subscriptions, unsubscribe
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import clinics_of, find_organisation
 from prom_service.reports import ReportQuery, default_period, make_report
@@ -69,6 +70,11 @@ def _offer(name: str, told: str) -> None:
 
 for _name, _told in REPORTS.items():
     _offer(_name, _told)
+
+
+report.add_command(subscribe)
+report.add_command(unsubscribe)
+report.add_command(subscriptions)
 
 
 def _write(

@@ -44,12 +44,12 @@ def ask(
     subscription_id: uuid.UUID | None = None,
     month: dt.date | None = None,
 ) -> ReportTask:
-    """Queue a report; raise ``ConflictError`` when whoever asks has too many in hand.
+    """Queue a report; raise ``ConflictError`` when whoever asks has too many in hand, monthly ones aside.
 
     ``parameters`` are the question in plain words and dates; with no clinic named it is about all of the organisation.
     """
     waiting = select(func.count()).where(ReportTask.requested_by == requested_by, ReportTask.due_at.is_not(None))
-    if session.scalars(waiting).one() >= MOST_AT_ONCE:
+    if subscription_id is None and session.scalars(waiting).one() >= MOST_AT_ONCE:
         raise ConflictError(f"{MOST_AT_ONCE} reports are being made for you. Wait for one, or cancel it.", "too_many")
     task = ReportTask(
         organisation_id=organisation_id,
