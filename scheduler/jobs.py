@@ -17,6 +17,7 @@ from functools import partial
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
+from prom_service import db
 from prom_service.db import insert_if_absent
 from prom_service.mail.bounce_mailbox import BounceMailbox
 from prom_service.mail.letters import Letter
@@ -172,6 +173,13 @@ def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
     Return how many rows went.
     """
     return _in_batches(prom, retention.purge_passing_rows, ROWS_AT_ONCE, keep_going)
+
+
+def gather_statistics(prom: Runtime, keep_going: KeepGoing = always) -> int:
+    """Let the database find its shortest ways again as it grows; return 1."""
+    with prom.transaction() as session:
+        db.gather_statistics(session)
+    return 1
 
 
 def seal_audit(prom: Runtime, keep_going: KeepGoing = always) -> int:

@@ -44,5 +44,6 @@ JOBS = (
     Job(jobs.seal_audit, every=1),
     Job(jobs.publish_audit_heads, every=4),
     Job(jobs.purge_passing_rows, every=240, lease=FIVE_MINUTES),
+    Job(jobs.gather_statistics, every=240, lease=FIVE_MINUTES),
     Job(jobs.measure_pace, every=240, lease=FIVE_MINUTES),
 )
