@@ -44,7 +44,7 @@ class Cohort:
             "as_of": AS_OF,
         }
         if changes.get("audience") == "quality":
-            values |= {"clinic_ids": (), "organisation_id": self.organisation.id}
+            values |= {"organisation_id": self.organisation.id}
         return ReportQuery(**{**values, **changes})
 
 

@@ -44,7 +44,7 @@ SHORT_PROGRAMMES = Layout(
         ),
         WORDING,
         Column("episodes", "Episodes", "Episodes of this row."),
-        Column("short", "Short programmes", "All of this group and checkpoint."),
+        Column("short", "Short programmes", "All of this group and checkpoint.", repeated=True),
         Column("share", "Share", "Episodes / short programmes.", SHARE, part="episodes", whole="short"),
     ),
 )
