@@ -44,7 +44,7 @@ class Cohort:
             "as_of": AS_OF,
         }
         if changes.get("audience") == "quality":
-            values |= {"organisation_id": self.organisation.id}
+            values |= {"clinic_ids": (), "organisation_id": self.organisation.id}
         return ReportQuery(**{**values, **changes})
 
 

@@ -8,7 +8,7 @@ from prom_service.reports.process.extract import Extract, extract
 from prom_service.reports.process.layouts import LAYOUTS
 from prom_service.reports.process.tables import definitions, process, short_programmes
 from prom_service.reports.query import ReportQuery
-from prom_service.reports.rounding import NOBODY, TOO_FEW
+from prom_service.reports.rounding import TOO_FEW
 
 
 def make_tables(facts: Extract, query: ReportQuery) -> Tables:
@@ -23,7 +23,7 @@ def make_tables(facts: Extract, query: ReportQuery) -> Tables:
 def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
     """Say what a reader must know before the figures."""
     if (tables["process"]["applies"] == 0).all():
-        yield NOBODY if query.audience == "clinic" else TOO_FEW
+        yield "No episode matches this question." if query.audience == "clinic" else TOO_FEW
     yield "Only what a clinic documents can be counted: what is not documented may have been done."
     yield "All visits of an episode count, attended ones of every format, whatever the period of the report."
     if "provisional wording" in set(tables["process"]["wording"]):
