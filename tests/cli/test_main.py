@@ -19,7 +19,8 @@ apikey create; apikey list; apikey revoke; apikey rotate; import patients;
 import redcap; import visits; export redcap; instruments export; instruments list; instruments paper; instruments
 show; instruments validate; instruments wording; pathway activate; pathway draft; pathway list; pathway preview;
 pathway show; score; timeline; paper; assess; brake release; brake show; webhook list; webhook replay; report
-comparison; report subscribe; report subscriptions; report unsubscribe; report utilization; report outcomes; audit list; audit verify; verify
+comparison; report outcomes; report process; report subscribe; report subscriptions; report unsubscribe; report
+utilization; audit list; audit verify; verify
 """
 
 
