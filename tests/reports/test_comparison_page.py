@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import pandas as pd
+import pypdfium2
 import pytest
 
 from prom_service.reports import ReportQuery
@@ -117,6 +118,26 @@ def test_a_long_name_is_cut_on_the_plot():
     [(_, label)] = labels([(200.0, 150.0, "A clinic with a very long name", 1)], [(200.0, 150.0)], frame=FRAME)
 
     assert label == Label(207.0, 154.0, "A clinic with a v…", "start", 150.0)
+
+
+def test_a_reader_is_told_how_many_units_chance_alone_puts_outside():
+    few, many = (" ".join(with_units(number).notes) for number in (5, 200))
+
+    assert "by chance alone" not in few
+    assert re.search(r"Share over the limit: (\d+) figures are compared; about (\d+) of them", many).groups() == (
+        "200",
+        "10",
+    )
+
+
+def test_two_plots_fit_on_one_sheet_of_the_pdf():
+    paper = pypdfium2.PdfDocument(export.render(with_units(6), "pdf"))
+    sheets = [sheet.get_textpage().get_text_bounded() for sheet in paper]
+    paper.close()
+
+    [sheet] = [sheet for sheet in sheets if sheet.count("Episodes judged") == 2]
+    assert "Share improved at 3 months" in sheet
+    assert "Provisional wording" in sheet
 
 
 @pytest.mark.parametrize("number", [0, 1, 5, 200])

@@ -58,9 +58,9 @@ def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
 
 def _by_chance(table: pd.DataFrame, told: str) -> Iterator[str]:
     compared = int((table["rankable"] == "yes").sum())
-    if compared > 1:
+    if compared * BY_CHANCE >= 1:
         yield (
-            f"Share {told}: {compared} figures are compared; about {compared * BY_CHANCE:.1f} of them would lie outside"
+            f"Share {told}: {compared} figures are compared; about {compared * BY_CHANCE:.0f} of them would lie outside"
             " the 95 % limits by chance alone if all units were the same."
         )
 
