@@ -1,10 +1,27 @@
 """The outcomes report of ten episodes, counted by hand. Who they are stands in ``outcome_cohort.py``."""
 
+import re
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from prom_service.reports import make_report
-from tests.reports.outcome_cohort import also_scored, ten_episodes
+from prom_service.reports.forms import export
+from prom_service.reports.outcomes import make_tables
+from prom_service.reports.outcomes.charts import changes_chart, scores_chart
+from prom_service.reports.outcomes.extract import LINES, extract
+from tests.reports.builders import instant
+from tests.reports.cohort import a_cohort
+from tests.reports.outcome_cohort import HIP, START, TARGET, also_scored, ten_episodes
+from tests.reports.test_as_of import (
+    a_late_answer,
+    a_start_moved_within_the_period,
+    another_judgement,
+    files,
+    other_names,
+)
+from tests.support.browser import accessibility_faults
 
 OFFICIAL, OWN = "official", "provisional wording"
 
@@ -199,3 +216,103 @@ def test_a_report_about_nobody_has_every_table_and_says_so(session, record):
 
     assert "No episode matches this question." in report.notes
     assert all(table.empty for table in report.tables.values())
+
+
+def test_single_courses_are_drawn_for_the_clinic_and_for_nobody_else(session, record):
+    cohort = ten_episodes(record)
+    national = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, audience="quality")
+
+    ours, theirs = (make_report(session, "outcomes", query) for query in (cohort.query(), national))
+
+    # Those with a timely baseline and a later score that is due: 1 to 7. The pathway judges by iHOT-12 alone.
+    courses = ours.tables["courses"]
+    found = sorted(rows(courses, "scale", "wording", "baseline", "3-months"))
+    assert found == sorted(("iHOT-12", OWN if number == 7 else OFFICIAL, *HIP[number]) for number in range(1, 8))
+    assert courses["6-weeks"].isna().all()
+    assert theirs.tables["courses"].empty
+    assert scores_chart(ours.tables).count('stroke="#555"') == 6  # Of 7 each wording has one timepoint only.
+    assert 'stroke="#555"' not in scores_chart(theirs.tables)
+
+
+def test_no_more_courses_are_drawn_than_can_be_told_apart(session, record):
+    cohort = ten_episodes(record)
+    for _ in range(3 * LINES):
+        episode = record.episode(cohort.clinic, START)
+        record.answers(episode, "baseline", instant(START))
+        record.answers(episode, "3-months", instant(TARGET))
+
+    first, second = (make_report(session, "outcomes", cohort.query()).tables["courses"] for _ in range(2))
+
+    # 97 episodes have a course: every fourth is drawn.
+    assert len(first) == 25
+    assert first.equals(second)
+
+
+def test_outside_the_clinic_figures_of_few_are_not_shown_nor_drawn(session, record):
+    cohort = ten_episodes(record)
+    for _ in range(8):
+        episode = record.episode(cohort.clinic, START)
+        record.answers(episode, "baseline", instant(START), value=40.25)
+        record.answers(episode, "3-months", instant(TARGET), value=60.5)
+    query = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, audience="quality")
+
+    tables = make_report(session, "outcomes", query).tables
+
+    # 14 have a change: 6 of ten, with sum 18, and 8 of 20.25 each; (18 + 162) / 14 = 12.857. The three with a pain
+    # rating, and the one in our own wording, are too few to have a row.
+    assert rows(tables["changes"], "scale", "wording", "mean_change") == [("iHOT-12", OFFICIAL, 12.9)]
+    assert set(tables["scores"]["scale"]) == {"iHOT-12"}
+    assert tables["acceptable_state"].empty
+    assert "Pain" not in changes_chart(tables) + scores_chart(tables)
+
+
+def test_a_threshold_of_a_clinics_own_is_for_the_clinic_alone(session, record):
+    cohort = ten_episodes(record)
+    facts = extract(session, cohort.query())
+    shipped = facts.comparisons[0]
+    own = replace(shipped, row=replace(shipped.row, id="ours-1", note="Dr. X thinks so"), registered=False)
+    facts = replace(facts, comparisons=(*facts.comparisons, own))
+    national = cohort.query(clinic_ids=(), organisation_id=cohort.organisation.id, audience="quality")
+
+    ours, theirs = (make_tables(facts, query)["responders"]["row"] for query in (cohort.query(), national))
+
+    assert (ours == "ours-1").any()
+    assert not (theirs == "ours-1").any()
+
+
+def test_each_plot_has_a_title_a_description_and_its_table(session, record):
+    cohort = ten_episodes(record)
+
+    page = export.render(make_report(session, "outcomes", cohort.query(group_by="clinician")), "html").decode()
+
+    assert len(re.findall(r'role="img" aria-labelledby="(\w+)-title \1-desc"', page)) == 3
+    assert len(re.findall(r"</figure><div class=scroll role=region", page)) == 3
+    assert "All 3 months 3.0 (-18.2 to 24.2, n 6); A 3 months 14.7" in page
+    assert "3 months median 60.0, quartiles 56.1 to 65.5, 8 scores; measurement error of one person 17.22" in page
+
+
+@pytest.mark.parametrize("change", [a_late_answer, another_judgement, other_names, a_start_moved_within_the_period])
+def test_what_is_recorded_later_changes_no_byte_of_a_past_report(session, record, change):
+    cohort = a_cohort(record)
+    query = cohort.query(group_by="clinician")
+    before = files(make_report(session, "outcomes", query))
+
+    change(record, cohort)
+    session.flush()
+
+    assert files(make_report(session, "outcomes", query)) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A page looks the same from either.
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path, session, record, width):
+    cohort = ten_episodes(record)
+    path = tmp_path / "report.html"
+    path.write_bytes(export.render(make_report(session, "outcomes", cohort.query(group_by="clinician")), "html"))
+
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(path.as_uri())
+
+    assert accessibility_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
