@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -84,7 +85,8 @@ def _counted_scores(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFra
 
 def _typed(rows: list[Any]) -> pd.DataFrame:
     kinds = dict.fromkeys(TEXTS, "object") | dict.fromkeys(COUNTS, "int16") | dict.fromkeys(SCORES, "float64")
-    return pd.DataFrame.from_records(rows, columns=list(kinds)).astype(kinds)
+    columns = zip(*rows, strict=True) if rows else ((),) * len(kinds)
+    return pd.DataFrame({name: np.array(of, kinds[name]) for name, of in zip(kinds, columns, strict=True)})
 
 
 def _counted(cells: pd.DataFrame) -> pd.DataFrame:
