@@ -23,6 +23,8 @@ from prom_service.reports.report import Report
 
 ROWS_AT_ONCE = 40
 """A longer part by group is folded away; the page stays readable with hundreds of clinics."""
+LONG_TEXT = 40
+"""A longer cell is broken into lines."""
 PAGE_STYLE = """
 :root { color-scheme: light; }
 body { margin: 0; background: #fff; }
@@ -112,11 +114,13 @@ def _table(table: Reading) -> str:
 def _cells(table: Reading, cells: tuple[str, ...]) -> str:
     first, *others = zip(table.columns, cells, strict=True)
     head = f'<th scope="row"{_left(first[0])}>{escape(first[1])}</th>'
-    return head + "".join(f"<td{_left(column)}>{escape(cell)}</td>" for column, cell in others)
+    return head + "".join(f"<td{_left(column, cell)}>{escape(cell)}</td>" for column, cell in others)
 
 
-def _left(column: Column) -> str:
-    return " class=text" if column.kind == TEXT else ""
+def _left(column: Column, cell: str = "") -> str:
+    if column.kind != TEXT:
+        return ""
+    return ' class="text long"' if len(cell) > LONG_TEXT else " class=text"
 
 
 def _definitions(report: Report) -> Iterator[str]:
