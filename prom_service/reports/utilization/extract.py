@@ -83,13 +83,13 @@ def _care(cohort: Cohort) -> dict[str, pd.DataFrame]:
     }
 
 
-def _episodes(cohort: Cohort, attended: sa.CTE) -> Cells:
-    """Count the episodes by group, visits so far and outcome at the checkpoint; own or mixed wording is ``own``."""
+def courses(cohort: Cohort, visited: sa.Subquery) -> known.Rows:
+    """Select group, visits so far and outcome at the checkpoint of each episode; own or mixed wording is ``own``."""
     chosen, judged = cohort.chosen, known.judgements(cohort.scope, CHECKPOINT).subquery()
-    visited = cohort.visits_of_each() if cohort.query.basis == "activity" else _of_each(attended)
     assessed = judged.c.outcome.in_(ASSESSED)
-    cells = (
+    return (
         sa.select(
+            chosen.c.id.label("episode_id"),
             cohort.group().label("group"),
             chosen.c.pathway,
             chosen.c.closed,
@@ -108,6 +108,13 @@ def _episodes(cohort: Cohort, attended: sa.CTE) -> Cells:
             sa.and_(Administration.episode_id == chosen.c.id, Administration.timepoint == CHECKPOINT),
         )
     )
+
+
+def _episodes(cohort: Cohort, attended: sa.CTE) -> Cells:
+    """Count the episodes by what ``courses`` says of them."""
+    visited = cohort.visits_of_each() if cohort.query.basis == "activity" else _of_each(attended)
+    each = courses(cohort, visited).subquery()
+    cells = sa.select(*(column for column in each.c if column.key != "episode_id"))
     return count_cells(cells, flags=("closed", "due"))
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from prom_service.reports.cell import BANDS
 from prom_service.reports.cells import by_group, quantile, with_total
 from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.statistics import quantile_interval
 from prom_service.reports.utilization.extract import ASSESSED
 
-BANDS = ("within", "over")
 WORDINGS = {"official": "official", "own": "provisional wording"}
 NOT_JUDGED = ("not_assessable", "not_yet_due")
 SHOWN_AT_LEAST = 15

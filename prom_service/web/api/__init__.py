@@ -16,7 +16,7 @@ from prom_service.web.api.flags import flags
 from prom_service.web.api.instruments import instruments
 from prom_service.web.api.paths import Code
 from prom_service.web.api.patients import patients
-from prom_service.web.api.reports import reports
+from prom_service.web.api.report_episodes import reports
 from prom_service.web.api.schemas.problem import OF_FILES, PROBLEMS, ProblemSchema
 from prom_service.web.api.tasks import tasks
 from prom_service.web.api.visits import visits

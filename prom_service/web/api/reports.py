@@ -62,14 +62,14 @@ for _name, _told in REPORTS.items():
 
 
 def _answer(session: Session, name: str, query: Mapping[str, Any]) -> Response:
-    asked = _asked(query)
+    question = asked(query)
     if wants_it_later():
-        return _queue(name, asked, query["format"])
+        return _queue(name, question, query["format"])
     from prom_service.reports import make_report  # pandas takes a second, and few requests need it.
     from prom_service.reports.forms import export
 
-    report = make_report(session, name, asked)
-    audit.about(shown=sum(map(len, report.tables.values())), detail=asked.in_words())
+    report = make_report(session, name, question)
+    audit.about(shown=sum(map(len, report.tables.values())), detail=question.in_words())
     return file_answer(name, query["format"], export.render(report, query["format"]))
 
 
@@ -79,26 +79,27 @@ def wants_it_later() -> bool:
     return any(wish.partition(";")[0].strip().lower() == "respond-async" for wish in wishes)
 
 
-def _queue(name: str, asked: ReportQuery, form: str) -> Response:
+def _queue(name: str, question: ReportQuery, form: str) -> Response:
     with prom.transaction() as session:
         task = report_tasks.ask(
             session,
             report=name,
             form=form,
-            parameters=asked.parameters(),
+            parameters=question.parameters(),
             organisation_id=principal.organisation_id,
-            clinic_ids=asked.clinic_ids,
+            clinic_ids=question.clinic_ids,
             requested_by=principal.actor,
             now=prom.now(),
         )
-    audit.about(detail=f"in the background: {asked.in_words()}", task=[task.id])
+    audit.about(detail=f"in the background: {question.in_words()}", task=[task.id])
     response = json_response(tasks.TASK.dump(tasks.shown(task)), HTTPStatus.ACCEPTED)
     response.location = url_for("tasks.show_task", task_id=task.id)
     response.headers["Preference-Applied"] = "respond-async"
     return response
 
 
-def _asked(query: Mapping[str, Any]) -> ReportQuery:
+def asked(query: Mapping[str, Any]) -> ReportQuery:
+    """Return the question of these parameters: of its own clinic by a clinic's key, else of the organisation."""
     from_on, to_on = default_period(prom.now().date())
     own = principal.clinic_id
     return ReportQuery(
@@ -107,7 +108,7 @@ def _asked(query: Mapping[str, Any]) -> ReportQuery:
         from_on=query.get("from_on", from_on),
         to_on=query.get("to_on", to_on),
         as_of=query.get("as_of", prom.now()),
-        basis=query["basis"],
-        group_by=query["group_by"],
+        basis=query.get("basis", "episodes"),
+        group_by=query.get("group_by"),
         audience="clinic" if own else "quality",
     )

@@ -66,6 +66,7 @@ BODIES: dict[str, Body | None] = {
     "POST /flags/<uuid:flag_id>/resolve": lambda world: {"reason": "contacted"},
     "GET /flag-events": None,
     **dict.fromkeys(REPORT_ROUTES),
+    "GET /reports/utilization/episodes": None,
     "GET /tasks": None,
     "GET /tasks/<uuid:task_id>": None,
     "GET /tasks/<uuid:task_id>/result": None,
@@ -82,6 +83,8 @@ BODIES: dict[str, Body | None] = {
 }
 """Every route of the API with a body that it takes. A new route is not tested before it stands here."""
 
+QUESTIONS = {"GET /reports/utilization/episodes": "?visits=within&outcome=not_yet_due"}
+"""What a route needs behind its path."""
 OPEN_TO_ALL = {route for route in BODIES if "/instruments" in route}
 OF_ONE_THING = {route for route in BODIES if "uuid" in route} | {"POST /episodes"}
 
@@ -242,4 +245,4 @@ def _send(caller: Caller, route: str, world: World, *, unknown: bool = False) ->
         rule = rule.replace(part, str(value))
     body = BODIES[route]
     condition = {"If_Match": "*"} if method == "PATCH" else {}
-    return caller.call(method, rule, body(world) if body else None, **condition)
+    return caller.call(method, rule + QUESTIONS.get(route, ""), body(world) if body else None, **condition)

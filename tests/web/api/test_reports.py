@@ -1,6 +1,7 @@
 """The utilization report over the API: the clinic's own numbers for the clinic, guarded ones for quality teams."""
 
 import io
+from typing import Any
 
 import openpyxl
 import pytest
@@ -121,3 +122,48 @@ def test_a_quality_team_asks_for_whole_months(quality: Caller) -> None:
     response = quality.get("/reports/utilization?from=2026-01-15&to=2026-02-01")
 
     assert list(response.json["errors"]) == ["from"]
+
+
+CELL = "/reports/utilization/episodes"
+WAITING = "from=2026-01-01&to=2026-04-01&visits=within&outcome=not_yet_due"
+
+
+def test_a_clinic_is_led_from_a_number_to_its_episodes(ours: Caller, theirs: Caller, world: World) -> None:
+    mine, yours = (caller.get(f"{CELL}?{WAITING}").json["items"] for caller in (ours, theirs))
+
+    assert [(row["id"], row["patient"]["external_id"], row["outcome"]) for row in mine] == [
+        (str(world.episode.id), world.patient.external_id, "not_assessable")
+    ]
+    assert yours == []
+
+
+def test_a_cell_is_paged_as_every_list(ours: Caller, world: World, runtime: Runtime, clock: Clock) -> None:
+    with runtime.transaction() as session:
+        for number in ("A", "B"):
+            patient = builders.a_patient(session, world.clinic, now=clock.now(), external_id=number)
+            builders.an_episode(session, world.clinic, patient, now=clock.now(), external_id=number)
+
+    first = ours.get(f"{CELL}?{WAITING}&basis=episodes&limit=2").json
+    second = ours.get(f"{CELL}?cursor={first['next']}").json
+
+    assert len({row["id"] for row in first["items"] + second["items"]}) == 3
+    assert second["next"] is None
+
+
+def test_the_episodes_of_a_cell_need_both_scopes_of_a_clinic(
+    client: FlaskClient, quality: Caller, key_with: Any
+) -> None:
+    callers = [quality, *(Caller(client, key_with(scope)) for scope in ("reports:read", "episodes:read"))]
+
+    assert [caller.get(f"{CELL}?{WAITING}").status_code for caller in callers] == [403, 403, 403]
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [("", {"visits", "outcome"}), ("visits=many&outcome=worse", {"visits"}), (f"{WAITING}&group_by=x", {"group_by"})],
+)
+def test_a_wrong_cell_is_refused_by_name(query: str, fields: set[str], ours: Caller) -> None:
+    response = ours.get(f"{CELL}?{query}")
+
+    assert response.status_code == 422
+    assert set(response.json["errors"]) == fields
