@@ -9,6 +9,7 @@ from prom_service.reports.rounding import HIDDEN
 
 ROW, TOP = 34, 22
 FRAME = '<rect x="4" y="{y}" width="300" height="10" fill="#fff" stroke="#767676"/>'
+NOTHING = "not documented"
 MORE, FEWER = "#1b5e9e", "#a63a1e"
 
 
@@ -26,8 +27,8 @@ def process_chart(tables: Mapping[str, pd.DataFrame]) -> str:
             yield FRAME.format(y=top + 17)
             known = not (row.share == HIDDEN or pd.isna(row.share))
             yield bar(4, top + 17, float(row.share) * 300 if known else 0, 10, FEWER if row.measure in fewer else MORE)
-            shown = share_text(row.share) if known or row.share == HIDDEN else "–"
-            yield text(310, top + 26, f"{shown} ({row.met} of {row.documented})", "start")
+            shown = f"{share_text(row.share)} ({row.met} of {row.documented})" if row.documented != 0 else NOTHING
+            yield text(310, top + 26, shown, "start")
 
     parts = [f"{_label(row)} {row.met} of {row.documented}" for row in rows.itertuples() if row.documented != 0]
     description = "; ".join(parts) or "Nothing is documented."
