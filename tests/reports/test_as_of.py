@@ -1,6 +1,7 @@
 """A report of the past is the same report again, whatever was recorded since."""
 
 import datetime as dt
+import random
 
 import pytest
 from sqlalchemy import select
@@ -8,9 +9,12 @@ from sqlalchemy import select
 from prom_service.models import Episode, EpisodeVisit, Visit
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
+from prom_service.reports.query import GROUPINGS, REPORTS
 from prom_service.reports.report import Report
-from tests.reports.builders import Record
+from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, Cohort, a_cohort
+from tests.reports.later import CHANGES as CHANGES_AT_RANDOM
+from tests.reports.later import Later
 
 LATER = AS_OF + dt.timedelta(days=1)
 JUST_LATER = AS_OF + dt.timedelta(microseconds=1)
@@ -154,6 +158,26 @@ def test_what_is_recorded_later_changes_a_later_report_and_not_one_of_the_past(s
     assert (
         make_report(session, "utilization", cohort.query(group_by="clinician", as_of=LATER)).checksum != before.checksum
     )
+
+
+def test_no_report_of_the_past_is_changed_by_anything_that_happens_later(session, record, full):
+    cohort = a_cohort(record)
+    record.flag(cohort.episodes[4], "non_responder", "6-weeks", instant(dt.date(2026, 3, 1)))
+    later = Later(record, cohort, AS_OF, random.Random(7))
+    audiences = ({"audience": "clinic"}, {"audience": "quality"}, {"basis": "activity"})
+    groupings = [None, *GROUPINGS]
+    asked = [
+        (name, cohort.query(group_by=groupings[(number + place) % len(groupings)], **how))
+        for number, name in enumerate(REPORTS)
+        for place, how in enumerate(audiences * len(groupings) if full else audiences)
+    ]
+    before = [files(make_report(session, name, query)) for name, query in asked]
+
+    made = {later.change() for _ in range(1000 if full else 80)}
+
+    assert len(made) == len(CHANGES_AT_RANDOM)
+    for (name, query), past in zip(asked, before, strict=True):
+        assert files(make_report(session, name, query)) == past, (name, query.in_words())
 
 
 def test_a_report_says_as_of_when_it_holds(session, record):
