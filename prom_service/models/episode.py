@@ -73,6 +73,7 @@ class EpisodeChange(TenantOwned, Base):
         tenant_key(),
         belongs_to("episode"),
         sa.Index("ix_episode_change_episode", "clinic_id", "episode_id"),
+        sa.Index("ix_episode_change_recorded", "clinic_id", "recorded_at"),
     )
 
     episode_id: Mapped[uuid.UUID]

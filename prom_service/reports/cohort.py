@@ -46,7 +46,8 @@ class Cells:
             sa.cast(yes(column) if isinstance(column.type, sa.Boolean) else column, sa.String) for column in columns
         ]
         texts += [sa.cast(sa.null(), sa.String)] * (width - len(texts))
-        return sa.select(sa.literal(name), *texts)
+        named = (text.label(f"value_{place}") for place, text in enumerate(texts))
+        return sa.select(sa.literal(name).label("frame"), *named)
 
     def frame(self, rows: Iterable[Any]) -> pd.DataFrame:
         """Return the rows, as ``as_text`` selected them, in one order on every database."""
@@ -133,7 +134,11 @@ class Cohort:
         return self.frame(sa.select(Clinic.code, Clinic.name).where(*there))
 
     def rules(self, checkpoint: str) -> pd.DataFrame:
-        """Return the pathway and rule versions of the judgements of a checkpoint that were used.
+        """Return the pathway and rule versions of the judgements of a checkpoint that were used."""
+        return self.frames({"rules": self.rules_used(checkpoint)})["rules"]
+
+    def rules_used(self, checkpoint: str) -> Cells:
+        """Return the same as cells, for one statement with others.
 
         Outside the clinic of all judgements, so that none tells of the only patient of a pathway in the period.
         """
@@ -141,7 +146,7 @@ class Cohort:
         used = sa.select(judged.c.pathway, judged.c.rule_version)
         if self.query.audience == "clinic":
             used = used.where(judged.c.episode_id.in_(sa.select(self.chosen.c.id)))
-        return self.frame(used.distinct())
+        return Cells(used.distinct())
 
     def frames(self, wanted: Mapping[str, Cells]) -> dict[str, pd.DataFrame]:
         """Return every frame by one statement: what several of them rest on is then computed once."""

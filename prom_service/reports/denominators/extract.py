@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
@@ -11,8 +10,8 @@ from prom_service.reports import known
 from prom_service.reports.cohort import AT_ONCE, Cells, Cohort, by, count_cells, yes
 
 
-def frames(cohort: Cohort) -> dict[str, pd.DataFrame]:
-    """Count the administrations of the episodes, and the answers to each email; one statement for both.
+def cells(cohort: Cohort) -> dict[str, Cells]:
+    """Return what counts the administrations of the episodes, and the answers to each email; for one statement.
 
     ``timepoints``: group, timepoint, sequence, due, excluded, declined, invited, delivered, started, partial, late,
     mode, answered, scorable, baseline (``in_time``, ``late``, ``none``), with_baseline, by_email, episodes: how far
@@ -22,7 +21,7 @@ def frames(cohort: Cohort) -> dict[str, pd.DataFrame]:
     """
     mailed = known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE)
     asked = _administrations(cohort, mailed).cte("asked").prefix_with(AT_ONCE)
-    return cohort.frames({"timepoints": _timepoints(asked), "attempts": _attempts(asked, mailed)})
+    return {"timepoints": _timepoints(asked), "attempts": _attempts(asked, mailed)}
 
 
 def administrations(cohort: Cohort) -> known.Rows:

@@ -34,7 +34,7 @@ class Extract:
     place in ``measures``, or the one after them for the acceptable state question. ``own`` says that the answers were
     given in our own wording; ``baseline`` is missing without a timely one.
     ``courses``: pathway, course, timepoint, sequence, scale, own, value of a few episodes, for the clinic itself.
-    ``timepoints`` and ``attempts``: as in ``denominators.frames``.
+    ``timepoints`` and ``attempts``: as in ``denominators.cells``.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
     """
 
@@ -64,7 +64,7 @@ def extract(session: Session, query: ReportQuery) -> Extract:
         comparisons=comparisons_of(cohort.pathways, measures),
         scores=_counted_scores(cohort, measures),
         courses=_courses(cohort, measures),
-        **denominators.frames(cohort),
+        **cohort.frames(denominators.cells(cohort)),
         rules=rules.sort_values(list(rules.columns), ignore_index=True),
         clinics=cohort.clinics(),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ class Extract:
 
     ``episodes``: group, pathway, visit_limit, closed, visits, outcome, wording, due, episodes.
     ``improved`` and ``flagged``: as in ``continued.extract``.
-    ``timepoints`` and ``attempts``: as in ``denominators.frames``.
+    ``timepoints`` and ``attempts``: as in ``denominators.cells``.
     ``activity``: group, visits, shared, served. ``months``: month, visits, shared, served.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
     """
@@ -46,44 +47,55 @@ class Extract:
 def extract(session: Session, query: ReportQuery) -> Extract:
     """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
     cohort = Cohort(session, query)
-    return Extract(
-        **_care(cohort),
-        **denominators.frames(cohort),
-        improved=improved(cohort),
-        flagged=flagged(cohort),
-        rules=cohort.rules(CHECKPOINT),
-        clinics=cohort.clinics(),
-    )
-
-
-def _care(cohort: Cohort) -> dict[str, pd.DataFrame]:
-    """Return ``episodes``, ``activity`` and ``months``, which all rest on the same visits."""
-    attended = _attended(cohort).cte("attended").prefix_with(AT_ONCE)
-    doubles = _doubles(cohort).cte("double").prefix_with(AT_ONCE)
     frames = cohort.frames(
-        {
-            "episodes": _episodes(cohort, attended),
-            "group": _distinct(attended, "group"),
-            "month": _distinct(attended, "month"),
-            "all": _distinct(attended, None),
-            "shared_group": _shared(doubles, "group"),
-            "shared_month": _shared(doubles, "month"),
-            "shared_all": _shared(doubles, None),
-        }
+        {"rules": cohort.rules_used(CHECKPOINT), **denominators.cells(cohort), **_visit_cells(cohort)}
     )
     limits = {pathway.ref: pathway.visit_limit for pathway in cohort.pathways}
     episodes = frames["episodes"]
     episodes.insert(2, "visit_limit", episodes["pathway"].map(limits).astype("int64"))
-    overall = _activity(frames["all"], frames["shared_all"], "group")
-    divided = _activity(frames["group"], frames["shared_group"], "group")
-    return {
-        "episodes": episodes,
-        "activity": divided if cohort.query.group_by is None else pd.concat([overall, divided], ignore_index=True),
-        "months": _activity(frames["month"], frames["shared_month"], "month"),
+    activity = [_activity(frames["group"], frames["shared_group"], "group")]
+    if query.group_by is not None:
+        activity.insert(0, _activity(frames["all"], frames["shared_all"], "group"))
+    return Extract(
+        episodes=episodes,
+        timepoints=frames["timepoints"],
+        attempts=frames["attempts"],
+        activity=pd.concat(activity, ignore_index=True),
+        months=_activity(frames["month"], frames["shared_month"], "month"),
+        improved=improved(cohort),
+        flagged=flagged(cohort),
+        rules=frames["rules"],
+        clinics=cohort.clinics(),
+    )
+
+
+def _visit_cells(cohort: Cohort) -> dict[str, Cells]:
+    """Return what counts the visits of the episodes, by group and month, and all together where there are groups."""
+    attended = _attended(cohort).cte("attended").prefix_with(AT_ONCE)
+    each = _summed(attended, "episode_id", "group").cte("each").prefix_with(AT_ONCE)
+    visited = _summed(each, "episode_id").cte("visited").prefix_with(AT_ONCE)
+    doubles = _doubles(cohort).cte("double").prefix_with(AT_ONCE)
+    cells = {
+        "episodes": _episodes(cohort, visited),
+        "group": _activity_cells(each, sa.func.count(), "group"),
+        "month": _activity_cells(attended, sa.func.count(sa.distinct(attended.c.episode_id)), "month"),
+        "shared_group": _shared(doubles, "group"),
+        "shared_month": _shared(doubles, "month"),
     }
+    if cohort.query.group_by is not None:
+        cells |= {"all": _activity_cells(visited, sa.func.count()), "shared_all": _shared(doubles)}
+    return cells
 
 
-def courses(cohort: Cohort, visited: sa.Subquery) -> known.Rows:
+def _episodes(cohort: Cohort, visited: sa.CTE) -> Cells:
+    """Count the episodes by what ``courses`` says of them."""
+    visits = cohort.visits_of_each() if cohort.query.basis == "activity" else visited
+    each = courses(cohort, visits).subquery()
+    cells = sa.select(*(column for column in each.c if column.key != "episode_id"))
+    return count_cells(cells, flags=("closed", "due"))
+
+
+def courses(cohort: Cohort, visits: sa.FromClause) -> known.Rows:
     """Select group, visits so far and outcome at the checkpoint of each episode; own or mixed wording is ``own``."""
     chosen, judged = cohort.chosen, known.judgements(cohort.scope, CHECKPOINT).subquery()
     assessed = judged.c.outcome.in_(ASSESSED)
@@ -93,7 +105,7 @@ def courses(cohort: Cohort, visited: sa.Subquery) -> known.Rows:
             cohort.group().label("group"),
             chosen.c.pathway,
             chosen.c.closed,
-            sa.func.coalesce(visited.c.visits, 0).label("visits"),
+            sa.func.coalesce(visits.c.visits, 0).label("visits"),
             sa.case((assessed, judged.c.outcome), else_="not_assessable").label("outcome"),
             sa.case((assessed & (judged.c.wording == "official"), "official"), (assessed, "own"), else_="").label(
                 "wording"
@@ -101,21 +113,13 @@ def courses(cohort: Cohort, visited: sa.Subquery) -> known.Rows:
             sa.case((Administration.id.is_(None), 1), else_=cohort.windows.was_due()).label("due"),
         )
         .select_from(chosen)
-        .outerjoin(visited, visited.c.episode_id == chosen.c.id)
+        .outerjoin(visits, visits.c.episode_id == chosen.c.id)
         .outerjoin(judged, judged.c.episode_id == chosen.c.id)
         .outerjoin(
             Administration,
             sa.and_(Administration.episode_id == chosen.c.id, Administration.timepoint == CHECKPOINT),
         )
     )
-
-
-def _episodes(cohort: Cohort, attended: sa.CTE) -> Cells:
-    """Count the episodes by what ``courses`` says of them."""
-    visited = cohort.visits_of_each() if cohort.query.basis == "activity" else _of_each(attended)
-    each = courses(cohort, visited).subquery()
-    cells = sa.select(*(column for column in each.c if column.key != "episode_id"))
-    return count_cells(cells, flags=("closed", "due"))
 
 
 def _attended(cohort: Cohort) -> known.Rows:
@@ -127,9 +131,9 @@ def _attended(cohort: Cohort) -> known.Rows:
     )
 
 
-def _of_each(attended: sa.CTE) -> sa.Subquery:
-    summed = sa.func.sum(attended.c.visits).label("visits")
-    return sa.select(attended.c.episode_id, summed).group_by(attended.c.episode_id).subquery()
+def _summed(counted: sa.CTE, *keys: str) -> known.Rows:
+    columns = [counted.c[key] for key in keys]
+    return sa.select(*columns, sa.func.sum(counted.c.visits).label("visits")).group_by(*columns)
 
 
 def _doubles(cohort: Cohort) -> known.Rows:
@@ -150,23 +154,20 @@ def _doubles(cohort: Cohort) -> known.Rows:
     return sa.select(rows).where(rows.c.serves > 1)
 
 
-def _distinct(attended: sa.CTE, key: str | None) -> Cells:
-    """Count the services and the distinct episodes served, by ``group`` or ``month``, or of all together."""
-    keys = [attended.c[key]] if key else []
-    counted = sa.select(
-        *keys,
-        sa.func.coalesce(sa.func.sum(attended.c.visits), 0).label("visits"),
-        sa.func.count(sa.distinct(attended.c.episode_id)).label("served"),
-    ).group_by(*keys)
-    return Cells(counted, counts=("visits", "served"))
+def _activity_cells(counted: sa.CTE, episodes: Any, *keys: str) -> Cells:
+    """Count the services and the distinct episodes served, by these keys."""
+    columns = [counted.c[key] for key in keys]
+    services = sa.func.coalesce(sa.func.sum(counted.c.visits), 0)
+    rows = sa.select(*columns, services.label("visits"), episodes.label("served")).select_from(counted)
+    return Cells(rows.group_by(*columns), counts=("visits", "served"))
 
 
-def _shared(doubles: sa.CTE, key: str | None) -> Cells:
+def _shared(doubles: sa.CTE, *keys: str) -> Cells:
     """Count the distinct visits among services that share one, and by how many more services than visits these are."""
-    keys = [doubles.c[key]] if key else []
+    columns = [doubles.c[key] for key in keys]
     visits = sa.func.count(sa.distinct(doubles.c.visit_id))
-    counted = sa.select(*keys, visits.label("shared"), (sa.func.count() - visits).label("again")).group_by(*keys)
-    return Cells(counted, counts=("shared", "again"))
+    rows = sa.select(*columns, visits.label("shared"), (sa.func.count() - visits).label("again")).select_from(doubles)
+    return Cells(rows.group_by(*columns), counts=("shared", "again"))
 
 
 def _activity(counted: pd.DataFrame, shared: pd.DataFrame, key: str) -> pd.DataFrame:
