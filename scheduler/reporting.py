@@ -74,7 +74,7 @@ def _ask(session: Session, due: Due, *, now: dt.datetime) -> None:
     wanted = due.subscription
     from_on, to_on = default_period(due.month)
     query = ReportQuery(
-        clinic_ids=(wanted.clinic_id,) if wanted.clinic_id else (),
+        clinic_ids=due.clinic_ids,
         organisation_id=wanted.organisation_id,
         from_on=from_on,
         to_on=to_on,

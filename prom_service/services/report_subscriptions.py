@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, NotFoundError
 from prom_service.models import Clinic, Membership, ReportSubscription, ReportTask, User
+from prom_service.queries.registry import clinics_of
 
 TEAM = "team"
 NEEDED = {True: "quality_analyst", False: "clinic_admin"}
-"""The role it takes, by whether the report is about a whole organisation."""
+"""The role it takes, by whether the report is about several clinics together."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Due:
     """A monthly report that is due: for the months before ``month``, as of ``instant``, at which it began."""
 
     subscription: ReportSubscription
+    clinic_ids: tuple[uuid.UUID, ...]
+    """None named means all of the organisation."""
     month: dt.date
     instant: dt.datetime
 
@@ -37,7 +40,7 @@ def subscribe(
     by: str,
     now: dt.datetime,
 ) -> ReportSubscription:
-    """Have a person get a report on the first of every month: of one clinic, or without one of the whole organisation.
+    """Have a person get a report on the first of every month: of one clinic, or of all at which it is an analyst.
 
     Raise ``ConflictError`` when the person has not the role that it takes, or gets that report already.
     """
@@ -119,7 +122,14 @@ def _take(session: Session, subscription: ReportSubscription, now: dt.datetime) 
     made = ReportTask.subscription_id == subscription.id, ReportTask.month == month
     if session.scalar(select(ReportTask.id).where(*made)):
         return None
-    return Due(subscription, month, _begin(month, zone))
+    return Due(subscription, _whose(session, subscription, clinics), month, _begin(month, zone))
+
+
+def _whose(session: Session, subscription: ReportSubscription, clinics: Sequence[Clinic]) -> tuple[uuid.UUID, ...]:
+    """Return the clinics it is about; who is an analyst at some clinics gets a report of these alone."""
+    named = {clinic.id for clinic in clinics}
+    whole = subscription.clinic_id is None and named >= set(clinics_of(session, subscription.organisation_id))
+    return () if whole else tuple(sorted(named))
 
 
 def _clinics(session: Session, user: User, clinic_id: uuid.UUID | None) -> Sequence[Clinic]:

@@ -91,9 +91,12 @@ def find_task_of_person(session: Session, task_id: uuid.UUID, person: StaffPrinc
 
 
 def _may_have(person: StaffPrincipal, task: ReportTask) -> bool:
-    if task.parameters["audience"] == "quality":
+    held = [person.roles.get(uuid.UUID(one)) for one in task.clinic_ids]
+    if task.parameters["audience"] == "clinic":
+        return all(role in READING_ROLES for role in held)
+    if not held:  # All of the organisation, at each of which the person was an analyst when asking.
         return "quality_analyst" in person.roles.values() and person.organisation_id == task.organisation_id
-    return all(person.roles.get(uuid.UUID(one)) in READING_ROLES for one in task.clinic_ids)
+    return all(role == "quality_analyst" for role in held)
 
 
 def list_tasks(

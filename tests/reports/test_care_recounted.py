@@ -64,5 +64,5 @@ def test_a_population_counted_again_is_the_same(database_url, full):
             query = ReportQuery((), organisation, FIRST, AFTER, AS_OF, group_by=grouping)
             tables = make_report(session, "process", query).tables
             again = process.recount(rows, first=FIRST, after=AFTER, as_of=AS_OF, group=group)
-            assert assert_same(tables, again, OF_PROCESS) > 300
+            assert assert_same(tables, again, NAMED_BY) > 300
     engine.dispose()

@@ -21,7 +21,7 @@ from prom_service.models import AnswerSet, Clinic, Membership, PathwayPreview, P
 from prom_service.models.api_key import SCOPES
 from prom_service.models.user import ROLES
 from prom_service.runtime import Runtime
-from prom_service.services import access, staff, webhooks
+from prom_service.services import access, report_subscriptions, report_tasks, staff, webhooks
 from prom_service.web import guards
 from tests import builders
 from tests.fakes import Clock
@@ -97,7 +97,8 @@ class Scene:
             "preview_id": self.rows["preview"],
             "visit_id": self.world.visit.id,
             "webhook_id": self.rows["webhook"],
-            "task_id": self.world.task_id,
+            "task_id": self.rows["task"] if endpoint.startswith("dashboard.") else self.world.task_id,
+            "subscription_id": self.rows["subscription"],
             "id_": self.rows.get(endpoint.partition("_")[2]),
             "step": "pause",
         }
@@ -158,6 +159,10 @@ def key_of(session: Any, clinic: Clinic, scopes: Any, now: dt.datetime) -> str:
 
 def login_of(session: Any, clinic: Clinic, role: str, now: dt.datetime) -> str:
     """A person with one role at one clinic, logged in without a password: hashing takes longer than all the rest."""
+    return staff.open_session(session, person_of(session, clinic, role, now), secret=builders.SECRET, now=now)
+
+
+def person_of(session: Any, clinic: Clinic, role: str, now: dt.datetime) -> User:
     user = User(
         organisation_id=clinic.organisation_id,
         email=f"{uuid.uuid4()}@example.org",
@@ -168,7 +173,23 @@ def login_of(session: Any, clinic: Clinic, role: str, now: dt.datetime) -> str:
     session.add(user)
     session.flush()
     session.add(Membership(user_id=user.id, clinic_id=clinic.id, role=role))
-    return staff.open_session(session, user, secret=builders.SECRET, now=now)
+    return user
+
+
+def reports_of(session: Any, clinic: Clinic, user: User, now: dt.datetime) -> dict[str, uuid.UUID]:
+    """A report made in the background for a person, and one that the person gets every month."""
+    wanted = {"report": "utilization", "form": "csv"}
+    task = report_tasks.ask(
+        session,
+        **wanted,
+        parameters={"audience": "clinic", "from": "2026-01-01", "to": "2026-02-01", "as_of": "2026-03-01"},
+        organisation_id=clinic.organisation_id,
+        clinic_ids=[clinic.id],
+        requested_by=f"user:{user.id}",
+        now=now,
+    )
+    monthly = report_subscriptions.subscribe(session, user, clinic=clinic, **wanted, by="command", now=now)
+    return {"task": task.id, "subscription": monthly.id}
 
 
 @pytest.fixture
@@ -187,6 +208,7 @@ def scene(app: Flask, runtime: Runtime, clock: Clock) -> Scene:
         hook, _secret = webhooks.subscribe(
             session, world.clinic.id, "https://1.1.1.1/hook", actor="command", secret=builders.SECRET, now=now
         )
+        admin = person_of(session, world.clinic, "clinic_admin", now)
         return Scene(
             app=app,
             world=world,
@@ -202,6 +224,7 @@ def scene(app: Flask, runtime: Runtime, clock: Clock) -> Scene:
             },
             logins={
                 **{role: login_of(session, world.clinic, role, now) for role in ROLES},
+                "clinic_admin": staff.open_session(session, admin, **link),
                 **{f"their {role}": login_of(session, other, role, now) for role in ROLES},
             },
             tokens={
@@ -219,6 +242,7 @@ def scene(app: Flask, runtime: Runtime, clock: Clock) -> Scene:
                 "webhook": hook.id,
                 "version": version.id,
                 "preview": preview_id,
+                **reports_of(session, world.clinic, admin, now),
             },
         )
 

@@ -70,8 +70,8 @@ def notes(facts: Extract, tables: Tables, query: ReportQuery) -> Iterator[str]:
         )
     yield (
         "Thresholds were found in the patients, treatments and times named beside them; for others, and for the"
-        " timepoints here, they are extrapolated. Where Verified says no, the value was not read in its source; where it"
-        " says ours, it is a working value of this service."
+        " timepoints here, they are extrapolated. Where Verified says no, the value was not read in its source; where"
+        " it says ours, it is a working value of this service."
     )
     steps = tables["denominators"]
     rates = pd.to_numeric(steps["response_rate"], errors="coerce")

@@ -68,7 +68,7 @@ def query_of(question: Asked) -> ReportQuery:
     errors: dict[str, list[str]] = {}
     if form["report"] not in REPORTS:
         errors["report"] = [f"Choose one of {', '.join(REPORTS)}."]
-    chosen = form["whose"] or (whose[0][0] if whose else "")
+    chosen = chosen_whose(question)
     if chosen not in dict(whose):
         errors["whose"] = ["Choose one of the list."]
     try:
@@ -85,6 +85,11 @@ def query_of(question: Asked) -> ReportQuery:
         basis=form["basis"] or BASES[0],
         group_by=form["group_by"] or None,
     )
+
+
+def chosen_whose(question: Asked) -> str:
+    """Return whose care is meant, the first of the list unless another is named."""
+    return question.form["whose"] or (question.whose[0][0] if question.whose else "")
 
 
 def team_clinics() -> list[uuid.UUID]:

@@ -12,12 +12,15 @@ from prom_service.models.user import REPORT_ROLES
 from prom_service.queries.registry import clinics_of
 from prom_service.reports import make_report
 from prom_service.reports.query import FORMATS, ReportQuery
+from prom_service.services import report_subscriptions, report_tasks
 from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.forms import Errors
 from prom_service.web.dashboard.report_form import Asked, asked, query_of
+from prom_service.web.dashboard.staff_session import person
 
+TASKS_LISTED = 20
 FILE_WORDS = {"csv": "CSV", "xlsx": "Excel (XLSX)", "json": "JSON", "html": "HTML", "pdf": "PDF", "parquet": "Parquet"}
 
 
@@ -28,7 +31,7 @@ def show_reports() -> str | tuple[str, int]:
     with prom.reading() as session:
         question = asked(session)
         if not question.is_question:
-            return _page(question)
+            return _page(question, **_in_hand(session))
         try:
             query = query_of(question)
         except InvalidInputError as error:
@@ -72,6 +75,15 @@ def report_style() -> Response:
 
 
 guards.declare(report_style, "public")  # As every style sheet: nothing of anybody stands in it, nor is it on record.
+
+
+def _in_hand(session: Session) -> dict[str, Any]:
+    """Return what the person gets every month, and has asked for in the background."""
+    mine = report_subscriptions.list_subscriptions(session, user_id=person.user_id)
+    return {
+        "monthly": [(subscription, clinic) for subscription, _email, clinic in mine],
+        "tasks": report_tasks.list_tasks(session, requested_by=person.actor, limit=TASKS_LISTED),
+    }
 
 
 def _note(session: Session, query: ReportQuery, *, shown: int) -> None:

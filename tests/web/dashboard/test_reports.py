@@ -2,14 +2,16 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from prom_service.models import AuditEntry
+from prom_service.models import AuditEntry, ReportTask
 from prom_service.runtime import Runtime
 from prom_service.services import accounts
+from scheduler.reporting import make_reports
 from tests import builders
 from tests.fakes import Clock
 from tests.web.dashboard.desk import Desk, text_of
@@ -152,3 +154,67 @@ def test_an_analyst_of_some_clinics_reads_of_these_alone(analyst: Desk) -> None:
     shown = analyst.shown(ASKED)
 
     assert ("Northside Clinic" in shown, "Southside Clinic" in shown, "Third Clinic" in shown) == (True, True, False)
+
+
+def the_task(desk: Desk) -> ReportTask:
+    with desk.runtime.reading() as session:
+        return session.scalars(select(ReportTask)).one()
+
+
+def test_a_report_is_made_in_the_background_and_found_by_who_asked(staffed: Desk) -> None:
+    asked = staffed.post(f"/reports/tasks?{ASKED.partition('?')[2]}", format="csv")
+    waiting = staffed.shown(asked.location)
+
+    make_reports(staffed.runtime)
+
+    assert "It waits to be made." in waiting
+    assert "Download the file" in staffed.shown(asked.location)
+    assert asked.location in staffed.get("/reports").text
+    file = staffed.get(f"{asked.location}/file")
+    assert file.headers["Content-Disposition"] == 'attachment; filename="utilization.csv"'
+    assert "visit_distribution" in {row["table"] for row in rows_of(file)}
+
+
+def test_a_report_of_somebody_else_is_not_there(staffed: Desk) -> None:
+    asked = staffed.post(f"/reports/tasks?{ASKED.partition('?')[2]}", format="csv")
+    with staffed.runtime.transaction() as session:
+        session.get_one(ReportTask, the_task(staffed).id).requested_by = "user:somebody-else"
+
+    assert [staffed.get(path).status_code for path in (asked.location, f"{asked.location}/file")] == [404, 404]
+    assert staffed.post(f"{asked.location}/cancel").status_code == 404
+
+
+def test_who_loses_the_role_loses_the_file(staffed: Desk) -> None:
+    asked = staffed.post(f"/reports/tasks?{ASKED.partition('?')[2]}", format="csv")
+    with staffed.runtime.transaction() as session:
+        accounts.set_role(session, staffed.user, staffed.clinic, "quality_analyst")
+
+    assert staffed.get(asked.location).status_code == 404
+
+
+def test_a_report_that_waits_can_be_cancelled(staffed: Desk) -> None:
+    asked = staffed.post(f"/reports/tasks?{ASKED.partition('?')[2]}", format="csv")
+
+    staffed.post(f"{asked.location}/cancel")
+
+    assert make_reports(staffed.runtime) == 0
+    assert "It was cancelled." in staffed.shown(asked.location)
+
+
+def test_an_analyst_gets_a_report_every_month_and_ends_it(analyst: Desk) -> None:
+    asked = "report=comparison&group_by=clinic"
+    first = analyst.client.post(f"/reports/monthly?{asked}", data={"format": "pdf", "csrf_token": token(analyst)})
+    again = analyst.client.post(f"/reports/monthly?{asked}", data={"format": "pdf", "csrf_token": token(analyst)})
+    listed = analyst.shown("/reports")
+    end = re.search(r"/reports/monthly/[\w-]+/end", analyst.get("/reports").text)
+
+    assert (first.status_code, again.status_code) == (303, 303)
+    assert "This person gets that report already." in listed
+    assert "comparison, all clinics of your role, divided by clinic, as PDF" in listed
+    assert end is not None
+    analyst.client.post(end[0], data={"csrf_token": token(analyst)})
+    assert "comparison, all clinics" not in analyst.shown("/reports")
+
+
+def token(desk: Desk) -> str:
+    return desk.get("/account").text.split('name="csrf_token" value="')[1].split('"')[0]
