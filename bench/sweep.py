@@ -1,0 +1,55 @@
+"""The daily sweep beside a full re-assessment of the same data set: its cost follows what is due, not what exists.
+
+    python bench/sweep.py FOLDER [--kind sqlite|postgresql] [--episodes N] [--clinics N] [--rounds N]
+
+Due is what a day without a tick leaves behind. Everything the sweep writes is taken back. The first row only looks
+whether anything is due when nothing is, as nearly every tick does.
+"""
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.batches import compare
+from bench.national import arguments, data_set
+from prom_service.runtime import build
+from prom_service.services import assessment
+from prom_service.settings import Settings
+from scheduler.jobs import SCORED_AT_ONCE
+
+AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class TakenBackError(Exception):
+    """Ends a transaction without keeping anything."""
+
+
+def sweep(url: str, days: int) -> str:
+    """Assess what is due so many days after the data set ends, and take it back; return how many episodes."""
+    settings = Settings(env="test", database_url=url, secret_key=os.urandom(32).hex())
+    now, done = AS_OF + timedelta(days=days), 0
+    prom = build(settings, clock=lambda: now)
+    try:
+        with prom.transaction() as session:
+            while due := assessment.claim_due_episodes(session, now=now, limit=SCORED_AT_ONCE):
+                done += assessment.assess_episodes(session, due, now=now)
+            raise TakenBackError
+    except TakenBackError:
+        return str(done)
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    with data_set(chosen) as url:
+        compare({"nothing is due": f"bench.sweep.sweep({url!r}, 0)"}, rounds=chosen.rounds)
+        compare({"what one day leaves": f"bench.sweep.sweep({url!r}, 1)"}, rounds=chosen.rounds)
+        compare({"full re-assessment": f"bench.reassessment.everything({url!r})"}, rounds=1)
+
+
+if __name__ == "__main__":
+    main()
