@@ -1,5 +1,6 @@
 """How a command shows what it found: for people as text, for programs as JSON; progress only on a terminal."""
 
+import contextlib
 import datetime as dt
 import json
 import sys
@@ -48,6 +49,13 @@ def counted(label: str, total: int, batches: Iterable[Step], size: Callable[[Ste
         for batch in batches:
             yield batch
             bar.update(size(batch))
+
+
+@contextlib.contextmanager
+def stepping(label: str, steps: int) -> Iterator[Callable[[], None]]:
+    """Yield what to call after each of so many steps; a terminal shows how far they have come."""
+    with _bar(label, steps) as bar:
+        yield lambda: bar.update(1)
 
 
 def _bar(label: str, length: int) -> Any:

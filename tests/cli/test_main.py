@@ -16,7 +16,8 @@ demo; serve; web; scheduler; db check; db protect; db upgrade; config check; con
 activate; clinic add; clinic escalation; clinic list; clinic test-escalation; clinic texts; user add; user deactivate;
 user list; user reset-totp; user set-password; user set-role;
 apikey create; apikey list; apikey revoke; apikey rotate; import patients;
-import redcap; import visits; export redcap; instruments export; instruments list; instruments paper; instruments
+import redcap; import visits; export redcap; export research;
+instruments export; instruments list; instruments paper; instruments
 show; instruments validate; instruments wording; pathway activate; pathway draft; pathway list; pathway preview;
 pathway show; score; timeline; paper; assess; brake release; brake show; webhook list; webhook replay; report
 comparison; report outcomes; report process; report subscribe; report subscriptions; report unsubscribe; report

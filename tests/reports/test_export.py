@@ -10,7 +10,7 @@ import pytest
 from prom_service.errors import InvalidInputError
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
-from prom_service.reports.forms.content import safe_cell
+from prom_service.reports.forms.spreadsheet import safe_cell
 from prom_service.reports.query import FORMATS
 from prom_service.reports.utilization.layouts import LAYOUTS
 from tests.reports.cohort import a_cohort

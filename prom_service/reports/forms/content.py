@@ -9,17 +9,8 @@ import pandas as pd
 from prom_service.reports.layout import Layout
 from prom_service.reports.report import Report
 
-FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n", "\0")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """Characters that neither a workbook nor a typesetter takes."""
-
-
-def safe_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula (OWASP ASVS 5.0, 1.2.10)."""
-    if isinstance(value, str):
-        text = value.replace("\0", "")
-        return f"'{text}" if value.startswith(FORMULA_STARTS) else text
-    return value
 
 
 def rows_of(layout: Layout, table: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,8 @@
 import csv
 import io
 
-from prom_service.reports.forms.content import facts_of, rows_of, safe_cell
+from prom_service.reports.forms.content import facts_of, rows_of
+from prom_service.reports.forms.spreadsheet import safe_cell
 from prom_service.reports.report import Report
 
 
