@@ -15,7 +15,7 @@ from prom_service.queries.registry import clinics_of
 
 TEAM = "team"
 NEEDED = {True: "quality_analyst", False: "clinic_admin"}
-"""The role it takes, by whether the report is about several clinics together."""
+"""The role it takes, by whether the report is about the clinics of a team."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Due:
 
     subscription: ReportSubscription
     clinic_ids: tuple[uuid.UUID, ...]
-    """None named means all of the organisation."""
+    """Whose care it is about; none named means the whole organisation."""
     month: dt.date
     instant: dt.datetime
 
@@ -40,7 +40,7 @@ def subscribe(
     by: str,
     now: dt.datetime,
 ) -> ReportSubscription:
-    """Have a person get a report on the first of every month: of one clinic, or of all at which it is an analyst.
+    """Have a person get a report on the first of every month: of one clinic, or of all where the person is an analyst.
 
     Raise ``ConflictError`` when the person has not the role that it takes, or gets that report already.
     """
@@ -122,14 +122,14 @@ def _take(session: Session, subscription: ReportSubscription, now: dt.datetime) 
     made = ReportTask.subscription_id == subscription.id, ReportTask.month == month
     if session.scalar(select(ReportTask.id).where(*made)):
         return None
-    return Due(subscription, _whose(session, subscription, clinics), month, _begin(month, zone))
+    return Due(subscription, _asked_of(session, subscription, clinics), month, _begin(month, zone))
 
 
-def _whose(session: Session, subscription: ReportSubscription, clinics: Sequence[Clinic]) -> tuple[uuid.UUID, ...]:
-    """Return the clinics it is about; who is an analyst at some clinics gets a report of these alone."""
-    named = {clinic.id for clinic in clinics}
-    whole = subscription.clinic_id is None and named >= set(clinics_of(session, subscription.organisation_id))
-    return () if whole else tuple(sorted(named))
+def _asked_of(session: Session, subscription: ReportSubscription, clinics: Sequence[Clinic]) -> tuple[uuid.UUID, ...]:
+    """Return the clinic, or those of the analyst; an analyst of the whole organisation asks what a key of it asks."""
+    ids = tuple(sorted(clinic.id for clinic in clinics))
+    whole = subscription.clinic_id is None and set(ids) >= set(clinics_of(session, subscription.organisation_id))
+    return () if whole else ids
 
 
 def _clinics(session: Session, user: User, clinic_id: uuid.UUID | None) -> Sequence[Clinic]:

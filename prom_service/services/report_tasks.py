@@ -16,6 +16,7 @@ from prom_service.errors import ConflictError, GoneError, NotFoundError
 from prom_service.models import ReportTask
 from prom_service.models.report_task import UNFINISHED
 from prom_service.models.user import READING_ROLES
+from prom_service.queries.registry import clinics_of
 from prom_service.services.staff import StaffPrincipal
 
 KEPT = dt.timedelta(days=7)
@@ -85,18 +86,12 @@ def find_task(session: Session, task_id: uuid.UUID, *, requested_by: str) -> Rep
 def find_task_of_person(session: Session, task_id: uuid.UUID, person: StaffPrincipal) -> ReportTask:
     """Return a task of a member of the staff who still has the roles it needs; else raise ``NotFoundError``."""
     task = find_task(session, task_id, requested_by=person.actor)
-    if not _may_have(person, task):
+    quality = task.parameters["audience"] == "quality"
+    roles = ("quality_analyst",) if quality else READING_ROLES
+    clinics = [uuid.UUID(one) for one in task.clinic_ids] or clinics_of(session, task.organisation_id)
+    if not all(person.roles.get(clinic) in roles for clinic in clinics):
         raise NotFoundError("There is no such task.")
     return task
-
-
-def _may_have(person: StaffPrincipal, task: ReportTask) -> bool:
-    held = [person.roles.get(uuid.UUID(one)) for one in task.clinic_ids]
-    if task.parameters["audience"] == "clinic":
-        return all(role in READING_ROLES for role in held)
-    if not held:  # All of the organisation, at each of which the person was an analyst when asking.
-        return "quality_analyst" in person.roles.values() and person.organisation_id == task.organisation_id
-    return all(role == "quality_analyst" for role in held)
 
 
 def list_tasks(

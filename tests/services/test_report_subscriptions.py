@@ -188,6 +188,22 @@ def test_an_organisation_s_report_hides_small_counts_and_names_it(
     assert letters_in(tmp_path / "mailbox")[0]["Subject"].startswith("Monthly report of Organisation")
 
 
+def test_an_analyst_of_some_clinics_gets_a_report_of_these_alone(prom: Runtime, clinic: Clinic, clock: Clock) -> None:
+    with prom.transaction() as session:
+        builders.a_clinic(session, now=MARCH, organisation_id=clinic.organisation_id)
+    analyst = someone(prom, clinic, "quality_analyst")
+    subscribed(prom, analyst, None)
+    clock.move_to(FIRST_OF_APRIL)
+    reporting.plan_monthly_reports(prom)
+
+    [task] = rows(prom, ReportTask)
+    assert (task.clinic_ids, task.parameters["audience"]) == ([str(clinic.id)], "quality")
+    with prom.reading() as session:
+        report_tasks.find_task_of_person(session, task.id, person(analyst, clinic, "quality_analyst"))
+        with pytest.raises(NotFoundError):
+            report_tasks.find_task_of_person(session, task.id, person(analyst, clinic, "clinic_admin"))
+
+
 def test_a_task_is_its_own_reader_s_as_long_as_the_role_lasts(prom: Runtime, clinic: Clinic, clock: Clock) -> None:
     user, other = someone(prom, clinic), someone(prom, clinic)
     subscribed(prom, user, clinic)
