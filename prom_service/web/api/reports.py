@@ -64,6 +64,7 @@ for _name, _told in REPORTS.items():
 def _answer(session: Session, name: str, query: Mapping[str, Any]) -> Response:
     question = asked(query)
     if wants_it_later():
+        session.rollback()  # Nothing more is read: no request holds two connections at a time.
         return _queue(name, question, query["format"])
     from prom_service.reports import make_report  # pandas takes a second, and few requests need it.
     from prom_service.reports.forms import export
