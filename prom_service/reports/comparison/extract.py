@@ -8,13 +8,14 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, AnswerSet, Patient, Score
-from prom_service.reports import known
-from prom_service.reports.cohort import AT_ONCE, Cohort, yes
-from prom_service.reports.denominators.extract import administrations
+from prom_service.models import AnswerSet, Patient, Score
+from prom_service.reports import denominators, known
+from prom_service.reports.cohort import AT_ONCE, Cells, Cohort, count_cells, yes
 from prom_service.reports.query import ReportQuery
 
 CHECKPOINT = "3-months"
+WHOLE = 1_000_000
+"""Values are counted in whole millionths, so that both databases tell equal ones apart in the same way."""
 ASSESSED = ("improved", "uncertain", "not_improved", "worse")
 
 
@@ -42,32 +43,16 @@ class Extract:
 def extract(session: Session, query: ReportQuery) -> Extract:
     """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
     cohort = Cohort(session, query)
-    asked = _asked(cohort)
-    return Extract(
-        units=_units(cohort, asked),
-        people=_people(cohort, asked),
-        rules=cohort.rules(CHECKPOINT),
-        clinics=cohort.clinics(),
-    )
+    asked = denominators.response(cohort, CHECKPOINT).cte("asked").prefix_with(AT_ONCE)
+    visited = sa.select(cohort.visits_of_each()).cte("visited").prefix_with(AT_ONCE)
+    frames = cohort.frames({"units": _units(cohort, asked, visited), "people": _people(cohort, asked, visited)})
+    people = frames["people"].assign(value=frames["people"]["value"] / WHOLE)
+    return Extract(units=frames["units"], people=people, rules=cohort.rules(CHECKPOINT), clinics=cohort.clinics())
 
 
-def _asked(cohort: Cohort) -> sa.CTE:
-    """Select how far the checkpoint's administration of each chosen episode had come."""
-    rows = administrations(cohort).where(Administration.timepoint == CHECKPOINT).subquery().c
-    eligible = sa.and_(rows.due == 1, rows.excluded == "")
-    columns = (
-        rows.episode_id,
-        rows.due,
-        yes(eligible).label("eligible"),
-        yes(sa.and_(eligible, rows.with_baseline == 1)).label("responded"),
-    )
-    return sa.select(*columns).cte("asked").prefix_with(AT_ONCE)
-
-
-def _units(cohort: Cohort, asked: sa.CTE) -> pd.DataFrame:
+def _units(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> Cells:
     """Count the episodes by unit, visits against the limit, how far the checkpoint came, and its judgement."""
     chosen, judged = cohort.chosen, known.judgements(cohort.scope, CHECKPOINT).subquery()
-    visited = cohort.visits_of_each()
     assessed = sa.and_(judged.c.outcome.in_(ASSESSED), asked.c.eligible == 1)
     cells = (
         sa.select(
@@ -87,15 +72,28 @@ def _units(cohort: Cohort, asked: sa.CTE) -> pd.DataFrame:
         .outerjoin(asked, asked.c.episode_id == chosen.c.id)
         .outerjoin(judged, judged.c.episode_id == chosen.c.id)
     )
-    return cohort.counted(cells, flags=("closed", "over", "due", "eligible", "responded", "improved"))
+    return count_cells(cells, flags=("closed", "over", "due", "eligible", "responded", "improved"))
 
 
-def _people(cohort: Cohort, asked: sa.CTE) -> pd.DataFrame:
-    """Count who answered and who did not by age, sex, visits and each primary score at baseline, in one statement."""
-    chosen, visited = cohort.chosen, cohort.visits_of_each()
+def _people(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> Cells:
+    """Count who answered and who did not by age, sex, visits and each primary score at baseline."""
+    eligible = _eligible(cohort, asked, visited).cte("eligible").prefix_with(AT_ONCE)
+    told = sa.union_all(
+        _told(eligible, "age", value=eligible.c.age),
+        _told(eligible, "sex", category=eligible.c.sex),
+        _told(eligible, "visits", value=eligible.c.visits),
+        _baselines(cohort, eligible),
+    ).subquery()
+    counted = sa.select(*told.c, sa.func.count().label("episodes")).group_by(*told.c)
+    return Cells(counted, counts=("value", "episodes"), flags=("responded",))
+
+
+def _eligible(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> known.Rows:
+    """Select age, sex and visits of each eligible episode."""
+    chosen = cohort.chosen
     births, sexes = (known.later_change(cohort.scope, name) for name in ("date_of_birth", "sex"))
     born = known.as_it_was(births, sa.cast(Patient.date_of_birth, sa.String))
-    eligible = (
+    return (
         sa.select(
             chosen.c.id,
             asked.c.responded,
@@ -109,26 +107,16 @@ def _people(cohort: Cohort, asked: sa.CTE) -> pd.DataFrame:
         .outerjoin(sexes, sexes.c.episode_id == chosen.c.id)
         .outerjoin(visited, visited.c.episode_id == chosen.c.id)
         .where(asked.c.eligible == 1)
-        .cte("eligible")
-        .prefix_with(AT_ONCE)
     )
-    told = sa.union_all(
-        _told(eligible, "age", value=eligible.c.age),
-        _told(eligible, "sex", category=eligible.c.sex),
-        _told(eligible, "visits", value=eligible.c.visits),
-        _baselines(cohort, eligible),
-    ).subquery()
-    counted = sa.select(*told.c, sa.func.count().label("episodes")).group_by(*told.c)
-    return cohort.frame(counted, counts=("episodes",)).astype({"responded": "bool", "value": "float64"})
 
 
-def _told(eligible: sa.CTE, characteristic: str, *, category: Any = None, value: Any = 0) -> known.Rows:
-    """Select one characteristic of each eligible episode."""
+def _told(eligible: sa.CTE, characteristic: str, *, category: Any = None, value: Any = None) -> known.Rows:
+    """Select one characteristic of each eligible episode, its value in whole millionths."""
     return sa.select(
         eligible.c.responded,
         sa.literal(characteristic).label("characteristic"),
         (sa.literal("") if category is None else category).label("category"),
-        sa.cast(value, sa.Double).label("value"),
+        (sa.literal(0) if value is None else sa.cast(sa.func.round(value * WHOLE), sa.BigInteger)).label("value"),
     )
 
 

@@ -24,9 +24,26 @@ def cells(cohort: Cohort) -> dict[str, Cells]:
     return {"timepoints": _timepoints(asked), "attempts": _attempts(asked, mailed)}
 
 
-def administrations(cohort: Cohort) -> known.Rows:
-    """Select how far each administration of the chosen episodes had come at the instant, one row for each."""
-    return _administrations(cohort, known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE))
+def response(cohort: Cohort, timepoint: str) -> known.Rows:
+    """Select whether each chosen episode was ``due``, ``eligible`` and ``responded`` at a timepoint."""
+    answer = known.responses(cohort.scope).subquery()
+    baseline = known.baselines(cohort.scope).subquery()
+    asked = sa.or_(answer.c.id.is_not(None), _exclusion(cohort) == "")
+    eligible = sa.and_(cohort.windows.was_due() == 1, asked)
+    responded = sa.and_(eligible, sa.not_(baseline.c.late), _scored(cohort, answer.c.id, baseline.c.id))
+    return (
+        sa.select(
+            Administration.episode_id,
+            cohort.windows.was_due().label("due"),
+            yes(eligible).label("eligible"),
+            yes(responded).label("responded"),
+        )
+        .select_from(cohort.chosen)
+        .join(Administration, Administration.episode_id == cohort.chosen.c.id)
+        .outerjoin(answer, answer.c.administration_id == Administration.id)
+        .outerjoin(baseline, baseline.c.episode_id == Administration.episode_id)
+        .where(Administration.timepoint == timepoint)
+    )
 
 
 def _timepoints(asked: sa.CTE) -> Cells:
