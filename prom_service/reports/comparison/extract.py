@@ -44,13 +44,13 @@ def extract(session: Session, query: ReportQuery) -> Extract:
     """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
     cohort = Cohort(session, query)
     asked = denominators.response(cohort, CHECKPOINT).cte("asked").prefix_with(AT_ONCE)
-    visited = sa.select(cohort.visits_of_each()).cte("visited").prefix_with(AT_ONCE)
+    visited = cohort.visits_of_each()
     frames = cohort.frames({"units": _units(cohort, asked, visited), "people": _people(cohort, asked, visited)})
     people = frames["people"].assign(value=frames["people"]["value"] / WHOLE)
     return Extract(units=frames["units"], people=people, rules=cohort.rules(CHECKPOINT), clinics=cohort.clinics())
 
 
-def _units(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> Cells:
+def _units(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> Cells:
     """Count the episodes by unit, visits against the limit, how far the checkpoint came, and its judgement."""
     chosen, judged = cohort.chosen, known.judgements(cohort.scope, CHECKPOINT).subquery()
     assessed = sa.and_(judged.c.outcome.in_(ASSESSED), asked.c.eligible == 1)
@@ -75,7 +75,7 @@ def _units(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> Cells:
     return count_cells(cells, flags=("closed", "over", "due", "eligible", "responded", "improved"))
 
 
-def _people(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> Cells:
+def _people(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> Cells:
     """Count who answered and who did not by age, sex, visits and each primary score at baseline."""
     eligible = _eligible(cohort, asked, visited).cte("eligible").prefix_with(AT_ONCE)
     told = sa.union_all(
@@ -88,7 +88,7 @@ def _people(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> Cells:
     return Cells(counted, counts=("value", "episodes"), flags=("responded",))
 
 
-def _eligible(cohort: Cohort, asked: sa.CTE, visited: sa.CTE) -> known.Rows:
+def _eligible(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> known.Rows:
     """Select age, sex and visits of each eligible episode."""
     chosen = cohort.chosen
     births, sexes = (known.later_change(cohort.scope, name) for name in ("date_of_birth", "sex"))
