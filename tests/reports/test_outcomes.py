@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from prom_service.reports import make_report
+from prom_service.reports.cohort import Cohort
 from prom_service.reports.forms import export
 from prom_service.reports.outcomes import make_tables
-from prom_service.reports.outcomes.charts import changes_chart, scores_chart
-from prom_service.reports.outcomes.extract import LINES, extract
+from prom_service.reports.outcomes.charts import GROUPS_DRAWN, changes_chart, scores_chart
+from prom_service.reports.outcomes.extract import drawn_courses, extract
+from prom_service.reports.outcomes.scales import measures_of
 from tests.reports.builders import instant
 from tests.reports.cohort import a_cohort
 from tests.reports.outcome_cohort import HIP, START, TARGET, also_scored, ten_episodes
@@ -235,16 +237,12 @@ def test_single_courses_are_drawn_for_the_clinic_and_for_nobody_else(session, re
 
 
 def test_no_more_courses_are_drawn_than_can_be_told_apart(session, record):
-    cohort = ten_episodes(record)
-    for _ in range(3 * LINES):
-        episode = record.episode(cohort.clinic, START)
-        record.answers(episode, "baseline", instant(START))
-        record.answers(episode, "3-months", instant(TARGET))
+    cohort = Cohort(session, ten_episodes(record).query())
 
-    first, second = (make_report(session, "outcomes", cohort.query()).tables["courses"] for _ in range(2))
+    first, second = (drawn_courses(cohort, measures_of(cohort.pathways), most=3) for _ in range(2))
 
-    # 97 episodes have a course: every fourth is drawn.
-    assert len(first) == 25
+    # Of seven every third: the first, the fourth and the last.
+    assert set(first["course"]) == {1, 2, 3}
     assert first.equals(second)
 
 
@@ -289,6 +287,20 @@ def test_each_plot_has_a_title_a_description_and_its_table(session, record):
     assert len(re.findall(r"</figure><div class=scroll role=region", page)) == 3
     assert "All 3 months 3.0 (-18.2 to 24.2, n 6); A 3 months 14.7" in page
     assert "3 months median 60.0, quartiles 56.1 to 65.5, 8 scores; measurement error of one person 17.22" in page
+
+
+@pytest.mark.parametrize(("groups", "drawn"), [(GROUPS_DRAWN, GROUPS_DRAWN + 1), (GROUPS_DRAWN + 1, 1)])
+def test_with_many_groups_only_all_together_are_drawn(groups, drawn):
+    names = ["All", *(f"clinic-{number:03}" for number in range(groups))]
+    shared = {"group": names, "scale": "iHOT-12", "timepoint": "3-months", "wording": OFFICIAL}
+    changes = pd.DataFrame({**shared, "pairs": 9, "mean_change": 3.0, "change_low": 1.0, "change_high": 5.0})
+    tables = {
+        "changes": changes,
+        "scores": pd.DataFrame({**shared, "best": 100, "worst": 0}),
+        "reliable_change": pd.DataFrame({**shared, "error": 17.22}),
+    }
+
+    assert changes_chart(tables).count("<circle") == drawn
 
 
 @pytest.mark.parametrize("change", [a_late_answer, another_judgement, other_names, a_start_moved_within_the_period])

@@ -16,8 +16,8 @@ from prom_service.reports.rounding import HIDDEN
 
 HIGH, BELOW = 120, 58
 """Height of one plot of scores, and what its title and axis take."""
-GROUPS_DRAWN, MEDIANS_DRAWN = 30, 8
-"""Groups of which means are drawn at most, and up to which number the medians of groups are drawn at all."""
+GROUPS_DRAWN = 12
+"""With more groups than these only all together are drawn; the table has every group."""
 ROW = 17
 BLUE, LIGHT, GREY = "#1b5e9e", "#9cc9e8", "#dcdcdc"
 
@@ -98,7 +98,7 @@ def _panel(
     for course in courses[list(MOMENTS)].itertuples(index=False):
         points = [(across[key], up(value)) for key, value in zip(MOMENTS, course, strict=True) if pd.notna(value)]
         yield f'<path d="{_path(points)}" fill="none" stroke="#555" stroke-width="0.5" stroke-opacity="0.7"/>'
-    for _, group in groups.groupby("group") if groups["group"].nunique() <= MEDIANS_DRAWN else ():
+    for _, group in groups.groupby("group") if groups["group"].nunique() <= GROUPS_DRAWN else ():
         yield _median(group, across, up, 'stroke-width="1" stroke-dasharray="3 3"')
     yield _median(panel, across, up, 'stroke-width="2.5"')
     for row in panel.itertuples():
@@ -122,10 +122,10 @@ def _error_band(panel: pd.DataFrame, error: float | None, up: Any) -> Iterator[s
 
 
 def _rows_of(block: pd.DataFrame) -> pd.DataFrame:
-    """Return what is drawn of one scale: all at every timepoint, then the groups at the last, not too many."""
+    """Return what is drawn of one scale: all at every timepoint, then the groups at the last."""
     total, groups = block[block["group"] == EVERYTHING], block[block["group"] != EVERYTHING]
     groups = groups[groups["timepoint"] == total["timepoint"].iloc[-1]]
-    return pd.concat([total, groups.head(GROUPS_DRAWN)])
+    return pd.concat([total, groups]) if len(groups) <= GROUPS_DRAWN else total
 
 
 def _block(rows: pd.DataFrame, span: float, error: float | None, top: float) -> Iterator[str]:

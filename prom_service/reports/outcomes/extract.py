@@ -63,7 +63,7 @@ def extract(session: Session, query: ReportQuery) -> Extract:
         measures=measures,
         comparisons=comparisons_of(cohort.pathways, measures),
         scores=_counted_scores(cohort, measures),
-        courses=_courses(cohort, measures),
+        courses=drawn_courses(cohort, measures),
         **cohort.frames(denominators.cells(cohort)),
         rules=rules.sort_values(list(rules.columns), ignore_index=True),
         clinics=cohort.clinics(),
@@ -173,8 +173,8 @@ def _words_of(given: Any, response: Any) -> sa.ColumnElement[bool]:
     return sa.and_(given.response_id == response, given.instrument == Score.instrument)
 
 
-def _courses(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFrame:
-    """Return the scores of at most ``LINES`` episodes of each pathway, evenly spread over those with two timepoints.
+def drawn_courses(cohort: Cohort, measures: tuple[Measure, ...], *, most: int = LINES) -> pd.DataFrame:
+    """Return the scores of at most so many episodes of each pathway, evenly spread over those with two timepoints.
 
     On the scales by which their pathway judges. They are for the clinic itself: nobody else sees the course of one
     person. The same record gives the same ones.
@@ -191,7 +191,7 @@ def _courses(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFrame:
         sa.func.row_number().over(partition_by=several.c.pathway, order_by=several.c.episode_id).label("place"),
         sa.func.count().over(partition_by=several.c.pathway).label("all"),
     ).subquery()
-    step = (numbered.c.all + (LINES - 1)) // LINES
+    step = (numbered.c.all + (most - 1)) // most
     course = ((numbered.c.place - 1) // step + 1).label("course")
     drawn = sa.select(numbered.c.episode_id, course).where((numbered.c.place - 1) % step == 0).subquery()
     rows = sa.select(drawn.c.course, *(scores.c[name] for name in names)).join(
