@@ -24,7 +24,7 @@ FIRST, AFTER = dt.date(2024, 6, 1), dt.date(2025, 10, 1)
 AS_OF = dt.datetime(2025, 11, 20, 9, 30, tzinfo=dt.UTC)
 SOME = (("episodes", "clinic"), ("activity", "clinician"), ("episodes", "diagnosis"), ("activity", "period"))
 ELSEWHERE = ("visits_after_improvement", "visits_after_improvement_each", "visits_without_review")
-"""Tables that rest on findings; they have tests of their own."""
+"""Tables of care that went on: counted again in test_care_recounted."""
 
 
 @pytest.fixture(scope="module")

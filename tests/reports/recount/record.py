@@ -79,12 +79,14 @@ class Record:
         return newest["outcome"], "official" if newest["evidence"].get("wording") == "official" else "own"
 
     def answer(self, administration: Row) -> Row | None:
-        """Return the standing response; at the baseline one in time stands before a late one."""
-        answers = [one for one in self.under["response"][administration["id"]] if self._known(one)]
-        answers = [one for one in answers if not one["amendment"]]
+        """Return the newest response that is no amendment."""
+        return max(self._answers(administration), key=lambda one: one["number"], default=None)
+
+    def baseline(self, administration: Row) -> Row | None:
+        """Return the response from which change counts: one in time stands before a late one."""
+        answers = self._answers(administration)
         in_time = [one for one in answers if not one["late"]]
-        first = in_time if administration["timepoint"] == "baseline" and in_time else answers
-        return max(first, key=lambda one: one["number"], default=None)
+        return max(in_time or answers, key=lambda one: one["number"], default=None)
 
     def scores(self, response: Row) -> dict[tuple[str, str], float]:
         """Return the scores of a response that are not missing."""
@@ -134,6 +136,10 @@ class Record:
             "reviewed_on": min(reviews, default=None),
             "reassessed": seen is not None or (resolved and newest["detail"].get("reason") == "reassessed"),
         }
+
+    def _answers(self, administration: Row) -> list[Row]:
+        answers = [one for one in self.under["response"][administration["id"]] if self._known(one)]
+        return [one for one in answers if not one["amendment"]]
 
     def _known(self, row: Row) -> bool:
         return bool(row["recorded_at"] <= self.as_of)
