@@ -1,7 +1,9 @@
 """The migrations: one line of them, in step with the models, and reversible, on both databases."""
 
 import contextlib
+import datetime as dt
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +62,25 @@ def test_what_is_on_record_outlives_the_making_anew_of_its_table_and_stays_writt
             with pytest.raises(sqlite3.IntegrityError, match="a fact is written once: answer_set"):
                 connection.execute("UPDATE answer_set SET wording = 'official'")
         assert kept == before
+
+
+def test_each_organisation_on_record_gets_a_key_for_rounding_of_its_own(empty_url: str) -> None:
+    db.upgrade(empty_url, "0012")
+    engine = db.make_engine(empty_url)
+    organisation = sa.table("organisation", *(sa.column(name) for name in ("id", "name", "created_at")))
+    with engine.begin() as connection:
+        for number in (1, 2):
+            day = dt.datetime(2026, 3, number, tzinfo=dt.UTC)
+            values = {"id": sa.literal(uuid.UUID(int=number), sa.Uuid()), "name": f"O{number}"}
+            connection.execute(sa.insert(organisation).values(**values, created_at=sa.literal(day, db.UtcDateTime())))
+
+    db.upgrade(empty_url)
+
+    with engine.connect() as connection:
+        keys = connection.scalars(sa.text("SELECT rounding_key FROM organisation")).all()
+    engine.dispose()
+    assert len(set(keys)) == 2
+    assert all(len(bytes.fromhex(key)) == 32 for key in keys)
 
 
 def test_a_database_can_be_taken_back_to_nothing_and_up_again(empty_url: str) -> None:
