@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import re
 
 import openpyxl
 import pytest
+from hypothesis import given, strategies
 
 from prom_service.errors import InvalidInputError
 from prom_service.reports import make_report
@@ -23,7 +25,22 @@ def test_text_that_looks_like_a_formula_is_quoted(text):
     assert safe_cell(text) == "'" + text.replace("\0", "")
 
 
-@pytest.mark.parametrize("value", ["A", "a=b", "", "hip-related-pain-1", -1, -0.5, 0, None])
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [("A;=1+1;B", "A;'=1+1;B"), ('A; "=1+1"', 'A; "\'=1+1"'), ("A\t@x", "A\t'@x"), ("A\n-1", "A\n'-1")],
+)
+def test_nor_does_it_become_one_where_the_semicolon_separates(text, quoted):
+    assert safe_cell(text) == quoted
+
+
+@given(text=strategies.text(alphabet="=+-@;\t\r\n\0 '\"aＡ＝1", max_size=8))
+def test_no_cell_begins_with_what_a_spreadsheet_computes(text):
+    cells = re.split(r"[;\t\r\n]", safe_cell(text))
+
+    assert not [cell for cell in cells if cell.strip(' "').startswith(("=", "+", "-", "@", "＝"))]
+
+
+@pytest.mark.parametrize("value", ["A", "a=b", "a; b", "hip; 3-months", "", "hip-related-pain-1", -1, -0.5, 0, None])
 def test_other_text_and_numbers_stay_what_they_are(value):
     assert safe_cell(value) == value
 
