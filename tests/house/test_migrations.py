@@ -65,7 +65,7 @@ def test_what_is_on_record_outlives_the_making_anew_of_its_table_and_stays_writt
 
 
 def test_each_organisation_on_record_gets_a_key_for_rounding_of_its_own(empty_url: str) -> None:
-    db.upgrade(empty_url, "0012")
+    db.upgrade(empty_url, "0010")
     engine = db.make_engine(empty_url)
     organisation = sa.table("organisation", *(sa.column(name) for name in ("id", "name", "created_at")))
     with engine.begin() as connection:

@@ -6,8 +6,8 @@ from alembic import op
 import prom_service.db
 from prom_service.migrations import row_security
 
-revision = '0010'
-down_revision = '0015'
+revision = '0012'
+down_revision = '0011'
 branch_labels = None
 depends_on = None
 
