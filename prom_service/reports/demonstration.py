@@ -40,8 +40,9 @@ def _reached(cohort: Cohort) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
     scope, chosen = cohort.scope, cohort.chosen
     after, before = aliased(Score, name="after"), aliased(Score, name="before")
-    answer, baseline = known.responses(scope).subquery(), known.baselines(scope).subquery()
-    groc = _groc(cohort).subquery()
+    answer = known.responses(scope).cte("answer").prefix_with(AT_ONCE)
+    baseline = known.baselines(scope).cte("start").prefix_with(AT_ONCE)
+    groc = _groc(cohort).cte("groc").prefix_with(AT_ONCE)
     criteria = _criteria(cohort.pathways)
     met = [
         (
