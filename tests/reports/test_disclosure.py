@@ -180,6 +180,15 @@ def test_no_patient_more_adds_a_row_or_a_sentence(session, record, full, name):
             assert after.tables[layout.name][names].equals(before.tables[layout.name][names]), layout.name
 
 
+def test_a_table_that_shows_no_row_is_not_drawn(session, record):
+    few = a_cohort(record).query(audience="quality")
+
+    page = export.render(make_report(session, "utilization", few), "html").decode()
+
+    assert "No row to show." in page
+    assert "Visits of one episode</text>" not in page
+
+
 def with_answers(record: Record, episode: Episode, **how: object) -> tuple[Episode, Response]:
     """The episode with answers at its start and at 3 months."""
     baseline = record.administration(episode, "baseline")

@@ -56,7 +56,7 @@ def test_it_can_be_read_with_nobody_and_with_many_clinics(session, record, numbe
     sheets = Sheets(export.render(report, "pdf"))
 
     assert ("clinic-011" in sheets.text) == (number > 0)
-    assert ("Nothing to count." in sheets.text) == (number == 0)
+    assert ("No row to show." in sheets.text) == (number == 0)
     assert sheets.claims_to_be_accessible
 
 

@@ -101,7 +101,7 @@ def _tables(layout: Layout, table: pd.DataFrame) -> Iterator[str]:
 
 def _table(table: Reading) -> str:
     if not table.rows:
-        return "<p>Nothing to count.</p>"
+        return "<p>No row to show.</p>"
     heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in table.columns)
     rows = "".join(f"<tr{' class=total' * row.is_total}>{_cells(table, row.cells)}</tr>" for row in table.rows)
     label = escape(table.caption)

@@ -69,8 +69,8 @@ def made_by(report: Report) -> str:
 
 
 def drawing(report: Report, name: str) -> Drawing | None:
-    """Return the picture of the table ``name``; None when it has none."""
-    if name not in report.kind.drawings:
+    """Return the picture of the table ``name``; None when it has none, or no row to draw."""
+    if name not in report.kind.drawings or report.tables[name].empty:
         return None
     svg = report.kind.drawings[name](report.tables)
     spoken = SPOKEN.search(svg)

@@ -70,8 +70,9 @@ def outcome_chart(tables: Mapping[str, pd.DataFrame]) -> str:
             due = rows[(rows["visits"] == band) & (rows["outcome"] != "not_yet_due")]
             waiting = rows[(rows["visits"] == band) & (rows["outcome"] == "not_yet_due")]["episodes"]
             top = 16 + number * 58
-            counted, still_open = (column.iloc[0] if len(column) else HIDDEN for column in (due["due"], waiting))
-            yield text(4, top, f"{label}: {counted} due, {still_open} not yet due", "start", "label")
+            counted = f"{due['due'].iloc[0]} due" if len(due) else "no outcome shown"
+            still_open = waiting.iloc[0] if len(waiting) else HIDDEN
+            yield text(4, top, f"{label}: {counted}, {still_open} not yet due", "start", "label")
             yield f'<rect x="4" y="{top + 6}" width="388" height="28" fill="#fff" stroke="#767676"/>'
             yield from _segments(due, top + 6)
         yield legend(named[:3], x=4, y=132)
