@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from prom_service.models import Clinic, Episode, EpisodeVisit, Organisation, Visit
+from prom_service.models import Clinic, Episode, EpisodeVisit, Organisation
 from prom_service.runtime import Runtime
 from prom_service.services import access, accounts
 from prom_service.simulation.population import Size, write_population

@@ -147,7 +147,7 @@ def _names(plane: Plane, points: pd.DataFrame) -> Iterator[str]:
     written = labels(marks[:NAMED], others, frame=(LEFT, TOP - 8, RIGHT, BOTTOM))
     for mark, label in written:
         yield f'<path d="M{mark[0]:.1f} {mark[1]:.1f}L{label.x:.1f} {label.foot:.1f}" stroke="{GREY}"/>'
-        yield text(label.x, label.y, label.name, label.anchor)
+        yield text(label.x, label.y, label.name, label.anchor, "tick name")
     if len(written) < len(marks):
         yield text(LEFT, BOTTOM + 50, f"{len(marks) - len(written)} more outside the limits are in the table", "start")
 

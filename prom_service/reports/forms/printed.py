@@ -22,6 +22,8 @@ from prom_service.reports.report import Report
 
 TEMPLATE = (files("prom_service.reports.forms") / "report.typ").read_bytes()
 FONT = "Libertinus Serif"
+LONG_WORD = re.compile(r"\S{16,}")
+AFTER_MARK = re.compile(r"(?<=[/.:_-])(?=\w)|(?<=\d{6})(?=\d)")
 OF_PICTURES = re.compile(r"^\.report svg ([^{]+\{.*\})$", re.MULTILINE)
 """What the style sheet of the page says of the words in a picture."""
 
@@ -78,5 +80,10 @@ def _lettered(svg: str) -> str:
 def _table(table: Reading) -> dict[str, Any]:
     return {
         "columns": [{"title": column.title, "is_text": column.kind == TEXT} for column in table.columns],
-        "rows": [{"is_total": row.is_total, "cells": row.cells} for row in table.rows],
+        "rows": [{"is_total": row.is_total, "cells": [_breakable(cell) for cell in row.cells]} for row in table.rows],
     }
+
+
+def _breakable(cell: str) -> str:
+    """Return the cell with places at which a word too long for a narrow column, such as a DOI, goes on below."""
+    return LONG_WORD.sub(lambda word: AFTER_MARK.sub("\N{ZERO WIDTH SPACE}", word[0]), cell)
