@@ -1,6 +1,6 @@
 """The reports: a question, the report that answers it, and the same as a file."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, render_template, request
 from markupsafe import Markup
@@ -11,6 +11,7 @@ from prom_service.errors import InvalidInputError
 from prom_service.models.user import REPORT_ROLES
 from prom_service.queries.registry import clinics_of
 from prom_service.reports import make_report
+from prom_service.reports.cell import OUTCOMES
 from prom_service.reports.query import FORMATS, ReportQuery
 from prom_service.services import report_subscriptions, report_tasks
 from prom_service.web import audit, guards
@@ -19,6 +20,9 @@ from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.forms import Errors
 from prom_service.web.dashboard.report_form import Asked, asked, query_of
 from prom_service.web.dashboard.staff_session import person
+
+if TYPE_CHECKING:
+    from prom_service.reports.report import Report
 
 TASKS_LISTED = 20
 FILE_WORDS = {"csv": "CSV", "xlsx": "Excel (XLSX)", "json": "JSON", "html": "HTML", "pdf": "PDF", "parquet": "Parquet"}
@@ -40,7 +44,12 @@ def show_reports() -> str | tuple[str, int]:
         _note(session, query, shown=sum(map(len, report.tables.values())))
     from prom_service.reports.forms.page import render_body  # pandas takes a second, and few pages need it.
 
-    return _page(question, title=report.kind.title, body=Markup(render_body(report)))  # noqa: S704 (it escapes)
+    return _page(
+        question,
+        title=report.kind.title,
+        body=Markup(render_body(report)),  # noqa: S704 (it escapes)
+        listing=_listing(report) if query.audience == "clinic" else None,
+    )
 
 
 @blueprint.get("/reports/file")
@@ -83,6 +92,18 @@ def _in_hand(session: Session) -> dict[str, Any]:
     return {
         "monthly": [(subscription, clinic) for subscription, _email, clinic in mine],
         "tasks": report_tasks.list_tasks(session, requested_by=person.actor, limit=TASKS_LISTED),
+    }
+
+
+def _listing(report: "Report") -> dict[str, Any] | None:
+    """Return the cells of visits beside outcomes whose episodes can be listed; None for a report without them."""
+    table = report.tables.get("visits_by_outcome")
+    if table is None:
+        return None
+    groups = list(dict.fromkeys(table["group"]))
+    return {
+        "outcomes": [(outcome, outcome.replace("_", " ")) for outcome in OUTCOMES],
+        "groups": [("", "all"), *((group, group) for group in groups[1:])] if len(groups) > 1 else [],
     }
 
 

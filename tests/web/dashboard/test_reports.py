@@ -218,3 +218,29 @@ def test_an_analyst_gets_a_report_every_month_and_ends_it(analyst: Desk) -> None
 
 def token(desk: Desk) -> str:
     return desk.get("/account").text.split('name="csrf_token" value="')[1].split('"')[0]
+
+
+def test_the_episodes_behind_a_number_lead_to_their_courses_of_care(staffed: Desk) -> None:
+    episode = staffed.episode(started_on=staffed.clock.now().date())
+    period = f"&from={staffed.clock.now().date()}&to=2199-01-01"
+
+    offered = staffed.get(ASKED + period).text
+    listed = staffed.get(f"/reports/episodes?visits=within&outcome=not_yet_due&{ASKED.partition('?')[2]}{period}").text
+    others = staffed.shown(f"/reports/episodes?visits=over&outcome=worse&{ASKED.partition('?')[2]}{period}")
+
+    assert "Which episodes are behind a number" in offered
+    assert f'href="/episodes/{episode.id}"' in listed
+    assert "No episode is counted there." in others
+    with staffed.runtime.reading() as session:
+        subjects = session.scalars(select(AuditEntry.subjects).where(AuditEntry.act == "GET /reports/episodes")).all()
+    assert str(episode.id) in str(subjects[0])
+    assert str(episode.patient_id) in str(subjects[0])
+
+
+def test_a_number_there_is_none_of_lists_nothing(staffed: Desk) -> None:
+    assert staffed.get(f"/reports/episodes?visits=many&outcome=worse&{ASKED.partition('?')[2]}").status_code == 400
+
+
+def test_no_episode_is_listed_to_an_analyst(analyst: Desk) -> None:
+    assert "Which episodes are behind a number" not in analyst.get(ASKED).text
+    assert analyst.get(f"/reports/episodes?visits=over&outcome=worse&{ASKED.partition('?')[2]}").status_code == 403
