@@ -257,14 +257,14 @@ def test_a_report_is_written_in_the_form_asked_for(
 
 def test_a_report_tells_its_question(prom: Prom, clinic: str) -> None:
     told = prom(
-        *("report", "utilization", "--organisation", "Group", "--from", "2026-01-01", "--to", "2026-03-01"),
+        *("report", "utilization", "--organisation", "Group", "--from", "2026-01-01", "--to", "2026-04-01"),
         *("--as-of", "2026-03-31", "--group-by", "clinic", "--format", "json", "-o", "-"),
     )
 
     asked = json.loads(told.stdout)["parameters"]
     assert {name: asked[name] for name in ("from", "to", "as_of", "group_by", "audience")} == {
         "from": "2026-01-01",
-        "to": "2026-03-01",
+        "to": "2026-04-01",
         "as_of": "2026-04-01T00:00:00+00:00",
         "group_by": "clinic",
         "audience": "quality",
@@ -282,8 +282,8 @@ def test_a_report_tells_its_question(prom: Prom, clinic: str) -> None:
         (("--clinic", "north", "--from", "2026-03-02", "--to", "2026-03-02", "-o", "-"), 1),
         (("--organisation", "Group", "--from", "2026-03-02", "--to", "2026-05-01", "-o", "-"), 1),
         (("--clinic", "south", "-o", "-"), 1),
-        (("--clinic", "north", "--format", "pdf", "-o", "-"), 2),
-        (("--clinic", "north", "-o", "report.parquet"), 2),
+        (("--clinic", "north", "--format", "docx", "-o", "-"), 2),
+        (("--clinic", "north", "-o", "report.docx"), 2),
     ],
 )
 def test_a_report_that_cannot_be_is_refused(prom: Prom, clinic: str, arguments: tuple[str, ...], code: int) -> None:
