@@ -1,6 +1,6 @@
 """The outcomes report: how scores changed, who reached which threshold, and what lies within measurement error."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pandas as pd
@@ -11,7 +11,8 @@ from prom_service.reports.kind import ReportKind, Tables
 from prom_service.reports.outcomes.charts import changes_chart, scores_chart
 from prom_service.reports.outcomes.extract import Extract, extract
 from prom_service.reports.outcomes.layouts import LAYOUTS
-from prom_service.reports.outcomes.responders import responders
+from prom_service.reports.outcomes.responders import responders, sources
+from prom_service.reports.outcomes.scales import Comparison
 from prom_service.reports.outcomes.tables import (
     WORDINGS,
     acceptable_states,
@@ -33,9 +34,11 @@ def make_tables(facts: Extract, query: ReportQuery) -> Tables:
     facts = for_readers(facts, query)
     measures = facts.measures
     rows, pairs = scored(facts.scores, measures), paired(facts.scores, measures)
+    compared = responders(rows, pairs, measures, facts.comparisons)
     by_scale = {
         "changes": changes(pairs),
-        "responders": responders(rows, pairs, measures, facts.comparisons),
+        "responders": compared,
+        "thresholds": sources(measures, _named(facts.comparisons, compared, query)),
         "reliable_change": reliable_changes(pairs, measures),
         "scores": score_levels(rows, measures),
         "courses": courses(facts.courses),
@@ -45,6 +48,11 @@ def make_tables(facts: Extract, query: ReportQuery) -> Tables:
         "acceptable_state": acceptable_states(facts.scores, len(measures)),
         **denominators.make_tables(facts.timepoints, facts.attempts),
     }
+
+
+def _named(comparisons: Iterable[Comparison], compared: pd.DataFrame, query: ReportQuery) -> list[Comparison]:
+    """Return those compared with; outside the clinic all, for which of them there are could tell of one patient."""
+    return [one for one in comparisons if query.audience == "quality" or one.row.id in set(compared["row"])]
 
 
 def for_readers(facts: Extract, query: ReportQuery) -> Extract:

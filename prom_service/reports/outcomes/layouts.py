@@ -101,10 +101,23 @@ RESPONDERS = Layout(
         Column("assessable", "Assessable", "Episodes with a score and a baseline; for PASS with a score."),
         Column("reached", "Reached it", "Of these, how many changed for the better by this or more, or are there."),
         *with_interval(Column("share", "Share", "Reached it / assessable.", SHARE, part="reached", whole="assessable")),
-        Column("source", "Source", "Where the threshold comes from.", TEXT),
         Column("verified", "Verified", "Whether the value was read in its source; ours has none.", TEXT),
+        Column("row", "Row", "Its row in the table of thresholds.", TEXT),
+    ),
+)
+THRESHOLDS = Layout(
+    "thresholds",
+    "Where the thresholds come from",
+    "The rows of the registry that the table above compares with.",
+    (
+        Column("row", "Row", "Its name in the registry of thresholds.", TEXT),
+        SCALE,
+        Column("threshold", "Threshold", "Its kind, as above.", TEXT),
+        Column("value", "Value", "The amount of change, or the place on the scale.", TEXT),
+        Column("unit", "Unit", "points of the scale, or % of the baseline score.", TEXT),
+        Column("verified", "Verified", "Whether the value was read in its source; ours has none.", TEXT),
+        Column("source", "Source", "Where the threshold comes from.", TEXT),
         Column("population", "Found in", "Patients, treatment and time for which it was found.", TEXT),
-        Column("row", "Row", "Its row in the registry of thresholds.", TEXT),
         Column("note", "Note", "What to keep in mind where others are compared with it.", TEXT),
     ),
 )
@@ -193,4 +206,4 @@ COURSES = Layout(
         ),
     ),
 )
-LAYOUTS = (CHANGES, RESPONDERS, RELIABLE, SCORES, COURSES, ACCEPTABLE, *denominators.LAYOUTS)
+LAYOUTS = (CHANGES, RESPONDERS, THRESHOLDS, RELIABLE, SCORES, COURSES, ACCEPTABLE, *denominators.LAYOUTS)

@@ -61,9 +61,24 @@ def _described(comparison: Comparison) -> dict[str, object]:
         "threshold": OURS if row.kind == "working" else row.kind,
         "value": row.value,
         "unit": UNITS[row.unit],
-        "source": ", ".join(filter(None, (row.citation, row.doi and f"doi:{row.doi}"))),
         "verified": "ours" if row.kind == "working" else "yes" if row.verified else "no",
-        "population": "; ".join(filter(None, (row.population, row.treatment, row.timepoint))),
         "row": row.id,
-        "note": row.note,
     }
+
+
+def sources(measures: Sequence[Measure], comparisons: Iterable[Comparison]) -> pd.DataFrame:
+    """Return where each threshold comes from, one row for each."""
+    places = {measure.key: place for place, measure in enumerate(measures)}
+    columns = ("place", "row", "threshold", "value", "unit", "verified", "source", "population", "note")
+    rows = [
+        {
+            **_described(one),
+            "place": places[one.row.instrument, one.row.scale],
+            "value": f"{one.row.value:g}",
+            "source": ", ".join(filter(None, (one.row.citation, one.row.doi and f"doi:{one.row.doi}"))),
+            "population": "; ".join(filter(None, (one.row.population, one.row.treatment, one.row.timepoint))),
+            "note": one.row.note,
+        }
+        for one in comparisons
+    ]
+    return pd.DataFrame(rows, columns=columns)
