@@ -40,9 +40,8 @@ def _reached(cohort: Cohort) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
     scope, chosen = cohort.scope, cohort.chosen
     after, before = aliased(Score, name="after"), aliased(Score, name="before")
-    answer = known.responses(scope).cte("answer").prefix_with(AT_ONCE)
-    baseline = known.baselines(scope).cte("start").prefix_with(AT_ONCE)
-    groc = _groc(cohort).cte("groc").prefix_with(AT_ONCE)
+    answer, baseline = known.responses(scope).subquery(), known.baselines(scope).cte("baseline").prefix_with(AT_ONCE)
+    groc = _groc(cohort).subquery()
     criteria = _criteria(cohort.pathways)
     met = [
         (
@@ -69,8 +68,8 @@ def _reached(cohort: Cohort) -> known.Rows:
         .select_from(chosen)
         .join(Clinic, Clinic.id == chosen.c.clinic_id)
         .join(baseline, sa.and_(baseline.c.episode_id == chosen.c.id, sa.not_(baseline.c.late)))
-        .join(answer, answer.c.episode_id == chosen.c.id)
-        .join(Administration, Administration.id == answer.c.administration_id)
+        .join(Administration, Administration.episode_id == chosen.c.id)
+        .join(answer, answer.c.administration_id == Administration.id)
         .join(after, sa.and_(after.response_id == answer.c.id, after.recorded_at <= scope.as_of))
         .join(before, sa.and_(before.response_id == baseline.c.id, before.recorded_at <= scope.as_of))
         .outerjoin(groc, groc.c.response_id == answer.c.id)
