@@ -80,6 +80,7 @@ class Cohort:
             self.chosen = (
                 sa.select(candidates).where(candidates.c.id.in_(sa.select(self.served.c.episode_id))).cte("chosen")
             )
+        self._ever_served = self._served(self.chosen, "ever_served") if query.basis == "activity" else self.served
 
     def group(self, episodes: sa.CTE | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
         """Return the label of the group, the same for all groups too small to be named to these readers."""
@@ -117,7 +118,7 @@ class Cohort:
 
     def ever_served(self) -> sa.CTE:
         """Return which counted visit served which chosen episode, in and out of the period; columns of ``served``."""
-        return self._served(self.chosen, "ever_served") if self.query.basis == "activity" else self.served
+        return self._ever_served
 
     def visits_of_each(self) -> sa.Subquery:
         """Select the number of counted ``visits`` by ``episode_id``, in and out of the period; none is no row."""

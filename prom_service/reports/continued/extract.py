@@ -1,14 +1,13 @@
 """Counted visits after a day that matters, as cells: those after improvement, and those without review."""
 
-import pandas as pd
 import sqlalchemy as sa
 
-from prom_service.reports.cohort import Cohort, yes
+from prom_service.reports.cohort import Cells, Cohort, count_cells, yes
 from prom_service.reports.demonstration import demonstrations
 from prom_service.reports.findings import findings
 
 
-def improved(cohort: Cohort) -> pd.DataFrame:
+def improved(cohort: Cohort) -> Cells:
     """Count the episodes with improvement demonstrated by their counted visits since.
 
     Columns: group, wording, closed, visits, episodes.
@@ -31,10 +30,10 @@ def improved(cohort: Cohort) -> pd.DataFrame:
         .join(shown, shown.c.episode_id == chosen.c.id)
         .outerjoin(after, after.c.episode_id == chosen.c.id)
     )
-    return cohort.counted(cells, flags=("closed",))
+    return count_cells(cells, flags=("closed",))
 
 
-def flagged(cohort: Cohort) -> pd.DataFrame:
+def flagged(cohort: Cohort) -> Cells:
     """Count the episodes with a finding that asks for a review by the counted visits that went without one.
 
     Those are the visits after the day of a flag and before that of its review; without a review, all after it. An
@@ -71,4 +70,4 @@ def flagged(cohort: Cohort) -> pd.DataFrame:
         .join(each, each.c.episode_id == chosen.c.id)
         .outerjoin(without, same)
     )
-    return cohort.counted(cells, flags=("closed", "reviewed"))
+    return count_cells(cells, flags=("closed", "reviewed"))

@@ -48,7 +48,13 @@ def extract(session: Session, query: ReportQuery) -> Extract:
     """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
     cohort = Cohort(session, query)
     frames = cohort.frames(
-        {"rules": cohort.rules_used(CHECKPOINT), **denominators.cells(cohort), **_visit_cells(cohort)}
+        {
+            "rules": cohort.rules_used(CHECKPOINT),
+            "improved": improved(cohort),
+            "flagged": flagged(cohort),
+            **denominators.cells(cohort),
+            **_visit_cells(cohort),
+        }
     )
     limits = {pathway.ref: pathway.visit_limit for pathway in cohort.pathways}
     episodes = frames["episodes"]
@@ -62,8 +68,8 @@ def extract(session: Session, query: ReportQuery) -> Extract:
         attempts=frames["attempts"],
         activity=pd.concat(activity, ignore_index=True),
         months=_activity(frames["month"], frames["shared_month"], "month"),
-        improved=improved(cohort),
-        flagged=flagged(cohort),
+        improved=frames["improved"],
+        flagged=frames["flagged"],
         rules=frames["rules"],
         clinics=cohort.clinics(),
     )
