@@ -130,12 +130,12 @@ def app(runtime: Runtime) -> Iterator[Any]:
     if kind not in _apps:
         _apps[kind] = create_app(runtime)
     app = _apps[kind]
-    built, door = dict(app.config), app.wsgi_app
+    built, door, pages = dict(app.config), app.wsgi_app, dict(app.extensions["prom.error_pages"])
     app.extensions["prom"] = runtime.confined(context.reach)
     for remembered in ("prom.keys_noted", "prom.looks_noted"):
         app.extensions[remembered] = {}
     yield app
-    app.wsgi_app = door
+    app.wsgi_app, app.extensions["prom.error_pages"] = door, pages
     app.config.clear()
     app.config.update(built)
 

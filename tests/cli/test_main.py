@@ -62,16 +62,18 @@ def test_help_waits_for_no_database_and_no_web() -> None:
     assert told.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, _ in commands(main) if name != "demo" and not name.startswith("report ")]
-)
-def test_no_command_but_a_report_waits_for_pandas(name: str) -> None:
-    modules = {lazy.module for lazy in COMMANDS if lazy.name == name.split()[0]}
-    program = f"import sys, {', '.join(modules)}; print('pandas' in sys.modules)"
+def test_no_command_but_the_demo_and_a_report_waits_for_pandas() -> None:
+    modules = sorted({lazy.module for lazy in COMMANDS if lazy.name not in ("demo", "report")})
+    program = (
+        "import importlib, sys\n"
+        f"for name in {modules!r}:\n"
+        "    importlib.import_module(name)\n"
+        "    assert 'pandas' not in sys.modules, name\n"
+    )
 
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
-    assert told.stdout == "False\n"
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [["unheard"], ["score"], ["clinic", "list", "--unheard"], ["db"]])

@@ -45,6 +45,7 @@ def test_other_text_and_numbers_stay_what_they_are(value):
     assert safe_cell(value) == value
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
 def test_a_csv_row_says_which_table_it_belongs_to_and_carries_its_figures(session, record):
     report = make_report(session, "utilization", a_cohort(record).query())
 
@@ -56,6 +57,7 @@ def test_a_csv_row_says_which_table_it_belongs_to_and_carries_its_figures(sessio
     assert {"parameters", "versions", "checksum", "definitions"} <= {row["table"] for row in rows}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
 def test_no_clinic_can_put_a_formula_into_a_file(session, record):
     cohort = a_cohort(record)
     cohort.episodes[1].clinician = '=HYPERLINK("http://x.invalid","click")'
@@ -71,6 +73,7 @@ def test_no_clinic_can_put_a_formula_into_a_file(session, record):
     assert cohort.episodes[1].clinician in {cell.value for cell in cells}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
 def test_a_workbook_has_typed_cells_and_a_sheet_of_definitions(session, record):
     report = make_report(session, "utilization", a_cohort(record).query())
 
@@ -84,6 +87,7 @@ def test_a_workbook_has_typed_cells_and_a_sheet_of_definitions(session, record):
     assert {cell.value for cell in book["definitions"]["B"]} >= {"visits_per_episode.median", "denominators.eligible"}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
 def test_json_is_strict_and_complete(session, record):
     report = make_report(session, "utilization", a_cohort(record).query())
 
@@ -105,6 +109,7 @@ def test_the_same_question_gives_the_same_bytes(session, record, form):
 
 
 @pytest.mark.parametrize("form", ["", "docx", "PDF"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
 def test_another_form_is_refused_with_the_allowed_ones_named(session, record, form):
     report = make_report(session, "utilization", a_cohort(record).query())
 
@@ -112,6 +117,7 @@ def test_another_form_is_refused_with_the_allowed_ones_named(session, record, fo
         export.render(report, form)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
 def test_every_column_of_every_table_is_defined(session, record):
     report = make_report(session, "utilization", a_cohort(record).query())
 

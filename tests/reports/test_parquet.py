@@ -17,6 +17,8 @@ from prom_service.reports.rounding import HIDDEN
 from prom_service.reports.utilization.layouts import LAYOUTS
 from tests.reports.cohort import a_cohort
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
+
 
 def tables_of(archive: bytes) -> dict[str, Any]:
     """Read every table of an archive."""

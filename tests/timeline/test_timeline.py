@@ -9,7 +9,7 @@ from tests.timeline.machine import Timeline
 
 def test_the_rules_of_the_timeline_hold_whatever_happens(runtime: Runtime, full: bool) -> None:
     counts = (
-        {"max_examples": 300, "stateful_step_count": 60} if full else {"max_examples": 20, "stateful_step_count": 30}
+        {"max_examples": 300, "stateful_step_count": 60} if full else {"max_examples": 14, "stateful_step_count": 30}
     )
 
     run_state_machine_as_test(

@@ -15,7 +15,7 @@ from schemathesis.generation import GenerationMode
 
 from tests.web.api.caller import World
 
-EXAMPLES, FULL_EXAMPLES = 6, 150
+EXAMPLES, FULL_EXAMPLES = 4, 150
 """Requests generated for each route and kind: those the document allows, and those it forbids."""
 LASTING = ("/withdraw", "/deceased", "/close", "/tasks/{task_id}")
 """Routes that leave little to do for others; they come last."""
