@@ -20,6 +20,13 @@ from prom_service.web.dashboard.staff_session import person
 TEAM = "team"
 """All clinics at which the person is a quality analyst, together, with small counts hidden."""
 MONTHS_BACK = 24
+REPORT_WORDS = {
+    "utilization": "Visits and outcomes",
+    "outcomes": "Outcomes",
+    "comparison": "Units side by side",
+    "process": "Process of care",
+}
+"""Their titles, without waiting for what makes them."""
 GROUPING_WORDS = {"period": "month of the start"}
 BASIS_WORDS = {"episodes": "Courses of care started in the period", "activity": "Courses of care with a visit in it"}
 Options = Sequence[tuple[str, str]]
@@ -54,7 +61,7 @@ def asked(session: Session) -> Asked:
     return Asked(
         form={name: request.args.get(name, "").strip() for name in FIELDS},
         whose=[*([(TEAM, f"{names} together, small counts hidden")] if team else []), *own],
-        reports=[(name, name.capitalize()) for name in REPORTS],
+        reports=[(name, REPORT_WORDS[name]) for name in REPORTS],
         periods={heading: list(options) for heading, options in _periods(prom.now().date()).items()},
         groupings=[("", "nothing"), *((name, GROUPING_WORDS.get(name, name)) for name in GROUPINGS)],
         bases=[(name, BASIS_WORDS[name]) for name in BASES],

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from prom_service.models import AuditEntry, ReportTask
+from prom_service.reports import kinds
 from prom_service.runtime import Runtime
 from prom_service.services import accounts
+from prom_service.web.dashboard.report_form import REPORT_WORDS
 from scheduler.reporting import make_reports
 from tests import builders
 from tests.fakes import Clock
@@ -41,6 +43,10 @@ def test_the_page_first_asks_and_reports_nothing(staffed: Desk) -> None:
 
     assert "What to report" in page
     assert "How it was made" not in page
+
+
+def test_a_report_is_chosen_by_the_title_it_has() -> None:
+    assert {name: kind.title for name, kind in kinds.REPORTS.items()} == REPORT_WORDS
 
 
 def test_a_clinician_reads_the_exact_numbers_of_the_own_clinic(staffed: Desk) -> None:
