@@ -20,10 +20,11 @@ def process_chart(tables: Mapping[str, pd.DataFrame]) -> str:
     fewer = set(measures.loc[measures["better"] == "fewer", "measure"])
 
     def drawn() -> Iterator[str]:
-        yield text(4, 12, "Blue: more is better. Red: fewer is better. Right: met of documented.", "start")
+        yield text(4, 12, "Right of each bar: met of documented. More is better, but where it says fewer.", "start")
         for number, row in enumerate(rows.itertuples()):
             top = TOP + number * ROW
-            yield text(4, top + 12, _label(row), "start")
+            told = f"{_label(row)} (fewer is better)" if row.measure in fewer else _label(row)
+            yield text(4, top + 12, told, "start")
             yield FRAME.format(y=top + 17)
             known = not (row.share == HIDDEN or pd.isna(row.share))
             yield bar(4, top + 17, float(row.share) * 300 if known else 0, 10, FEWER if row.measure in fewer else MORE)
