@@ -54,7 +54,7 @@ def test_a_population_counted_again_is_the_same(session, rows, full):
         tables = make_report(session, "utilization", query).tables
 
         again = recount(rows, first=FIRST, after=AFTER, as_of=AS_OF, basis=basis, group_by=group_by)
-        assert compared(tables, again, f"{basis} by {group_by}") > 1000
+        assert compared(tables, again, f"{basis} by {group_by}") > 400
 
 
 def compared(tables: Mapping[str, pd.DataFrame], again: Figures, asked: str) -> int:

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from scipy import stats
+
 from prom_service.models import (
     Administration,
     Clinic,
@@ -366,10 +368,7 @@ def _quantile(values: list[int], share: float) -> float:
 def _percentile_interval(values: list[int], share: float) -> tuple[float, float]:
     """The ordered values whose ranks miss the percentile with at most 2.5 % on either side."""
     size = len(values)
-    below, total = [], 0.0
-    for hits in range(size + 1):
-        total += math.comb(size, hits) * share**hits * (1 - share) ** (size - hits)
-        below.append(total)
+    below = [float(one) for one in stats.binom.cdf(range(size + 1), size, share)]
     low = max((rank for rank in range(1, size + 1) if below[rank - 1] <= 0.025), default=None)
     high = min((rank for rank in range(1, size + 1) if 1 - below[rank - 1] <= 0.025), default=None)
     return (values[low - 1] if low else NONE, values[high - 1] if high else NONE)
