@@ -8,9 +8,12 @@ FILES = tuple(kind.partition(";")[0] for name, (kind, _ending) in MEDIA.items() 
 
 
 def file_answer(name: str, form: str, content: bytes) -> Response:
-    """Return the report ``name`` in that form."""
+    """Return the report ``name`` in that form, for a program: JSON is read, every other form is kept."""
+    return Response(content, content_type=MEDIA[form][0]) if form == "json" else attachment(name, form, content)
+
+
+def attachment(name: str, form: str, content: bytes) -> Response:
+    """Return the report ``name`` as a file to keep."""
     media_type, ending = MEDIA[form]
-    response = Response(content, content_type=media_type)
-    if form != "json":
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
-    return response
+    disposition = f'attachment; filename="{name}.{ending}"'
+    return Response(content, content_type=media_type, headers={"Content-Disposition": disposition})

@@ -15,6 +15,7 @@ from prom_service.reports.cell import OUTCOMES
 from prom_service.reports.query import FORMATS, ReportQuery
 from prom_service.services import report_subscriptions, report_tasks
 from prom_service.web import audit, guards
+from prom_service.web.api.report_file import attachment
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.forms import Errors
@@ -69,10 +70,7 @@ def download_report() -> Response:
             raise BadRequest("The address asks for a report there is none of. Ask again on the page Reports.") from None
         report = make_report(session, question.form["report"], query)
         _note(session, query, shown=sum(map(len, report.tables.values())))
-    written = export.FORMATS[form]
-    response = Response(written.write(report), content_type=written.media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{report.kind.name}.{written.extension}"'
-    return response
+    return attachment(report.kind.name, form, export.render(report, form))
 
 
 @blueprint.get("/reports/style.css")

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from flask import Response, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
@@ -11,10 +12,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, ReportTask, User
 from prom_service.models.user import REPORT_ROLES
-from prom_service.reports.forms.media import MEDIA
+from prom_service.queries.registry import clinics_of
 from prom_service.reports.query import FORMATS
 from prom_service.services import report_subscriptions, report_tasks
 from prom_service.web import audit, guards
+from prom_service.web.api.report_file import attachment
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.report_form import TEAM, asked, chosen_whose, query_of
@@ -49,7 +51,8 @@ def queue_report() -> AnyResponse:
             requested_by=person.actor,
             now=prom.now(),
         )
-        audit.about(detail=f"in the background: {query.in_words()}", task=[task.id], clinics=query.clinic_ids)
+        clinics = query.clinic_ids or clinics_of(session, person.organisation_id)
+        audit.about(detail=f"in the background: {query.in_words()}", task=[task.id], clinics=clinics)
     return redirect(url_for(".show_report_task", task_id=task.id), code=303)
 
 
@@ -77,11 +80,9 @@ def download_report_task(task_id: uuid.UUID) -> Response:
     with prom.reading() as session:
         report_tasks.find_task_of_person(session, task_id, person)
         task, content = report_tasks.fetch(session, task_id, requested_by=person.actor, now=prom.now())
-    audit.about(detail=f"{task.report} {task.form}", clinics=map(uuid.UUID, task.clinic_ids))
-    media_type, ending = MEDIA[task.form]
-    response = Response(content, content_type=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{task.report}.{ending}"'
-    return response
+        clinics = [uuid.UUID(one) for one in task.clinic_ids] or clinics_of(session, task.organisation_id)
+    audit.about(detail=f"{task.report} {task.form}", clinics=clinics)
+    return attachment(task.report, task.form, content)
 
 
 @blueprint.post("/reports/tasks/<uuid:task_id>/cancel")
@@ -108,7 +109,7 @@ def subscribe_to_report() -> AnyResponse:
                 session,
                 session.get_one(User, person.user_id),
                 clinic=None if whose == TEAM else session.get_one(Clinic, uuid.UUID(whose)),
-                report=query_name(question.form["report"], question.reports),
+                report=_known(question.form["report"], question.reports),
                 form=form,
                 group_by=question.form["group_by"] or None,
                 by=person.actor,
@@ -132,7 +133,7 @@ def end_monthly_report(subscription_id: uuid.UUID) -> AnyResponse:
     return redirect(url_for(".show_reports"), code=303)
 
 
-def query_name(name: str, known: Any) -> str:
+def _known(name: str, known: Any) -> str:
     """Return the name of a report there is; 400 for another."""
     if name not in dict(known):
         raise BadRequest("The address asks for a report there is none of. Ask again on the page Reports.")
@@ -147,5 +148,5 @@ def _form() -> str:
 
 
 def _named(session: Session, task: ReportTask) -> str:
-    names = [session.get_one(Clinic, uuid.UUID(one)).name for one in task.clinic_ids]
-    return ", ".join(sorted(names)) or "All clinics of the organisation"
+    named = select(Clinic.name).where(Clinic.id.in_(map(uuid.UUID, task.clinic_ids))).order_by(Clinic.name)
+    return ", ".join(session.scalars(named)) or "All clinics of the organisation"

@@ -181,6 +181,18 @@ def test_a_report_is_made_in_the_background_and_found_by_who_asked(staffed: Desk
     assert "visit_distribution" in {row["table"] for row in rows_of(file)}
 
 
+def test_asking_in_the_background_and_fetching_are_on_record_at_every_clinic(analyst: Desk) -> None:
+    asked = f"/reports/tasks?{ASKED.partition('?')[2]}"
+    task = analyst.client.post(asked, data={"format": "csv", "csrf_token": token(analyst)}).location
+    make_reports(analyst.runtime)
+    assert analyst.get(f"{task}/file").status_code == 200
+
+    with analyst.runtime.reading() as session:
+        entries = session.execute(select(AuditEntry.clinic_id, AuditEntry.act)).all()
+    for act in ("POST /reports/tasks", "GET /reports/tasks/<uuid:task_id>/file"):
+        assert len({one.clinic_id for one in entries if one.act == act}) == 2, act
+
+
 def test_a_report_of_somebody_else_is_not_there(staffed: Desk) -> None:
     asked = staffed.post(f"/reports/tasks?{ASKED.partition('?')[2]}", format="csv")
     with staffed.runtime.transaction() as session:
