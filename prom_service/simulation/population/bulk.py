@@ -58,6 +58,7 @@ def bulk(engine: Engine, *, seed: int) -> Iterator[Bulk]:
     References are not checked while the rows come in, as far as the database lets us.
     """
     postgresql = engine.dialect.name == "postgresql"
+    engine.dispose()  # SQLite leaves its log only when nobody else holds the database.
     connection = engine.raw_connection()
     driver: Any = connection.driver_connection
     try:
@@ -65,6 +66,8 @@ def bulk(engine: Engine, *, seed: int) -> Iterator[Bulk]:
         yield Bulk(driver, postgresql=postgresql, seed=seed)
         driver.execute("COMMIT")
         driver.execute("ANALYZE")
+        if not postgresql:
+            driver.execute("PRAGMA journal_mode=WAL")
     except BaseException:
         driver.execute("ROLLBACK")
         raise
@@ -79,7 +82,8 @@ def _prepare(driver: Any, *, postgresql: bool) -> None:
         if driver.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()[0]:
             driver.execute("SET session_replication_role = replica")
     else:
-        for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-262144", "journal_size_limit=67108864"):
+        # What is new goes to its place at once: a log would hold all of it a second time until the end.
+        for pragma in ("journal_mode=TRUNCATE", "synchronous=OFF", "foreign_keys=OFF", "cache_size=-262144"):
             driver.execute(f"PRAGMA {pragma}")
     driver.execute("BEGIN")
 
