@@ -12,6 +12,8 @@ from prom_service.models.columns import Actor, Code, RecordedAt, TenantOwned, Wo
 from prom_service.pathway.shape import VISIT_FORMATS as VISIT_FORMATS
 
 VISIT_STATUSES = ("attended", "cancelled", "no_show")
+AGAIN = sa.text("number > 1")
+"""Every version of a visit but its first report."""
 
 
 class Visit(TenantOwned, Base):
@@ -52,6 +54,7 @@ class VisitVersion(TenantOwned, Base):
         tenant_key(),
         belongs_to("visit"),
         sa.UniqueConstraint("visit_id", "number"),
+        sa.Index("ix_visit_version_again", "clinic_id", "recorded_at", sqlite_where=AGAIN, postgresql_where=AGAIN),
     )
 
     visit_id: Mapped[uuid.UUID]

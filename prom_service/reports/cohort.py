@@ -25,6 +25,7 @@ from prom_service.reports.windows import Windows, windows_at
 EVERYTHING = "All"
 AT_ONCE = "MATERIALIZED"
 """Both databases compute a part so marked once; left to itself SQLite computes it anew for each row that needs it."""
+PACKED = "flags"
 TYPED_IN = ("clinician", "diagnosis")
 """Groups whose names a clinic types in: a rare one could tell who it is."""
 NAMED_PATIENTS, NAMED_CLINICIANS = 2 * ROUNDED_TO, 2
@@ -33,7 +34,10 @@ NAMED_PATIENTS, NAMED_CLINICIANS = 2 * ROUNDED_TO, 2
 
 @dataclass(frozen=True)
 class Cells:
-    """A select of one frame: ``counts`` are whole numbers and ``flags`` truths; every other column is text."""
+    """A select of one frame: ``counts`` are whole numbers, every other column is text.
+
+    ``flags`` are truths. They come packed in one column of this name, a bit for each, the first the lowest.
+    """
 
     rows: known.Rows
     counts: tuple[str, ...] = ()
@@ -41,10 +45,7 @@ class Cells:
 
     def as_text(self, name: str, width: int) -> known.Rows:
         """Select the same under the ``name``, every value as text, so that frames of other columns can follow."""
-        columns = self.rows.subquery().c
-        texts = [
-            sa.cast(yes(column) if isinstance(column.type, sa.Boolean) else column, sa.String) for column in columns
-        ]
+        texts = [sa.cast(column, sa.String) for column in self.rows.subquery().c]
         texts += [sa.cast(sa.null(), sa.String)] * (width - len(texts))
         named = (text.label(f"value_{place}") for place, text in enumerate(texts))
         return sa.select(sa.literal(name).label("frame"), *named)
@@ -53,15 +54,19 @@ class Cells:
         """Return the rows, as ``as_text`` selected them, in one order on every database."""
         names = list(self.rows.selected_columns.keys())
         frame = pd.DataFrame([row[1 : len(names) + 1] for row in rows], columns=names)
-        numbers = dict.fromkeys((*self.counts, *self.flags), "int64")
-        return frame.astype(numbers).sort_values(names, ignore_index=True).astype(dict.fromkeys(self.flags, "bool"))
+        if self.flags:
+            packed = frame.pop(PACKED).to_numpy(dtype="int64")
+            frame = frame.assign(**{name: (packed >> place & 1).astype(bool) for place, name in enumerate(self.flags)})
+        return frame.astype(dict.fromkeys(self.counts, "int64")).sort_values(list(frame.columns), ignore_index=True)
 
 
 class Cohort:
     """The episodes of one query and the visits that served them.
 
     ``chosen`` are the episodes in the report, with the columns of ``known.episodes``; ``served`` says which counted
-    visit served which of them: episode_id, visit_id, visited_on, group.
+    visit served which of them: episode_id, visit_id, visited_on, group. ``attended`` has the visits that do not count,
+    and those out of the period, too (``counted``), and says at which the clinician ``reassessed``. ``baselines`` has
+    the columns of ``known.baselines``.
     """
 
     def __init__(self, session: Session, query: ReportQuery) -> None:
@@ -72,15 +77,17 @@ class Cohort:
         period = (query.from_on, query.to_on)
         known_then = known.episodes(self.scope, period if query.basis == "episodes" else None)
         candidates = known_then.cte("candidate").prefix_with(AT_ONCE)
+        self.baselines = known.baselines(self.scope).cte("baseline").prefix_with(AT_ONCE)
         self._named = self._names(candidates)
-        self.chosen, self.served = candidates, self._served(candidates, "served")
+        self.chosen, self.attended = candidates, self._attended(candidates)
+        served = sa.select(self.attended).where(self.attended.c.counted == 1)
+        self._ever_served = served.subquery("ever_served")
         if query.basis == "activity":
-            visited = self.served.c.visited_on
-            self.served = sa.select(self.served).where(visited >= period[0], visited < period[1]).cte("in_period")
-            self.chosen = (
-                sa.select(candidates).where(candidates.c.id.in_(sa.select(self.served.c.episode_id))).cte("chosen")
-            )
-        self._ever_served = self._served(self.chosen, "ever_served") if query.basis == "activity" else self.served
+            visited = self.attended.c.visited_on
+            served = served.where(visited >= period[0], visited < period[1])
+            of_them = candidates.c.id.in_(served.with_only_columns(self.attended.c.episode_id))
+            self.chosen = sa.select(candidates).where(of_them).cte("chosen").prefix_with(AT_ONCE)
+        self.served = served.subquery("served")
 
     def group(self, episodes: sa.CTE | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
         """Return the label of the group, the same for all groups too small to be named to these readers."""
@@ -116,8 +123,8 @@ class Cohort:
         }
         return labels[self.query.group_by]
 
-    def ever_served(self) -> sa.CTE:
-        """Return which counted visit served which chosen episode, in and out of the period; columns of ``served``."""
+    def ever_served(self) -> sa.Subquery:
+        """Return which counted visit served which episode, in and out of the period; columns of ``served``."""
         return self._ever_served
 
     def visits_of_each(self) -> sa.Subquery:
@@ -168,25 +175,24 @@ class Cohort:
         frame = pd.DataFrame(found.all(), columns=list(found.keys()))
         return frame.astype(dict.fromkeys(counts, "int64")).sort_values(list(frame.columns), ignore_index=True)
 
-    def _served(self, candidates: sa.CTE, name: str) -> sa.CTE:
-        """Which visit that counts towards the limit served which candidate."""
-        visits = known.visits(self.scope).subquery()
-        services = known.services(self.scope).subquery()
-        formats = [
+    def _attended(self, candidates: sa.CTE) -> sa.CTE:
+        """Which attended visit served which candidate, and whether it counts towards the limit of its pathway."""
+        visits = known.attended(self.scope).subquery()
+        counted = [
             sa.and_(candidates.c.pathway == pathway.ref, visits.c.format.in_(pathway.counted_formats))
             for pathway in self.pathways
         ]
         return (
             sa.select(
-                services.c.episode_id,
+                visits.c.episode_id,
                 visits.c.visit_id,
                 visits.c.visited_on,
+                visits.c.reassessed,
+                yes(sa.or_(*counted)).label("counted"),
                 self.group(candidates, visits.c.clinician).label("group"),
             )
-            .join(visits, visits.c.visit_id == services.c.visit_id)
-            .join(candidates, candidates.c.id == services.c.episode_id)
-            .where(sa.or_(*formats))
-            .cte(name)
+            .join(candidates, candidates.c.id == visits.c.episode_id)
+            .cte("attended")
             .prefix_with(AT_ONCE)
         )
 
@@ -194,14 +200,23 @@ class Cohort:
 def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:
     """Return one row for each combination in ``rows``, with the number of ``episodes``."""
     cells = rows.subquery()
+    keys = [column for column in cells.c if column.key not in flags]
+    if flags:
+        keys.append(_packed([cells.c[name] for name in flags]))
     numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
-    counted = sa.select(*cells.c, sa.func.count().label("episodes")).group_by(*cells.c)
+    counted = sa.select(*keys, sa.func.count().label("episodes")).group_by(*keys)
     return Cells(counted, counts=(*numbers, "episodes"), flags=flags)
 
 
 def yes(condition: Any) -> sa.ColumnElement[int]:
     """Return 1 where the condition holds, 0 where it does not or is unknown."""
     return sa.case((condition, 1), else_=0)
+
+
+def _packed(truths: Iterable[Any]) -> sa.ColumnElement[int]:
+    """Return one number for all: to group by it costs what one column costs."""
+    bits = (yes(one) if isinstance(one.type, sa.Boolean) else one for one in truths)
+    return sum((bit * 2**place for place, bit in enumerate(bits)), sa.literal(0)).label(PACKED)
 
 
 def by(column: Any, as_of: dt.datetime) -> sa.ColumnElement[bool]:

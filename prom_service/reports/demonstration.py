@@ -6,7 +6,7 @@ the same of all of them, and ``tests/reports/test_demonstration.py`` holds the o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,44 +38,53 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
 
 def _reached(cohort: Cohort) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
-    scope, chosen = cohort.scope, cohort.chosen
-    after, before = aliased(Score, name="after"), aliased(Score, name="before")
-    answer, baseline = known.responses(scope).subquery(), known.baselines(scope).cte("baseline").prefix_with(AT_ONCE)
-    groc = _groc(cohort).subquery()
-    criteria = _criteria(cohort.pathways)
+    scope, chosen, criteria = cohort.scope, cohort.chosen, _criteria(cohort.pathways)
+    measured = {criterion.measure.instrument for _, criterion in criteria}
+    before = _before(cohort, measured).cte("before").prefix_with(AT_ONCE)
+    after, answer, groc = aliased(Score, name="after"), known.responses(scope).subquery(), _groc(cohort).subquery()
     met = [
         (
             sa.and_(
                 chosen.c.pathway.in_(refs),
                 after.instrument == criterion.measure.instrument,
                 after.scale == criterion.measure.scale,
-                _is_reached(criterion, before.value, after.value, groc.c.value),
+                _is_reached(criterion, before.c.value, after.value, groc.c.value),
             ),
             place,
         )
         for (place, criterion), refs in criteria.items()
     ]
-    measured = {criterion.measure.instrument for _, criterion in criteria}
-    given = (_is_official(response, after.instrument, measured) for response in (after.response_id, before.response_id))
+    same = sa.and_(after.instrument == before.c.instrument, after.scale == before.c.scale)
+    official = sa.and_(before.c.official, _is_official(after.response_id, after.instrument, measured))
     return (
         sa.select(
             chosen.c.id.label("episode_id"),
             Administration.sequence,
             sa.case(*met).label("place"),
             local_day(answer.c.answered_at, Clinic.time_zone).label("on"),
-            sa.case((sa.and_(*given), "official"), else_="own").label("wording"),
+            sa.case((official, "official"), else_="own").label("wording"),
         )
-        .select_from(chosen)
+        .select_from(before)
+        .join(chosen, chosen.c.id == before.c.episode_id)
         .join(Clinic, Clinic.id == chosen.c.clinic_id)
-        .join(baseline, sa.and_(baseline.c.episode_id == chosen.c.id, sa.not_(baseline.c.late)))
         .join(Administration, Administration.episode_id == chosen.c.id)
         .join(answer, answer.c.administration_id == Administration.id)
-        .join(after, sa.and_(after.response_id == answer.c.id, after.recorded_at <= scope.as_of))
-        .join(before, sa.and_(before.response_id == baseline.c.id, before.recorded_at <= scope.as_of))
+        .join(after, sa.and_(after.response_id == answer.c.id, same, after.recorded_at <= scope.as_of))
         .outerjoin(groc, groc.c.response_id == answer.c.id)
         .where(Administration.timepoint != "baseline")
-        .where(before.instrument == after.instrument, before.scale == after.scale)
         .where(sa.or_(sa.false(), *(condition for condition, _ in met)))
+    )
+
+
+def _before(cohort: Cohort, measured: Collection[str]) -> known.Rows:
+    """The scores from which change is counted: those of a baseline in time, of the instruments that are measured."""
+    baseline = cohort.baselines
+    official = _is_official(Score.response_id, Score.instrument, measured).label("official")
+    return (
+        sa.select(baseline.c.episode_id, Score.instrument, Score.scale, Score.value, official)
+        .select_from(baseline)
+        .join(Score, sa.and_(Score.response_id == baseline.c.id, Score.instrument.in_(measured)))
+        .where(sa.not_(baseline.c.late), Score.recorded_at <= cohort.scope.as_of)
     )
 
 

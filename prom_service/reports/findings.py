@@ -21,7 +21,7 @@ def findings(cohort: Cohort) -> sa.CTE:
     visit after it at which the clinician reassessed), resolved_on, resolution, reviewed_on (the earlier of the two).
     Days are those of the clinic, as visits are dated. A superseded finding does not stand any more.
     """
-    flags = _flags(cohort).subquery()
+    flags = _flags(cohort).cte("raised").prefix_with(AT_ONCE)
     reassessed = _reassessed(cohort, flags).subquery()
     on, resolved_on = reassessed.c.on, flags.c.resolved_on
     earlier = sa.case((resolved_on < on, resolved_on), else_=sa.func.coalesce(on, resolved_on))
@@ -69,12 +69,11 @@ def _flags(cohort: Cohort) -> known.Rows:
 
 def _reassessed(cohort: Cohort, flags: Any) -> known.Rows:
     """Select, by ``flag_id``, the day of the first attended visit after it at which the clinician reassessed."""
-    visits, services = known.visits(cohort.scope).subquery(), known.services(cohort.scope).subquery()
+    visits = cohort.attended
     return (
         sa.select(flags.c.flag_id, sa.func.min(visits.c.visited_on).label("on"))
         .select_from(flags)
-        .join(services, services.c.episode_id == flags.c.episode_id)
-        .join(visits, visits.c.visit_id == services.c.visit_id)
+        .join(visits, visits.c.episode_id == flags.c.episode_id)
         .where(visits.c.reassessed, visits.c.visited_on > flags.c.raised_on)
         .group_by(flags.c.flag_id)
     )

@@ -21,6 +21,7 @@ from prom_service.models import (
     Message,
     MessageEvent,
     Response,
+    Visit,
     VisitVersion,
 )
 from prom_service.reports.query import ReportQuery
@@ -105,27 +106,42 @@ def episodes(scope: Scope, period: tuple[dt.date, dt.date] | None) -> Rows:
     return chosen.where(sa.or_(unchanged, earlier))
 
 
-def visits(scope: Scope) -> Rows:
-    """Select the attended visits as last reported by the instant; a visit voided by then is not among them."""
-    standing = _newest(VisitVersion, VisitVersion.visit_id, scope)
-    return sa.select(
-        VisitVersion.visit_id,
-        VisitVersion.clinic_id,
-        VisitVersion.visited_on,
-        VisitVersion.clinician,
-        VisitVersion.format,
-        VisitVersion.reassessed,
-        VisitVersion.documentation,
-    ).where(standing, ~VisitVersion.voided, VisitVersion.status == "attended")
+def attended(scope: Scope) -> Rows:
+    """Select which attended visit served which episode at the instant, and what was last reported of it by then.
 
+    A visit voided by then is not among them. A visit's row says what was reported last, unless it was reported again
+    since: then its versions do.
+    """
+    earlier = _reported_again(scope)
+    visit = (Visit.id == EpisodeVisit.visit_id, Visit.clinic_id == EpisodeVisit.clinic_id)
 
-def services(scope: Scope) -> Rows:
-    """Select which visit served which episode at the instant."""
-    return sa.select(EpisodeVisit.episode_id, EpisodeVisit.visit_id).where(
-        EpisodeVisit.clinic_id.in_(scope.clinics),
-        EpisodeVisit.recorded_at <= scope.as_of,
-        sa.or_(EpisodeVisit.removed_at.is_(None), EpisodeVisit.removed_at > scope.as_of),
+    def then(present: Any, name: str) -> sa.ColumnElement[Any]:
+        return sa.case((earlier.c.visit_id.is_(None), present), else_=earlier.c[name])
+
+    said = ("visited_on", "clinician", "format", "reassessed", "documentation")
+    return (
+        sa.select(
+            EpisodeVisit.episode_id,
+            EpisodeVisit.visit_id,
+            *(then(getattr(Visit, name), name).label(name) for name in said),
+        )
+        .join(Visit, sa.and_(*visit))
+        .outerjoin(earlier, earlier.c.visit_id == EpisodeVisit.visit_id)
+        .where(EpisodeVisit.clinic_id.in_(scope.clinics), EpisodeVisit.recorded_at <= scope.as_of)
+        .where(sa.or_(EpisodeVisit.removed_at.is_(None), EpisodeVisit.removed_at > scope.as_of))
+        .where(~then(Visit.voided_at.is_not(None), "voided"), then(Visit.status, "status") == "attended")
     )
+
+
+def _reported_again(scope: Scope) -> sa.CTE:
+    """Select what stood at the instant of the visits that were corrected, voided or restored since."""
+    since = sa.select(VisitVersion.visit_id).where(
+        VisitVersion.clinic_id.in_(scope.clinics), VisitVersion.number > 1, VisitVersion.recorded_at > scope.as_of
+    )
+    stood = sa.select(VisitVersion).where(
+        VisitVersion.visit_id.in_(since), _newest(VisitVersion, VisitVersion.visit_id, scope)
+    )
+    return stood.cte().prefix_with("MATERIALIZED")
 
 
 def responses(scope: Scope) -> Rows:

@@ -46,7 +46,8 @@ def extract(session: Session, query: ReportQuery) -> Extract:
     asked = denominators.response(cohort, CHECKPOINT).cte("asked").prefix_with(AT_ONCE)
     visited = cohort.visits_of_each()
     frames = cohort.frames({"units": _units(cohort, asked, visited), "people": _people(cohort, asked, visited)})
-    people = frames["people"].assign(value=frames["people"]["value"] / WHOLE)
+    people = frames["people"].astype({"responded": "bool"})
+    people["value"] /= WHOLE
     return Extract(units=frames["units"], people=people, rules=cohort.rules(CHECKPOINT), clinics=cohort.clinics())
 
 
@@ -85,7 +86,7 @@ def _people(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> Cells:
         _baselines(cohort, eligible),
     ).subquery()
     counted = sa.select(*told.c, sa.func.count().label("episodes")).group_by(*told.c)
-    return Cells(counted, counts=("value", "episodes"), flags=("responded",))
+    return Cells(counted, counts=("value", "episodes", "responded"))
 
 
 def _eligible(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> known.Rows:
@@ -122,7 +123,7 @@ def _told(eligible: sa.CTE, characteristic: str, *, category: Any = None, value:
 
 def _baselines(cohort: Cohort, eligible: sa.CTE) -> known.Rows:
     """Select the primary scores of each timely baseline, under the name of the scale and its wording."""
-    baseline = known.baselines(cohort.scope).subquery()
+    baseline = cohort.baselines
     measure = Score.instrument + " " + Score.scale + " / " + AnswerSet.wording
     return (
         _told(eligible, "baseline", category=measure, value=Score.value)

@@ -27,7 +27,7 @@ def cells(cohort: Cohort) -> dict[str, Cells]:
 def response(cohort: Cohort, timepoint: str) -> known.Rows:
     """Select whether each chosen episode was ``due``, ``eligible`` and ``responded`` at a timepoint."""
     answer = known.responses(cohort.scope).subquery()
-    baseline = known.baselines(cohort.scope).subquery()
+    baseline = cohort.baselines
     asked = sa.or_(answer.c.id.is_not(None), _exclusion(cohort) == "")
     eligible = sa.and_(cohort.windows.was_due() == 1, asked)
     responded = sa.and_(eligible, sa.not_(baseline.c.late), _scored(cohort, answer.c.id, baseline.c.id))
@@ -74,7 +74,7 @@ def _attempts(asked: sa.CTE, mailed: sa.CTE) -> Cells:
 def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
     chosen, as_of = cohort.chosen, cohort.scope.as_of
     answer = known.responses(cohort.scope).subquery()
-    baseline = known.baselines(cohort.scope).subquery()
+    baseline = cohort.baselines
     delivered = sa.func.max(yes(mailed.c.delivered_at.is_not(None))).label("delivered")
     mail = sa.select(mailed.c.administration_id, delivered).group_by(mailed.c.administration_id).subquery()
     answered = answer.c.id.is_not(None)

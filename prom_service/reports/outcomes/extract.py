@@ -124,7 +124,7 @@ def _standing(cohort: Cohort) -> known.Rows:
     Windows still open are left out: who answers early is not like the others.
     """
     chosen = cohort.chosen
-    answer, start = known.responses(cohort.scope).subquery(), known.baselines(cohort.scope).subquery()
+    answer, start = known.responses(cohort.scope).subquery(), cohort.baselines
     response = sa.case((Administration.sequence == 0, start.c.id), else_=answer.c.id)
     columns = {
         "episode_id": chosen.c.id,

@@ -29,13 +29,11 @@ def attended(cohort: Cohort) -> sa.Subquery:
     chosen = cohort.chosen
     lasted = months_later(chosen.c.started_on, THREE_MONTHS)
     course = sa.select(chosen.c.id, lasted.label("three_months_on")).cte("course").prefix_with(AT_ONCE)
-    visits, services = known.visits(cohort.scope).subquery(), known.services(cohort.scope).subquery()
+    visits = known.attended(cohort.scope).subquery()
     early = yes(sa.cast(visits.c.visited_on, sa.String) < course.c.three_months_on)
     return (
-        sa.select(services.c.episode_id, visits.c.visited_on, visits.c.documentation, early.label("early"))
-        .select_from(services)
-        .join(visits, visits.c.visit_id == services.c.visit_id)
-        .join(course, course.c.id == services.c.episode_id)
+        sa.select(visits.c.episode_id, visits.c.visited_on, visits.c.documentation, early.label("early"))
+        .join(course, course.c.id == visits.c.episode_id)
         .subquery()
     )
 

@@ -77,14 +77,14 @@ def extract(session: Session, query: ReportQuery) -> Extract:
 
 def _visit_cells(cohort: Cohort) -> dict[str, Cells]:
     """Return what counts the visits of the episodes, by group and month, and all together where there are groups."""
-    attended = _attended(cohort).cte("attended").prefix_with(AT_ONCE)
-    each = _summed(attended, "episode_id", "group").cte("each").prefix_with(AT_ONCE)
+    by_month = _by_month(cohort).cte("by_month").prefix_with(AT_ONCE)
+    each = _summed(by_month, "episode_id", "group").cte("each").prefix_with(AT_ONCE)
     visited = _summed(each, "episode_id").cte("visited").prefix_with(AT_ONCE)
     doubles = _doubles(cohort).cte("double").prefix_with(AT_ONCE)
     cells = {
         "episodes": _episodes(cohort, visited),
         "group": _activity_cells(each, sa.func.count(), "group"),
-        "month": _activity_cells(attended, sa.func.count(sa.distinct(attended.c.episode_id)), "month"),
+        "month": _activity_cells(by_month, sa.func.count(sa.distinct(by_month.c.episode_id)), "month"),
         "shared_group": _shared(doubles, "group"),
         "shared_month": _shared(doubles, "month"),
     }
@@ -128,7 +128,7 @@ def courses(cohort: Cohort, visits: sa.FromClause) -> known.Rows:
     )
 
 
-def _attended(cohort: Cohort) -> known.Rows:
+def _by_month(cohort: Cohort) -> known.Rows:
     """Count the visits that served each episode, by group and month."""
     served = cohort.served.c
     month = sa.func.substr(sa.cast(served.visited_on, sa.String), 1, 7).label("month")
