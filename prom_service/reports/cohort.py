@@ -200,7 +200,7 @@ class Cohort:
 def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:
     """Return one row for each combination in ``rows``, with the number of ``episodes``."""
     cells = rows.subquery()
-    keys = [column for column in cells.c if column.key not in flags]
+    keys: list[sa.ColumnElement[Any]] = [column for column in cells.c if column.key not in flags]
     if flags:
         keys.append(_packed([cells.c[name] for name in flags]))
     numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
