@@ -25,15 +25,21 @@ Condition = sa.ColumnElement[bool]
 
 
 def demonstrations(cohort: Cohort) -> sa.CTE:
-    """Select the chosen episodes with improvement demonstrated: episode_id, on, wording (``official`` or ``own``).
+    """Select the chosen episodes with improvement demonstrated: episode_id, group, closed, on, wording.
 
-    ``on`` is the day, by the clinic's clock, on which the first such response was answered.
+    ``on`` is the day, by the clinic's clock, on which the first such response was answered; ``wording`` is ``official``
+    or ``own``.
     """
     reached = _reached(cohort).subquery()
     first = sa.func.row_number().over(partition_by=reached.c.episode_id, order_by=(reached.c.sequence, reached.c.place))
     numbered = sa.select(reached, first.label("first")).subquery()
-    columns = (numbered.c.episode_id, numbered.c.on, numbered.c.wording)
-    return sa.select(*columns).where(numbered.c.first == 1).cte("demonstration").prefix_with(AT_ONCE)
+    columns = ("episode_id", "group", "closed", "on", "wording")
+    return (
+        sa.select(*(numbered.c[name] for name in columns))
+        .where(numbered.c.first == 1)
+        .cte("demonstration")
+        .prefix_with(AT_ONCE)
+    )
 
 
 def _reached(cohort: Cohort) -> known.Rows:
@@ -59,6 +65,8 @@ def _reached(cohort: Cohort) -> known.Rows:
     return (
         sa.select(
             chosen.c.id.label("episode_id"),
+            cohort.group().label("group"),
+            chosen.c.closed,
             Administration.sequence,
             sa.case(*met).label("place"),
             local_day(answer.c.answered_at, Clinic.time_zone).label("on"),

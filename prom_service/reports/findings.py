@@ -17,8 +17,9 @@ REASSESSED = "reassessed"
 def findings(cohort: Cohort) -> sa.CTE:
     """Select the standing findings of the checkpoints that ask for a review, one row for each flag.
 
-    Columns: flag_id, episode_id, checkpoint, kind, wording (``official`` or ``own``), raised_on, reassessed_on (first
-    visit after it at which the clinician reassessed), resolved_on, resolution, reviewed_on (the earlier of the two).
+    Columns: flag_id, episode_id, group, closed, checkpoint, kind, wording (``official`` or ``own``), raised_on,
+    reassessed_on (first visit after it at which the clinician reassessed), resolved_on, resolution, reviewed_on (the
+    earlier of the two).
     Days are those of the clinic, as visits are dated. A superseded finding does not stand any more.
     """
     flags = _flags(cohort).cte("raised").prefix_with(AT_ONCE)
@@ -51,6 +52,8 @@ def _flags(cohort: Cohort) -> known.Rows:
         sa.select(
             Flag.id.label("flag_id"),
             Flag.episode_id,
+            cohort.group().label("group"),
+            chosen.c.closed,
             Flag.checkpoint,
             Flag.kind,
             sa.case((official, "official"), else_="own").label("wording"),

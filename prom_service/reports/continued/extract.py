@@ -12,23 +12,16 @@ def improved(cohort: Cohort) -> Cells:
 
     Columns: group, wording, closed, visits, episodes.
     """
-    chosen, shown, served = cohort.chosen, demonstrations(cohort), cohort.ever_served()
+    shown, served = demonstrations(cohort), cohort.ever_served()
     after = (
         sa.select(shown.c.episode_id, sa.func.count().label("visits"))
         .join(served, sa.and_(served.c.episode_id == shown.c.episode_id, served.c.visited_on > shown.c.on))
         .group_by(shown.c.episode_id)
         .subquery()
     )
-    cells = (
-        sa.select(
-            cohort.group().label("group"),
-            shown.c.wording,
-            chosen.c.closed,
-            sa.func.coalesce(after.c.visits, 0).label("visits"),
-        )
-        .select_from(chosen)
-        .join(shown, shown.c.episode_id == chosen.c.id)
-        .outerjoin(after, after.c.episode_id == chosen.c.id)
+    visits = sa.func.coalesce(after.c.visits, 0).label("visits")
+    cells = sa.select(shown.c.group, shown.c.wording, shown.c.closed, visits).outerjoin(
+        after, after.c.episode_id == shown.c.episode_id
     )
     return count_cells(cells, flags=("closed",))
 
@@ -40,7 +33,7 @@ def flagged(cohort: Cohort) -> Cells:
     episode is reviewed at a checkpoint when each of its flags there is.
     Columns: group, checkpoint, wording, closed, reviewed, visits, episodes.
     """
-    chosen, found, served = cohort.chosen, findings(cohort), cohort.ever_served()
+    found, served = findings(cohort), cohort.ever_served()
     unseen = sa.or_(found.c.reviewed_on.is_(None), served.c.visited_on < found.c.reviewed_on)
     keys = (found.c.episode_id, found.c.checkpoint)
     without = (
@@ -51,23 +44,14 @@ def flagged(cohort: Cohort) -> Cells:
         .subquery()
     )
     reviewed = sa.func.min(yes(found.c.reviewed_on.is_not(None)))
+    whose = (*keys, found.c.group, found.c.closed)
     each = (
-        sa.select(*keys, sa.func.max(found.c.wording).label("wording"), reviewed.label("reviewed"))
-        .group_by(*keys)
+        sa.select(*whose, sa.func.max(found.c.wording).label("wording"), reviewed.label("reviewed"))
+        .group_by(*whose)
         .subquery()
     )
     same = sa.and_(without.c.episode_id == each.c.episode_id, without.c.checkpoint == each.c.checkpoint)
-    cells = (
-        sa.select(
-            cohort.group().label("group"),
-            each.c.checkpoint,
-            each.c.wording,
-            chosen.c.closed,
-            each.c.reviewed,
-            sa.func.coalesce(without.c.visits, 0).label("visits"),
-        )
-        .select_from(chosen)
-        .join(each, each.c.episode_id == chosen.c.id)
-        .outerjoin(without, same)
-    )
+    visits = sa.func.coalesce(without.c.visits, 0).label("visits")
+    columns = (each.c.group, each.c.checkpoint, each.c.wording, each.c.closed, each.c.reviewed, visits)
+    cells = sa.select(*columns).outerjoin(without, same)
     return count_cells(cells, flags=("closed", "reviewed"))
