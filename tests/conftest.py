@@ -21,10 +21,12 @@ from tests.fakes import Clock
 from tests.support import browser as browsers
 from tests.support import database
 from tests.support.postgres import postgres
+from tests.support.reused import Reused
 from tests.support.smtp import SmtpServer
 from tests.support.web import serving
 
 _apps: dict[Settings, Any] = {}
+UNATTENDED = {"autovacuum": "off"}  # Nothing is gathered of one test that the planner uses in the next.
 SERVER = "TEST_POSTGRES_URL"  # names the server for a run in several processes; may also be set to use one's own
 
 
@@ -44,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # A run that is told to stop takes its servers along.
     if config.getoption("numprocesses", None) and SERVER not in os.environ:
         running = contextlib.ExitStack()
-        os.environ[SERVER] = running.enter_context(postgres())
+        os.environ[SERVER] = running.enter_context(postgres(**UNATTENDED))
         running.callback(os.environ.pop, SERVER)
         config.add_cleanup(running.close)
 
@@ -58,7 +60,7 @@ def full(pytestconfig: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of the maintenance database of a running PostgreSQL."""
-    with contextlib.nullcontext(os.environ[SERVER]) if SERVER in os.environ else postgres() as url:
+    with contextlib.nullcontext(os.environ[SERVER]) if SERVER in os.environ else postgres(**UNATTENDED) as url:
         yield url
 
 
@@ -80,10 +82,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return database.migrated_sqlite(tmp_path_factory.mktemp("sqlite"))
 
 
+@pytest.fixture(scope="session")
+def reused_postgres(postgres_server: str, postgres_template: str) -> Iterator[Reused]:
+    with contextlib.closing(Reused(postgres_server, postgres_template)) as reused:
+        yield reused
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A fresh, migrated PostgreSQL database."""
-    with database.copied_postgres(postgres_server, postgres_template) as url:
+def postgres_url(reused_postgres: Reused) -> Iterator[str]:
+    """A migrated PostgreSQL database in which nothing is left of the tests before."""
+    with reused_postgres.lent() as url:
         yield url
 
 

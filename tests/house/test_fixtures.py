@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from prom_service.db import make_engine
 from tests.support.database import empty_postgres
+from tests.support.reused import Reused
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +48,64 @@ def test_a_database_is_migrated_before_the_test_begins(database_url: str) -> Non
     engine.dispose()
 
     assert {"alembic_version", "episode"} <= set(tables)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE mark (turn INTEGER)",
+        "ALTER TABLE audit_entry DISABLE TRIGGER ALL",
+        "REVOKE SELECT ON clinic FROM prom_web",
+    ],
+)
+def test_a_postgresql_whose_tables_a_test_changed_is_not_lent_again(reused_postgres: Reused, change: str) -> None:
+    with reused_postgres.lent() as first:
+        run(first, change)
+    with reused_postgres.lent() as second:
+        pass
+
+    assert second != first
+
+
+def test_a_postgresql_of_which_a_test_cut_every_connection_is_not_lent_again(reused_postgres: Reused) -> None:
+    with reused_postgres.lent() as first:
+        run(first, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    with reused_postgres.lent() as second:
+        pass
+
+    assert second != first
+
+
+def test_a_postgresql_is_lent_again_without_what_a_test_wrote(reused_postgres: Reused) -> None:
+    tables = ("organisation", "audit_entry", "alembic_version")  # one is guarded, one holds a row from the start
+
+    with reused_postgres.lent() as first:
+        before = [run(first, f"SELECT count(*) FROM {table}") for table in tables]
+        run(first, "INSERT INTO organisation VALUES (gen_random_uuid(), 'Group', now(), '')")
+        run(
+            first,
+            "INSERT INTO audit_entry (id, clinic_id, recorded_at, actor, act, subjects, detail, mac)"
+            " VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'system', 'message.sent', '{}', '', '')",
+        )
+        run(first, "DELETE FROM alembic_version")
+        run(first, "SELECT nextval('saved_answer_id_seq')")
+    with reused_postgres.lent() as second:
+        after = [run(second, f"SELECT count(*) FROM {table}") for table in tables]
+        number = run(second, "SELECT nextval('saved_answer_id_seq')")
+
+    assert second == first
+    assert after == before
+    assert number == [1]
+
+
+def run(url: str, statement: str) -> list[Any]:
+    """Run one statement and return the first column of what it finds."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        found = connection.exec_driver_sql(statement)
+        rows = list(found.scalars()) if found.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 def test_an_empty_database_beside_the_migrated_one_has_no_tables(postgres_server: str, postgres_url: str) -> None:

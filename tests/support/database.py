@@ -1,4 +1,4 @@
-"""A fresh, migrated database for each test: migrated once, copied often."""
+"""A fresh, migrated database for each test: migrated once, and copied or, on PostgreSQL, emptied often."""
 
 import contextlib
 import itertools
