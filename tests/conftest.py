@@ -20,6 +20,7 @@ from tests.builders import SECRET
 from tests.fakes import Clock
 from tests.support import browser as browsers
 from tests.support import database
+from tests.support.compiled import compiled_once
 from tests.support.postgres import postgres
 from tests.support.reused import Reused
 from tests.support.smtp import SmtpServer
@@ -69,6 +70,13 @@ def quick_passwords() -> Iterator[None]:
     """Passwords hashed with little effort; that of the service is tested where accounts are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(staff, "EFFORT", profiles.CHEAPEST)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Half of the time of a test would go into compiling what another has compiled."""
+    with compiled_once():
         yield
 
 

@@ -133,6 +133,7 @@ def test_a_link_that_was_never_issued_lets_in_nowhere(two: Two) -> None:
 
 def test_a_statement_is_compiled_once_for_all_clinics(two: Two) -> None:
     found, compiled = [], []
+    two.every.engine.clear_compiled_cache()
 
     for episode in (two.mine, two.foreign):
         with two.every.confined(lambda clinic=episode.clinic_id: frozenset((clinic,))).reading() as session:

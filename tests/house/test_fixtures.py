@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import CacheStats
 
 from prom_service.db import make_engine
 from tests.support.database import empty_postgres
@@ -106,6 +107,25 @@ def run(url: str, statement: str) -> list[Any]:
         rows = list(found.scalars()) if found.returns_rows else []
     engine.dispose()
     return rows
+
+
+def test_engines_share_what_was_compiled_and_nothing_else(database_url: str) -> None:
+    heard: list[str] = []
+    first = make_engine(database_url)
+    sa.event.listen(first, "before_cursor_execute", lambda *parts: heard.append(parts[2]))
+    asked = sa.select(sa.literal("compiled by the first"))
+
+    with first.connect() as connection:
+        connection.execute(asked)
+    second = make_engine(database_url)
+    with second.connect() as connection:
+        cache_hit = connection.execute(asked).context.cache_hit
+    first.dispose()
+    second.dispose()
+
+    assert cache_hit is CacheStats.CACHE_HIT
+    assert second.pool is not first.pool
+    assert len([statement for statement in heard if "SELECT" in statement]) == 1
 
 
 def test_an_empty_database_beside_the_migrated_one_has_no_tables(postgres_server: str, postgres_url: str) -> None:
