@@ -33,9 +33,9 @@ from prom_service.services import (
     audit,
     audit_heads,
     brake,
+    claims,
     delivery,
     flags,
-    messages,
     pace,
     retention,
     webhook_deliveries,
@@ -102,7 +102,7 @@ def send_due_messages(prom: Runtime, keep_going: KeepGoing = always) -> int:
         with prom.transaction() as session:
             if _is_braked(prom, session):
                 break
-            batch = messages.claim_due(
+            batch = claims.claim_due(
                 session, settings=prom.settings, worker=this_process(), now=prom.now(), limit=PATIENTS_AT_ONCE
             )
         if not batch.claimed:
@@ -114,7 +114,7 @@ def send_due_messages(prom: Runtime, keep_going: KeepGoing = always) -> int:
             relay_works = outcome is None or not outcome.relay_at_fault
         if unsent:
             with prom.transaction() as session:
-                messages.release(session, unsent, now=prom.now())
+                claims.release(session, unsent, now=prom.now())
     prom.mail.close()
     return taken
 
@@ -142,7 +142,7 @@ def fetch_delivery_reports(prom: Runtime, keep_going: KeepGoing = always) -> int
 
 def settle_committing(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Settle the messages that dead processes left behind; return how many."""
-    return _in_batches(prom, messages.settle_committing, ROWS_AT_ONCE, keep_going)
+    return _in_batches(prom, claims.settle_committing, ROWS_AT_ONCE, keep_going)
 
 
 def close_late_administrations(prom: Runtime, keep_going: KeepGoing = always) -> int:
@@ -301,7 +301,7 @@ def _deliver(prom: Runtime, letter: Letter) -> Outcome | None:
     try:
         outcome = prom.mail.deliver(letter, before_final_dot=lambda: _commit_to(prom, letter))
         with prom.transaction() as session:
-            messages.record(session, letter, outcome, now=prom.now())
+            claims.record(session, letter, outcome, now=prom.now())
     except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
         log.error("message %s: %s; its claim will lapse", letter.message_id, type(error).__name__)
         return None
@@ -346,7 +346,7 @@ def _commit_to(prom: Runtime, letter: Letter) -> None:
     """Mark the message ``committing``; raise ``WithheldError`` when its letter must not go, or it cannot be marked."""
     try:
         with prom.transaction() as session:
-            may_go = messages.mark_committing(session, letter, settings=prom.settings, now=prom.now())
+            may_go = claims.mark_committing(session, letter, settings=prom.settings, now=prom.now())
     except Exception as error:  # noqa: BLE001 (unmarked, for whatever reason, it must not go)
         raise WithheldError(type(error).__name__) from None
     if not may_go:

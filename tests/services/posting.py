@@ -12,7 +12,7 @@ from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome
 from prom_service.models import Message, Patient
 from prom_service.runtime import Runtime
-from prom_service.services import messages
+from prom_service.services import claims
 from tests import mailroom
 
 MINUTE = dt.timedelta(minutes=1)
@@ -27,25 +27,25 @@ REJECTED = Outcome("refused", "smtp 554")
 def claim(prom: Runtime, *, worker: str = "one", limit: int = 50) -> list[Letter]:
     """Claim what is due and return its letters."""
     with prom.transaction() as session:
-        return messages.claim_due(session, settings=prom.settings, worker=worker, now=prom.now(), limit=limit).letters
+        return claims.claim_due(session, settings=prom.settings, worker=worker, now=prom.now(), limit=limit).letters
 
 
 def mark(prom: Runtime, letter: Letter) -> bool:
     """Mark a letter just before its final dot; say whether it may go."""
     with prom.transaction() as session:
-        return messages.mark_committing(session, letter, settings=prom.settings, now=prom.now())
+        return claims.mark_committing(session, letter, settings=prom.settings, now=prom.now())
 
 
 def record(prom: Runtime, letter: Letter, outcome: Outcome) -> None:
     """Note what the mail server said."""
     with prom.transaction() as session:
-        messages.record(session, letter, outcome, now=prom.now())
+        claims.record(session, letter, outcome, now=prom.now())
 
 
 def settle(prom: Runtime) -> int:
     """Settle what dead processes left behind; return how many."""
     with prom.transaction() as session:
-        return messages.settle_committing(session, now=prom.now())
+        return claims.settle_committing(session, now=prom.now())
 
 
 def body_of(letter: Letter) -> str:

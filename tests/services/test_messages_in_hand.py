@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from prom_service.mail.transport import ACCEPTED, UNKNOWN, WITHHELD
 from prom_service.models import Administration, Patient
 from prom_service.runtime import Runtime
-from prom_service.services import messages
+from prom_service.services import claims, messages
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
@@ -159,7 +159,7 @@ def test_letters_given_back_are_due_at_once(prom: Runtime) -> None:
     letters = claim(prom, worker="one")
 
     with prom.transaction() as session:
-        messages.release(session, letters, now=NOON)
+        claims.release(session, letters, now=NOON)
 
     assert len(claim(prom, worker="two")) == 1
 
@@ -189,7 +189,7 @@ def test_two_processes_never_claim_for_the_same_patient_at_once(
                 mailroom.message(session, mailroom.administration(session, patient))
 
         with prom.transaction() as session:
-            first = messages.claim_due(session, settings=prom.settings, worker="one", now=NOON, limit=50)
+            first = claims.claim_due(session, settings=prom.settings, worker="one", now=NOON, limit=50)
             second = claim(prom, worker="two")
 
         assert (len(first.letters), second) == (1, [])

@@ -22,7 +22,7 @@ from prom_service.mail.letters import Letter
 from prom_service.mail.transport import ACCEPTED, WITHHELD
 from prom_service.models import Administration, Episode, Message, Patient
 from prom_service.runtime import Runtime
-from prom_service.services import messages, standing, submission
+from prom_service.services import claims, standing, submission
 from tests import builders, mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
@@ -84,7 +84,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 def mark(prom: Runtime, letter: Letter) -> float | None:
     with prom.transaction() as session:
-        if not messages.mark_committing(session, letter, settings=prom.settings, now=NOON):
+        if not claims.mark_committing(session, letter, settings=prom.settings, now=NOON):
             return None
         session.flush()
         return time.perf_counter()
@@ -116,13 +116,13 @@ def someone(session: Session, message_id: uuid.UUID) -> tuple[uuid.UUID, uuid.UU
 def claim_and_mark(prom: Runtime, marking: Mark) -> tuple[float | None, float | None]:
     """Do what the job does with what is due; return when the claim and the mark were written."""
     with prom.transaction() as session:
-        letters = messages.claim_due(session, settings=prom.settings, worker="one", now=NOON, limit=1).letters
+        letters = claims.claim_due(session, settings=prom.settings, worker="one", now=NOON, limit=1).letters
         session.flush()
         claimed_at = time.perf_counter() if letters else None
     for letter in letters:
         marked_at = marking(prom, letter)
         with prom.transaction() as session:
-            messages.record(session, letter, ACCEPTED if marked_at else WITHHELD, now=NOON)
+            claims.record(session, letter, ACCEPTED if marked_at else WITHHELD, now=NOON)
         return claimed_at, marked_at
     return claimed_at, None
 
