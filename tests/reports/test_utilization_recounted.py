@@ -17,6 +17,7 @@ from prom_service.reports.layout import KEY, TEXT, Layout
 from prom_service.reports.query import BASES, GROUPINGS
 from prom_service.reports.utilization.layouts import LAYOUTS
 from prom_service.simulation.population import Size, write_population
+from tests.reports.recount.figures import plain_rows
 from tests.reports.recount.utilization import READ, Figures, recount
 from tests.support import database
 
@@ -39,10 +40,7 @@ def session(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, ful
 
 @pytest.fixture(scope="module")
 def rows(session: Session) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [dict(row) for row in session.execute(sa.select(*table.__table__.columns)).mappings()]
-        for name, table in READ.items()
-    }
+    return plain_rows(session, READ)
 
 
 def test_a_population_counted_again_is_the_same(session, rows, full):
