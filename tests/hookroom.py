@@ -25,7 +25,7 @@ from scheduler import jobs
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
-from tests.scheduler.fast_process import NURSERY
+from tests.support.nursery import NURSERY
 from tests.support.receiver import Receiver, Taken
 
 SECRET = mailroom.SECRET.encode()

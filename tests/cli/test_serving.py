@@ -4,8 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,8 +14,8 @@ import sqlalchemy as sa
 
 from prom_service.db import make_engine
 from tests.cli.conftest import SECRET
+from tests.support.nursery import start_command
 
-PROM = (sys.executable, "-c", "from prom_service.cli import main; main(prog_name='prom')")
 PATIENCE = 60
 
 
@@ -39,24 +37,29 @@ class Process:
             "PROM_MAILBOX_DIR": str(folder / "mailbox"),
         }
         self.log = folder / f"{arguments[0]}.log"
-        with self.log.open("ab") as log:
-            self.popen = subprocess.Popen([*PROM, *arguments], env=environment, stderr=log, stdout=log)
+        self.log.touch()
+        self.process = start_command(arguments, environment, self.log)
 
     def says(self, text: str) -> bool:
         """Wait until the log holds ``text``; False when the process ended before."""
         for _ in range(PATIENCE * 10):
             if text in self.log.read_text():
                 return True
-            if self.popen.poll() is not None:
+            if self.process.exitcode is not None:
                 return text in self.log.read_text()
             time.sleep(0.1)
         return False
 
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+    def end(self, number: int = signal.SIGTERM) -> tuple[int | None, float]:
         """Tell it to stop; return its exit code and how many seconds it took."""
         began = time.monotonic()
-        self.popen.send_signal(number)
-        return self.popen.wait(PATIENCE), time.monotonic() - began
+        os.kill(self.process.pid, number)
+        return self.code(), time.monotonic() - began
+
+    def code(self) -> int | None:
+        """Wait until it has ended and return its exit code; None when it does not end."""
+        self.process.join(PATIENCE)
+        return self.process.exitcode
 
 
 @contextlib.contextmanager
@@ -65,8 +68,8 @@ def running(url: str, folder: Path, *arguments: str) -> Iterator[Process]:
     try:
         yield process
     finally:
-        process.popen.kill()
-        process.popen.wait()
+        process.process.kill()
+        process.process.join()
 
 
 def answers(port: int, path: str = "/healthz") -> int:
@@ -107,9 +110,9 @@ def test_a_second_web_process_on_sqlite_is_refused_and_commands_beside_it_are_no
     with running(sqlite_url, tmp_path, "web", "--port", str(free_port())) as first:
         assert first.says("Serving on")
         with running(sqlite_url, tmp_path, "serve", "--port", str(free_port())) as second:
-            refused = second.popen.wait(PATIENCE), second.log.read_text()
+            refused = second.code(), second.log.read_text()
         with running(sqlite_url, tmp_path, "organisation", "add", "Group") as beside:
-            done = beside.popen.wait(PATIENCE)
+            done = beside.code()
 
     assert refused[0] == 1
     assert refused[1].startswith("Error: Another web process works on ")
@@ -147,7 +150,7 @@ def test_a_port_that_is_taken_is_said_plainly(sqlite_url: str, tmp_path: Path) -
         taken.listen()
         port = taken.getsockname()[1]
         with running(sqlite_url, tmp_path, "serve", "--port", str(port)) as served:
-            code, log = served.popen.wait(PATIENCE), served.log.read_text()
+            code, log = served.code(), served.log.read_text()
 
     assert code == 1
     assert f"Error: Port {port} of 127.0.0.1 cannot be opened: another program has it" in log
@@ -162,7 +165,7 @@ def test_a_database_of_another_version_is_not_served(sqlite_url: str, tmp_path: 
     engine.dispose()
 
     with running(sqlite_url, tmp_path, command) as served:
-        code, log = served.popen.wait(PATIENCE), served.log.read_text()
+        code, log = served.code(), served.log.read_text()
 
     assert (code, log) == (1, "Error: The database is not that of this version. Run `prom db upgrade` first.\n")
 

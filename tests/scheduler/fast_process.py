@@ -1,7 +1,6 @@
 """A scheduler process whose hours pass in seconds, and a quick way to start it: to be killed at random."""
 
 import datetime as dt
-import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,11 +12,9 @@ from prom_service.mail.transport import BeforeFinalDot, Outcome, Transport
 from prom_service.settings import Settings
 from scheduler import jobs, runner
 from tests.mailroom import NOON
+from tests.support.nursery import NURSERY
 
 NINE = NOON.replace(hour=9)
-NURSERY = multiprocessing.get_context("forkserver")
-NURSERY.set_forkserver_preload([__name__])
-"""A process that has read all our modules and does nothing but fork: a second of reading is saved with each start."""
 
 
 @dataclass(frozen=True)
