@@ -152,6 +152,10 @@ new_id = RisingIds()
 id is a list in the order of writing, as far as one process wrote it."""
 
 
+SYNCHRONOUS = "FULL"
+"""On SQLite, what is committed is on the disk."""
+
+
 def make_engine(url: str | sa.URL) -> Engine:
     """Return an engine whose connections keep the promises the tables rely on.
 
@@ -175,7 +179,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.create_function("months_later", 2, _months_later_on_sqlite, deterministic=True)
     connection.create_function("local_day", 2, _local_day_on_sqlite, deterministic=True)
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", f"synchronous={SYNCHRONOUS}", "foreign_keys=ON", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 from argon2 import profiles
 
+from prom_service import db
 from prom_service.runtime import Runtime, build
 from prom_service.services import staff
 from prom_service.settings import Settings
@@ -71,6 +72,15 @@ def quick_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(staff, "EFFORT", profiles.CHEAPEST)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def durable_commits() -> Iterator[str]:
+    """How the service commits on SQLite. Tests do not wait for the disk: none of them lives through a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        kept = db.SYNCHRONOUS
+        patch.setattr(db, "SYNCHRONOUS", "OFF")
+        yield kept
 
 
 @pytest.fixture(scope="session", autouse=True)

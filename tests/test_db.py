@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from prom_service import db
 from prom_service.db import (
     AlreadyRunningError,
     RisingIds,
@@ -157,6 +158,19 @@ def test_one_process_of_a_kind_works_on_a_sqlite_database(runtime: Runtime) -> N
 def test_any_number_of_processes_work_on_postgresql(runtime: Runtime) -> None:
     with alone_on_sqlite(runtime.engine, "web"), alone_on_sqlite(runtime.engine, "web"):
         pass
+
+
+def test_a_commit_on_sqlite_waits_for_the_disk(
+    sqlite_url: str, durable_commits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "SYNCHRONOUS", durable_commits)
+    engine = db.make_engine(sqlite_url)
+
+    with engine.connect() as connection:
+        [waits] = connection.exec_driver_sql("PRAGMA synchronous").one()
+    engine.dispose()
+
+    assert waits == 2  # FULL; OFF is 0, NORMAL is 1 and loses the last commits in a power cut
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
