@@ -4,7 +4,7 @@ import contextlib
 import datetime as dt
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,21 @@ def runtime(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Runtime
 
 @pytest.fixture
 def app(runtime: Runtime) -> Iterator[Any]:
-    """The web application of this test. Built once for all of one kind: building takes longer than most tests."""
+    """The web application of this test."""
+    with _lent_app(runtime) as app:
+        yield app
+
+
+@pytest.fixture
+def app_of() -> Iterator[Callable[[Runtime], Any]]:
+    """A way to the web application over a runtime that the test makes itself."""
+    with contextlib.ExitStack() as lent:
+        yield lambda runtime: lent.enter_context(_lent_app(runtime))
+
+
+@contextlib.contextmanager
+def _lent_app(runtime: Runtime) -> Iterator[Any]:
+    """Yield the application over ``runtime``, built once for all of one kind: building takes longer than most tests."""
     from prom_service.app import create_app  # Flask and its schemas take a second, and few tests need them.
     from prom_service.web import context
 
@@ -160,10 +174,12 @@ def app(runtime: Runtime) -> Iterator[Any]:
     app.extensions["prom"] = runtime.confined(context.reach)
     for remembered in ("prom.keys_noted", "prom.looks_noted"):
         app.extensions[remembered] = {}
-    yield app
-    app.wsgi_app, app.extensions["prom.error_pages"] = door, pages
-    app.config.clear()
-    app.config.update(built)
+    try:
+        yield app
+    finally:
+        app.wsgi_app, app.extensions["prom.error_pages"] = door, pages
+        app.config.clear()
+        app.config.update(built)
 
 
 @pytest.fixture

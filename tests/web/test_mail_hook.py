@@ -4,14 +4,13 @@ import base64
 import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from prom_service.app import create_app
 from prom_service.models import Message, MessageEvent, Patient
 from prom_service.runtime import Runtime
 from prom_service.web.mail_hook import LARGEST_BODY
@@ -33,8 +32,8 @@ def prom(database_url: str, tmp_path: Path) -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def hook(prom: Runtime) -> Any:
-    return create_app(prom).test_client()
+def hook(prom: Runtime, app_of: Callable[[Runtime], Any]) -> Any:
+    return app_of(prom).test_client()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,6 @@ import pyotp
 import pytest
 from sqlalchemy import select
 
-from prom_service.app import create_app
 from prom_service.db import Base
 from prom_service.models import AuditEntry, User
 from prom_service.models.audit import SERVICE
@@ -26,10 +26,10 @@ EMAIL = "sam@example.org"
 class Person:
     """Somebody of the staff with a browser without a socket and a phone, where a second factor is asked for."""
 
-    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, clock: Clock, app_of: Callable[[Runtime], Any]) -> None:
         self.clock = clock
         self.runtime = replace(runtime, settings=replace(runtime.settings, second_factor="required"))
-        app = create_app(self.runtime)
+        app = app_of(self.runtime)
         app.config["WTF_CSRF_METHODS"] = []
         self.client = app.test_client()
         with runtime.transaction() as session:
@@ -64,8 +64,8 @@ class Person:
 
 
 @pytest.fixture
-def person(runtime: Runtime, clock: Clock) -> Person:
-    return Person(runtime, clock)
+def person(runtime: Runtime, clock: Clock, app_of: Callable[[Runtime], Any]) -> Person:
+    return Person(runtime, clock, app_of)
 
 
 def test_the_first_log_in_sets_up_an_app_before_anything_else_opens(person: Person) -> None:
