@@ -139,7 +139,6 @@ def _make_in_steps(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bo
     with prom.transaction() as session:
         if not report_tasks.finish(session, task, content, now=prom.now()):
             return False
-        report_letters.plan(session, task, now=prom.now())
         for clinic_id in query.clinic_ids or clinics_of(session, query.organisation_id):
             audit.note(
                 session,

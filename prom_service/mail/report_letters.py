@@ -1,4 +1,4 @@
-"""Emails that say where a monthly report is. They hold no figure, and nothing of a patient."""
+"""Emails that say where a monthly report is, or that it could not be made: no figure, and nothing of a patient."""
 
 import datetime as dt
 import uuid
@@ -31,12 +31,16 @@ class ReportContents:
     day_after: dt.date
     """The day after the last of the period."""
     url: str
-    kept_until: dt.date
+    until: dt.date
+    """How long the file is kept; of one that could not be made, how long it is tried again."""
+    template: str = "report"
+    """``report`` when it is made, ``report_missing`` when it could not be."""
 
     @property
     def subject(self) -> str:
         """The subject line; it may be seen on a locked screen."""
-        return f"Monthly report of {self.whose}: {self.report}"
+        missing = " could not be made" if self.template == "report_missing" else ""
+        return f"Monthly report of {self.whose}{missing}: {self.report}"
 
     @property
     def last_day(self) -> dt.date:
@@ -56,8 +60,8 @@ def write_report_letter(
     mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
     mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_render("report.txt", contents), cte="quoted-printable")
-    mail.add_alternative(_render("report.html", contents), subtype="html", cte="quoted-printable")
+    mail.set_content(_render(f"{contents.template}.txt", contents), cte="quoted-printable")
+    mail.add_alternative(_render(f"{contents.template}.html", contents), subtype="html", cte="quoted-printable")
     mail.set_boundary(f"part-{message_id.hex}")
     return ReportMail(message_id, sender, to, mail.as_bytes())
 

@@ -82,12 +82,17 @@ class ReportTask(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     claimed_by: Mapped[str | None] = mapped_column(sa.String(80))
     reason: Mapped[str | None] = mapped_column(sa.String(200))
-    """Why it failed."""
+    """Why it failed; of a monthly one that waits to be tried again, why it could not be made so far."""
     created_at: Mapped[dt.datetime]
     finished_at: Mapped[dt.datetime | None]
     expires_at: Mapped[dt.datetime]
     """When the file is deleted, and some time later the row."""
     content: Mapped[bytes | None] = mapped_column(sa.LargeBinary(), deferred=True)
+
+    @property
+    def is_tried_again(self) -> bool:
+        """Whether it is a monthly one that could not be made so far and waits for the next day."""
+        return self.status == "queued" and self.reason is not None
 
 
 class ReportLetter(Base):

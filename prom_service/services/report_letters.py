@@ -1,4 +1,4 @@
-"""Emails that say where a monthly report is: planned once it is made, claimed, sent at least once.
+"""Emails that say where a monthly report is, or that it could not be made so far: planned, claimed, sent at least once.
 
 Nothing of the report is in them: it is read behind the log-in.
 """
@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from prom_service.mail.addresses import UNWRITABLE
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 CLAIM = dt.timedelta(minutes=5)
 LONGEST_PAUSE = dt.timedelta(minutes=30)
 MOST_ATTEMPTS = 12
+TRIED_FOR = dt.timedelta(days=7)
+"""How long a monthly report is tried again that could not be made."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,29 @@ class Claimed:
 
 
 def plan(session: Session, task: ReportTask, *, now: dt.datetime) -> None:
-    """Plan the email for a monthly report that is made; none for any other, or once nobody gets it any more."""
+    """Plan the email for a monthly report that is made; none for any other, or once nobody gets it any more.
+
+    It takes the place of one that says that the report could not be made.
+    """
     if task.subscription_id is None:
         return
+    session.execute(delete(ReportLetter).where(ReportLetter.task_id == task.id))
     whose = select(User.email).join(ReportSubscription, ReportSubscription.user_id == User.id)
     email = session.scalar(whose.where(ReportSubscription.id == task.subscription_id))
     if email is not None:
         session.add(ReportLetter(task_id=task.id, email=email, due_at=now, attempts=0))
         session.flush()
+
+
+def plan_apology(session: Session, task: ReportTask, *, now: dt.datetime) -> None:
+    """Plan the email for a monthly report that could not be made, unless one is planned or sent."""
+    if not session.scalar(select(ReportLetter.id).where(ReportLetter.task_id == task.id)):
+        plan(session, task, now=now)
+
+
+def tried_until(task: ReportTask) -> dt.datetime:
+    """Return until when a monthly report is tried again that could not be made."""
+    return task.created_at + TRIED_FOR
 
 
 def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.datetime) -> Claimed | None:
@@ -90,7 +107,8 @@ def _write(session: Session, letter: ReportLetter, settings: Settings, now: dt.d
         first_day=dt.date.fromisoformat(task.parameters["from"]),
         day_after=dt.date.fromisoformat(task.parameters["to"]),
         url=f"{settings.base_url.rstrip('/')}/reports/tasks/{task.id}",
-        kept_until=task.expires_at.astimezone(zone).date(),
+        until=(task.expires_at if task.status == "done" else tried_until(task)).astimezone(zone).date(),
+        template="report" if task.status == "done" else "report_missing",
     )
     return write_report_letter(contents, letter.id, mail_from=settings.mail_from, to=letter.email, at=now)
 

@@ -17,6 +17,7 @@ from prom_service.models import ReportTask
 from prom_service.models.report_task import UNFINISHED
 from prom_service.models.user import READING_ROLES
 from prom_service.queries.registry import clinics_of
+from prom_service.services import report_letters
 from prom_service.services.staff import StaffPrincipal
 
 KEPT = dt.timedelta(days=7)
@@ -28,6 +29,8 @@ CLAIM = dt.timedelta(minutes=10)
 PAUSE = dt.timedelta(minutes=1)
 MOST_ATTEMPTS = 3
 """A report that ends every process that makes it is not tried for ever."""
+REST = dt.timedelta(days=1)
+"""Until a monthly report that could not be made is tried again."""
 MOST_AT_ONCE = 20
 """Unfinished tasks of one key or person."""
 
@@ -138,11 +141,10 @@ def claim_due(session: Session, *, worker: str, now: dt.datetime) -> ReportTask 
         .with_for_update(skip_locked=True)
     )
     while (task := session.scalars(due).first()) is not None:
-        task.attempts += 1
-        if task.attempts > MOST_ATTEMPTS:
-            _end(task, "failed", "gave_up", now)
-            session.flush()
+        if task.attempts >= MOST_ATTEMPTS:
+            _give_up(session, task, "gave_up", now)
             continue
+        task.attempts += 1
         task.status, task.progress, task.due_at = "running", 0, now + CLAIM
         task.claimed_by = f"{worker[:60]}#{secrets.token_hex(4)}"
         session.flush()
@@ -156,15 +158,22 @@ def advance(session: Session, task: ReportTask, progress: int, *, now: dt.dateti
 
 
 def finish(session: Session, task: ReportTask, content: bytes, *, now: dt.datetime) -> bool:
-    """Keep the file of a claimed task; return False when it was cancelled or is another's by now."""
+    """Keep the file of a claimed task, and have whoever gets it every month told where it is.
+
+    Return False when it was cancelled or is another's by now.
+    """
     ended = {"status": "done", "progress": 100, "due_at": None, "claimed_by": None, "finished_at": now, "reason": None}
-    return _changed(session, _is_under(task), content=content, expires_at=now + KEPT, **ended) == 1
+    if not _changed(session, _is_under(task), content=content, expires_at=now + KEPT, **ended):
+        return False
+    report_letters.plan(session, task, now=now)
+    return True
 
 
 def fail(session: Session, task: ReportTask, reason: str, *, now: dt.datetime) -> None:
     """Note that a claimed task cannot be done, and why, in words that may be shown."""
-    ended = {"status": "failed", "due_at": None, "claimed_by": None, "finished_at": now, "reason": reason[:200]}
-    _changed(session, _is_under(task), **ended)
+    held = session.scalars(select(ReportTask).where(_is_under(task)).with_for_update()).first()
+    if held is not None:
+        _give_up(session, held, reason[:200], now)
 
 
 def try_later(session: Session, task: ReportTask, *, now: dt.datetime) -> None:
@@ -188,8 +197,15 @@ def _is_under(task: ReportTask) -> ColumnElement[bool]:
     return (ReportTask.id == task.id) & (ReportTask.claimed_by == task.claimed_by)
 
 
-def _end(task: ReportTask, status: str, reason: str, now: dt.datetime) -> None:
-    task.status, task.reason, task.finished_at, task.due_at, task.claimed_by = status, reason, now, None, None
+def _give_up(session: Session, task: ReportTask, reason: str, now: dt.datetime) -> None:
+    """End a task as failed. A monthly one is tried again every day for a week; whoever gets it is told so once."""
+    task.reason, task.claimed_by = reason, None
+    if task.subscription_id is None or now >= report_letters.tried_until(task):
+        task.status, task.finished_at, task.due_at = "failed", now, None
+    else:
+        task.status, task.attempts, task.due_at = "queued", 0, now + REST
+    session.flush()
+    report_letters.plan_apology(session, task, now=now)
 
 
 def _changed(session: Session, *which: ColumnElement[bool], **values: Any) -> int:

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from prom_service.errors import ConflictError, NotFoundError
+from prom_service.errors import ConflictError, NotFoundError, PromError
 from prom_service.models import Clinic, Membership, ReportLetter, ReportSubscription, ReportTask, User
+from prom_service.reports.forms import export
 from prom_service.runtime import Runtime
 from prom_service.services import accounts, report_subscriptions, report_tasks
 from prom_service.services.staff import StaffPrincipal
 from scheduler import reporting
 from tests import builders, mailroom
 from tests.fakes import Clock
+from tests.support.smtp import SmtpServer
 
 MARCH = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 FIRST_OF_APRIL = dt.datetime(2026, 3, 31, 23, tzinfo=dt.UTC)
@@ -33,6 +35,12 @@ def clock() -> Clock:
 @pytest.fixture
 def prom(database_url: str, tmp_path: Path, clock: Clock) -> Iterator[Runtime]:
     with mailroom.mail_runtime(database_url, tmp_path, clock) as prom:
+        yield prom
+
+
+@pytest.fixture
+def prom_by_smtp(database_url: str, tmp_path: Path, clock: Clock, smtp: SmtpServer) -> Iterator[Runtime]:
+    with mailroom.mail_runtime(database_url, tmp_path, clock, smtp_url=smtp.url) as prom:
         yield prom
 
 
@@ -232,3 +240,69 @@ def test_a_report_that_is_stopped_comes_no_more_and_only_its_reader_can_stop_it(
     clock.move_to(FIRST_OF_APRIL)
 
     assert reporting.plan_monthly_reports(prom) == 0
+
+
+def out_of_order(*_: Any) -> bytes:
+    raise RuntimeError("no font")
+
+
+def made_until_given_up(prom: Runtime, clock: Clock) -> None:
+    """Let the scheduler try as often as it does within minutes, and once more."""
+    for _ in range(report_tasks.MOST_ATTEMPTS + 1):
+        reporting.make_reports(prom)
+        clock.advance(seconds=report_tasks.PAUSE.seconds)
+
+
+def test_a_monthly_report_that_cannot_be_made_is_told_of_once_and_tried_again_until_it_is_made(
+    prom_by_smtp: Runtime, clinic: Clinic, clock: Clock, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prom, user = prom_by_smtp, someone(prom_by_smtp, clinic)
+    subscribed(prom, user, clinic)
+    clock.move_to(FIRST_OF_APRIL)
+    reporting.plan_monthly_reports(prom)
+    with monkeypatch.context() as broken:
+        broken.setattr(export, "render", out_of_order)
+        for _ in range(2):
+            made_until_given_up(prom, clock)
+            reporting.send_report_letters(prom)
+            clock.advance(days=1)
+    [task] = rows(prom, ReportTask)
+    [apology] = (one.message for one in smtp.letters)
+
+    made = reporting.make_reports(prom)
+    reporting.send_report_letters(prom)
+
+    assert (task.is_tried_again, task.reason, made) == (True, "gave_up", 1)
+    assert apology["Subject"] == f"Monthly report of {clinic.name} could not be made: utilization"
+    link = f"{prom.settings.base_url.rstrip('/')}/reports/tasks/{task.id}"
+    for kind in ("plain", "html"):
+        body = apology.get_body((kind,)).get_content()
+        assert [one for one in (link, "until Wednesday 8 April") if one not in body] == []
+        assert "no font" not in body
+    [_, news] = (one.message for one in smtp.letters)
+    assert (news["To"], news["Subject"]) == (user.email, f"Monthly report of {clinic.name}: utilization")
+    assert news["Message-ID"] != apology["Message-ID"]
+    assert rows(prom, ReportTask)[0].status == "done"
+
+
+def test_a_monthly_report_that_cannot_be_made_for_a_week_is_given_up(
+    prom: Runtime, clinic: Clinic, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribed(prom, someone(prom, clinic), clinic, form="parquet")
+    clock.move_to(FIRST_OF_APRIL)
+    reporting.plan_monthly_reports(prom)
+    reason = "format: This installation writes no Parquet."
+    monkeypatch.setattr(export, "render", lambda *_: refused(reason))
+
+    seen = []
+    for _ in range(9):
+        reporting.make_reports(prom)
+        seen.append(rows(prom, ReportTask)[0].status)
+        clock.advance(days=1)
+
+    assert seen == ["queued"] * 7 + ["failed"] * 2
+    assert len(rows(prom, ReportLetter)) == 1
+
+
+def refused(reason: str) -> bytes:
+    raise PromError(reason)

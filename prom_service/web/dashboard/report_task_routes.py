@@ -29,6 +29,7 @@ STATUS_WORDS = {
     "failed": "It could not be made. Ask for it again; if that does not help, tell whoever runs this service.",
     "cancelled": "It was cancelled.",
 }
+TRIED_AGAIN = "It could not be made so far. It is tried again every day for a week; an email tells you once it is made."
 
 
 @blueprint.post("/reports/tasks")
@@ -67,7 +68,7 @@ def show_report_task(task_id: uuid.UUID) -> str:
         "dashboard/report_task.html",
         task=task,
         clinics=clinics,
-        told=STATUS_WORDS[task.status],
+        told=TRIED_AGAIN if task.is_tried_again else STATUS_WORDS[task.status],
         there=task.status == "done" and task.expires_at > prom.now(),
         **common(),
     )
