@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
@@ -18,8 +19,8 @@ from scheduler.jobs import KeepGoing, always, this_process
 log = logging.getLogger(__name__)
 
 SUBSCRIPTIONS_AT_ONCE = 20
-BEGUN, COUNTED = 10, 75
-"""How far a report is, in per cent, when it is begun, and once its tables are made."""
+WORTH_NOTING = 5
+"""Per cent: less is not written down."""
 
 
 class StoppedError(Exception):
@@ -29,8 +30,9 @@ class StoppedError(Exception):
 def make_reports(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Make the reports that were asked for, the oldest first; return how many were made.
 
-    Safe on any number of replicas. Between two steps it is seen whether the task was cancelled; no transaction is open
-    while a report is made, but for the snapshot in which its facts are counted.
+    Safe on any number of replicas. Between two steps, each statement one, it is noted how far the task is and seen
+    whether it was cancelled; no transaction is open while a report is made, but for the snapshot in which its facts are
+    counted.
     """
     made = 0
     while keep_going():
@@ -130,11 +132,10 @@ def _make(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bool:
 def _make_in_steps(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> bool:
     from prom_service.reports.forms import export  # pandas takes a second, and few ticks need it.
 
-    query = _query(task)
-    _step(prom, task, BEGUN, keep_going)
+    query, told = _query(task), _noting(prom, task, keep_going)
+    told(0)
     with prom.reading() as session:
-        report = make_report(session, task.report, query)
-    _step(prom, task, COUNTED, keep_going)
+        report = make_report(session, task.report, query, told)
     content = export.render(report, task.form)
     with prom.transaction() as session:
         if not report_tasks.finish(session, task, content, now=prom.now()):
@@ -157,6 +158,19 @@ def _query(task: ReportTask) -> ReportQuery:
     return ReportQuery.from_parameters(
         task.parameters, clinic_ids=task.clinic_ids, organisation_id=task.organisation_id
     )
+
+
+def _noting(prom: Runtime, task: ReportTask, keep_going: KeepGoing) -> Callable[[int], None]:
+    """Return what is told how far the task is, and notes it when it is worth it."""
+    noted = -WORTH_NOTING
+
+    def told(progress: int) -> None:
+        nonlocal noted
+        if progress >= noted + WORTH_NOTING:
+            _step(prom, task, progress, keep_going)
+            noted = progress
+
+    return told
 
 
 def _step(prom: Runtime, task: ReportTask, progress: int, keep_going: KeepGoing) -> None:

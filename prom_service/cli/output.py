@@ -52,10 +52,11 @@ def counted(label: str, total: int, batches: Iterable[Step], size: Callable[[Ste
 
 
 @contextlib.contextmanager
-def stepping(label: str, steps: int) -> Iterator[Callable[[], None]]:
-    """Yield what to call after each of so many steps; a terminal shows how far they have come."""
-    with _bar(label, steps) as bar:
-        yield lambda: bar.update(1)
+def showing(label: str) -> Iterator[Callable[[int], None]]:
+    """Yield what to tell how far the work is, in per cent; a terminal shows it, and in the end that it is done."""
+    with _bar(label, 100) as bar:
+        yield lambda progress: bar.update(progress - bar.pos)
+        bar.update(100 - bar.pos)
 
 
 def _bar(label: str, length: int) -> Any:

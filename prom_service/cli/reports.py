@@ -8,7 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from prom_service.cli import door, files
-from prom_service.cli.output import stepping
+from prom_service.cli.output import showing
 from prom_service.cli.subscriptions import subscribe, subscriptions, unsubscribe
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import clinics_of, find_organisation
@@ -95,7 +95,7 @@ def _write(
         raise click.UsageError("Give either --clinic or --organisation.")
     from prom_service.reports.forms import export  # pandas takes a second to import.
 
-    with door.runtime() as prom, stepping(name, 2) as step:
+    with door.runtime() as prom, showing(name) as told:
         with prom.reading() as session:
             from_on, to_on = default_period(prom.now().date())
             query = ReportQuery(
@@ -106,12 +106,10 @@ def _write(
                 basis=basis,
                 group_by=group_by,
             )
-            made = make_report(session, name, query)
-        step()
+            made = make_report(session, name, query, told)
         with prom.transaction() as session:
             _note(session, name, query, rows=sum(map(len, made.tables.values())), now=prom.now())
         content = export.render(made, form)
-        step()
     files.write(output, content)
 
 

@@ -11,13 +11,17 @@ from prom_service.reports.query import ReportQuery, default_period
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from prom_service.reports.progress import Told
     from prom_service.reports.report import Report
 
 __all__ = ["ReportQuery", "default_period", "make_report"]
 
 
-def make_report(session: "Session", name: str, query: ReportQuery) -> "Report":
-    """Return the report called ``name`` that answers ``query``, from the facts recorded by ``query.as_of``."""
-    from prom_service.reports import kinds, report  # pandas is slow to import, and only a report needs it.
+def make_report(session: "Session", name: str, query: ReportQuery, told: "Told | None" = None) -> "Report":
+    """Return the report called ``name`` that answers ``query``, from the facts recorded by ``query.as_of``.
 
-    return report.make_report(session, kinds.REPORTS[name], query)
+    ``told`` is called with the per cent of the way to its file as it goes; the last part is that of its form.
+    """
+    from prom_service.reports import kinds, progress, report  # pandas is slow to import, and only a report needs it.
+
+    return report.make_report(session, kinds.REPORTS[name], query, told or progress.nobody)

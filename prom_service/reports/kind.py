@@ -35,7 +35,8 @@ class ReportKind:
     ``make_tables`` returns one frame for each of ``layouts`` by its name, with every column but the shares; those are
     computed last, from what is shown. ``drawings`` make an SVG picture of the finished tables for the section of the
     table of the same name. ``notes`` are what a reader must know before the first figure. ``group_by`` divides it where
-    the question does not say by what.
+    the question does not say by what. ``statements`` is how many ``extract`` sends at most, so that it can be said how
+    far it is.
     """
 
     name: str
@@ -44,5 +45,6 @@ class ReportKind:
     extract: Callable[[Session, ReportQuery], Facts]
     make_tables: Callable[[Any, ReportQuery], Tables]
     notes: Callable[[Any, Tables, ReportQuery], Iterable[str]]
+    statements: int
     drawings: Mapping[str, Callable[[Tables], str]] = field(default_factory=dict)
     group_by: str | None = None

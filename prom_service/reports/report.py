@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from prom_service import __version__
 from prom_service.reports.kind import Facts, ReportKind, Tables
 from prom_service.reports.layout import NEAREST, finish
+from prom_service.reports.progress import Told, counting, nobody, tabulating
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, Rounding, rounding_of
 
@@ -49,18 +50,22 @@ class Report:
     could be found by trying them, and one that changes overnight would tell that a single patient did."""
 
 
-def make_report(session: Session, kind: ReportKind, query: ReportQuery) -> Report:
+def make_report(session: Session, kind: ReportKind, query: ReportQuery, told: Told = nobody) -> Report:
     """Return the report of that kind that answers ``query``, from the facts recorded by ``query.as_of``."""
     query = replace(query, group_by=query.group_by or kind.group_by)
-    facts = kind.extract(session, query)
-    return report_of(kind, facts, query, rounding_of(session, query))
+    with counting(session, kind.statements, told):
+        facts = kind.extract(session, query)
+    return report_of(kind, facts, query, rounding_of(session, query), told)
 
 
-def report_of(kind: ReportKind, facts: Facts, query: ReportQuery, rounding: Rounding = NEAREST) -> Report:
+def report_of(
+    kind: ReportKind, facts: Facts, query: ReportQuery, rounding: Rounding = NEAREST, told: Told = nobody
+) -> Report:
     """Return the report that these facts make, as its audience may see it."""
     counts = kind.make_tables(facts, query)
     tables = {
-        one.name: finish(counts[one.name], one, audience=query.audience, rounding=rounding) for one in kind.layouts
+        one.name: finish(counts[one.name], one, audience=query.audience, rounding=rounding)
+        for one in tabulating(kind.layouts, told)
     }
     return Report(
         kind=kind,

@@ -13,6 +13,8 @@ from sqlalchemy import select
 from prom_service.models import AuditEntry, ReportTask
 from prom_service.reports import ReportQuery
 from prom_service.reports.forms import export
+from prom_service.reports.progress import COUNTED, TABULATED, WRITTEN
+from prom_service.reports.utilization import KIND as UTILIZATION
 from prom_service.runtime import Runtime
 from prom_service.services import report_tasks, retention
 from scheduler import reporting
@@ -142,13 +144,17 @@ def test_cancelling_is_seen_between_two_steps(
     assert the_task(prom, task_id).status == "cancelled"
 
 
-def test_progress_is_there_for_who_looks(prom: Runtime, task_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_follows_the_work_and_is_there_for_who_looks(
+    prom: Runtime, task_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     before(prom, "_step", lambda: seen.append(the_task(prom, task_id).progress), monkeypatch)
 
     reporting.make_reports(prom)
 
-    assert [*seen, the_task(prom, task_id).progress] == [0, reporting.BEGUN, 100]
+    of_statements = [COUNTED * done // UTILIZATION.statements for done in range(1, UTILIZATION.statements + 1)]
+    assert seen[: 2 + len(of_statements)] == [0, 0, *of_statements]
+    assert [*seen, the_task(prom, task_id).progress][-2:] == [TABULATED - reporting.WORTH_NOTING, WRITTEN]
 
 
 def test_a_process_that_is_told_to_stop_gives_the_task_back(prom: Runtime, task_id: uuid.UUID) -> None:
