@@ -1,10 +1,15 @@
 """A report of the past is the same report again, whatever was recorded since."""
 
 import datetime as dt
+import io
 import random
+import zipfile
 from itertools import cycle
+from typing import Any
 
+import openpyxl
 import pytest
+from arro3.io import read_parquet
 from sqlalchemy import select
 
 from prom_service.models import Episode, EpisodeVisit, Visit
@@ -16,6 +21,7 @@ from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, Cohort, a_cohort
 from tests.reports.later import CHANGES as CHANGES_AT_RANDOM
 from tests.reports.later import Later
+from tests.support.paper import Sheets
 
 LATER = AS_OF + dt.timedelta(days=1)
 JUST_LATER = AS_OF + dt.timedelta(microseconds=1)
@@ -170,12 +176,15 @@ def test_no_report_of_the_past_is_changed_by_anything_that_happens_later(session
     some = zip(REPORTS, ("clinician", None, "side", "diagnosis"), cycle(readers), strict=False)
     asked = [(name, cohort.query(group_by=group_by, **how)) for name, group_by, how in (every if full else some)]
     before = [files(make_report(session, name, query)) for name, query in asked]
+    read = {name: (name, query) for name, query in reversed(asked)} if full else {"utilization": asked[0]}
+    contents = {name: contents_of(make_report(session, *one)) for name, one in read.items()}
 
     made = {later.change() for _ in range(1000 if full else 80)}
 
     assert len(made) == len(CHANGES_AT_RANDOM)
     for (name, query), past in zip(asked, before, strict=True):
         assert files(make_report(session, name, query)) == past, (name, query.in_words())
+    assert {name: contents_of(make_report(session, *one)) for name, one in read.items()} == contents
 
 
 def test_a_report_says_as_of_when_it_holds(session, record):
@@ -195,3 +204,17 @@ def a_visit_of(record: Record, episode: Episode) -> Visit:
 def files(report: Report) -> dict[str, bytes]:
     """The forms that come out the same to the byte."""
     return {form: export.render(report, form) for form in ("csv", "json", "html")}
+
+
+def contents_of(report: Report) -> dict[str, Any]:
+    """What the other forms say to an independent reader: every cell, every column, every word."""
+    book = openpyxl.load_workbook(io.BytesIO(export.render(report, "xlsx")))
+    cells = {sheet.title: [[(one.value, one.number_format) for one in row] for row in sheet] for sheet in book}
+    with zipfile.ZipFile(io.BytesIO(export.render(report, "parquet"))) as archive:
+        tables = {name: read_parquet(io.BytesIO(archive.read(name))).read_all() for name in archive.namelist()}
+    columns = {name: {one: table[one].to_pylist() for one in table.column_names} for name, table in tables.items()}
+    words = Sheets(export.render(report, "pdf")).pages
+    assert report.checksum in str(cells)
+    assert report.checksum in " ".join(words)
+    assert columns.keys() == {f"{layout.name}.parquet" for layout in report.kind.layouts}
+    return {"xlsx": cells, "parquet": columns, "pdf": words}
