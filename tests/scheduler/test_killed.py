@@ -73,6 +73,9 @@ class Processes:
         pids = pids_with_letters(self._prom)
         return [place for place, process in enumerate(self._running) if process.pid in pids]
 
+    def pid(self, place: int) -> int | None:
+        return self._running[place].pid
+
     def kill(self, place: int) -> None:
         self._running[place].kill()
         self._running[place].join()
