@@ -4,7 +4,8 @@
 it. A hidden count is not drawn.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -18,6 +19,28 @@ PATTERNS = (
     '<pattern id="{id}-own" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<rect width="1.5" height="6" fill="#fff"/></pattern></defs>'
 )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a picture, drawn from its own top, as ``height`` units; no sheet of paper divides it."""
+
+    height: float
+    drawn: Iterable[str]
+
+
+def stacked(name: str, title: str, description: str, parts: Sequence[Part], head: Part | None = None) -> str:
+    """Return the picture of the parts, one below the other.
+
+    A tall one stands on paper in columns, each under the ``head``.
+    """
+    every = [("head", head)] if head else []
+    pieces, top = [], 0.0
+    for kind, part in [*every, *(("part", part) for part in parts)]:
+        placed = f'<g class="{kind}" data-height="{part.height:g}" transform="translate(0 {top:g})">'
+        pieces.append(f"{placed}{''.join(part.drawn)}</g>")
+        top += part.height
+    return svg(name, title, description, int(top), iter(pieces))
 
 
 def svg(name: str, title: str, description: str, height: int, drawn: Iterator[str]) -> str:

@@ -1,11 +1,17 @@
 """The report on paper: what the page says, on sheets that name themselves."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
+from prom_service.reports.forms.printed import MOST_ROWS
 from prom_service.reports.forms.reading import read_table
+from prom_service.reports.report import Report
 from tests.reports.cohort import a_cohort
+from tests.reports.outcome_cohort import ten_episodes
 from tests.reports.test_page import with_clinics
 from tests.support.paper import Sheets
 
@@ -57,6 +63,36 @@ def test_it_can_be_read_with_nobody_and_with_many_clinics(session, record, numbe
 
     assert ("clinic-011" in sheets.text) == (number > 0)
     assert ("No row to show." in sheets.text) == (number == 0)
+    assert sheets.claims_to_be_accessible
+
+
+def test_a_table_that_nobody_reads_on_paper_is_printed_as_its_total_and_says_where_the_rest_is(session, record):
+    report = with_clinics(session, a_cohort(record), 110)  # Two timepoints are due, so 220 and more rows.
+    rows = {name: len(table) for name, table in report.tables.items() if "group" in table}
+
+    sheets = Sheets(export.render(report, "pdf"))
+
+    long = {name for name, number in rows.items() if number > MOST_ROWS}
+    assert long == {"denominators", "visits_by_outcome", "left_out"}
+    said = [f"The {rows[name] - len(total(report, name)):,} rows by clinic are not printed." for name in long]
+    assert [words for words in said if words not in sheets.text] == []
+    assert "clinic-099" in sheets.text
+    assert len(sheets.pages) < 40
+
+
+def total(report: Report, name: str) -> pd.DataFrame:
+    table = report.tables[name]
+    return table[table["group"] == "All"]
+
+
+def test_a_picture_of_outcomes_is_as_wide_on_paper_as_any(session, record):
+    report = make_report(session, "outcomes", ten_episodes(record).query())
+    scores = report.tables["scores"]
+    many = pd.concat([scores, *(scores.assign(scale=scores["scale"] + f" {number}") for number in range(4))])
+
+    sheets = Sheets(export.render(replace(report, tables={**report.tables, "scores": many}), "pdf"))
+
+    assert sheets.text.count("Quartiles") > 2  # Under the head of each column.
     assert sheets.claims_to_be_accessible
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.comparison.labels import labels
 from prom_service.reports.comparison.limits import INSIDE, NOT_COMPARED
-from prom_service.reports.drawing import RIGHT, share_text, svg, text, tick_step
+from prom_service.reports.drawing import RIGHT, Part, share_text, stacked, text, tick_step
 from prom_service.reports.statistics import LIMITS, funnel_limits
 
 LEFT, TOP, BOTTOM, HEIGHT = 44, 66, 286, 344
@@ -56,13 +56,13 @@ def _picture(name: str, title: str, plots: list[tuple[str, pd.DataFrame]], *, ax
     """Return the plots one below the other; nothing when there is none."""
     if not plots:
         return ""
-    drawn, told = [], []
-    for place, (heading, table) in enumerate(plots):
+    parts, told = [], []
+    for heading, table in plots:
         pieces, description = _funnel(table, axis)
         label = text(4, 14, heading, "start", "label")
-        drawn.append(f'<g transform="translate(0 {place * HEIGHT})">{label}{"".join(pieces)}</g>')
+        parts.append(Part(HEIGHT, [label, *pieces]))
         told.append(f"{heading}: {description}" if heading else description)
-    return svg(name, title, " ".join(told), HEIGHT * len(plots), iter(drawn))
+    return stacked(name, title, " ".join(told), parts)
 
 
 def _funnel(table: pd.DataFrame, axis: str) -> tuple[list[str], str]:

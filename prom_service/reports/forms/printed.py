@@ -6,9 +6,11 @@ from importlib.resources import files
 from typing import Any
 
 from prom_service.paper.drawing import ACCESSIBLE
+from prom_service.reports.cohort import EVERYTHING
+from prom_service.reports.forms.columns import columns
 from prom_service.reports.forms.page import report_style
 from prom_service.reports.forms.reading import (
-    Reading,
+    Drawing,
     definitions,
     drawing,
     known_by,
@@ -23,6 +25,11 @@ from prom_service.reports.report import Report
 TEMPLATE = (files("prom_service.reports.forms") / "report.typ").read_bytes()
 FONT = "Libertinus Serif"
 LONG_WORD = re.compile(r"\S{16,}")
+MOST_ROWS = 300
+"""Of a table by group: with more, ten sheets and longer, the rows of the groups are not printed."""
+ELSEWHERE = (
+    "The {rows:,} rows by {by} are not printed. They are in every other form of this report: workbook, page, CSV, JSON."
+)
 AFTER_MARK = re.compile(r"(?<=[/.:_-])(?=\w)|(?<=\d{6})(?=\d)")
 OF_PICTURES = re.compile(r"^\.report svg ([^{]+\{.*\})$", re.MULTILINE)
 """What the style sheet of the page says of the words in a picture."""
@@ -65,9 +72,18 @@ def _section(report: Report, layout: Layout) -> dict[str, Any]:
     return {
         "title": layout.title,
         "meaning": layout.meaning,
-        "drawing": drawn and {"svg": _lettered(drawn.svg), "alt": f"{drawn.title}. {drawn.description}"},
-        **_table(read_table(layout, report.tables[layout.name], layout.title)),
+        "drawings": _drawings(drawn) if drawn else [],
+        **_table(report, layout),
     }
+
+
+def _drawings(drawn: Drawing) -> list[dict[str, str]]:
+    """The picture in columns: the first says what all of them show."""
+    words = f"{drawn.title}. {drawn.description}"
+    return [
+        {"svg": _lettered(svg), "alt": words if place == 0 else f"{drawn.title}, continued"}
+        for place, svg in enumerate(columns(drawn.svg))
+    ]
 
 
 def _lettered(svg: str) -> str:
@@ -77,8 +93,15 @@ def _lettered(svg: str) -> str:
     return f"{opened}><style>{style}\ntext {{ font-family: '{FONT}'; }}</style>{rest}"
 
 
-def _table(table: Reading) -> dict[str, Any]:
+def _table(report: Report, layout: Layout) -> dict[str, Any]:
+    """The table; of one that nobody reads on paper the rows of all together, and how many there are elsewhere."""
+    frame, groups = report.tables[layout.name], 0
+    if "group" in frame and len(frame) > MOST_ROWS:
+        total = frame["group"] == EVERYTHING
+        frame, groups = frame[total], int((~total).sum())
+    table = read_table(layout, frame, layout.title)
     return {
+        "elsewhere": ELSEWHERE.format(rows=groups, by=report.parameters["group_by"]) if groups else "",
         "columns": [{"title": column.title, "is_text": column.kind == TEXT} for column in table.columns],
         "rows": [{"is_total": row.is_total, "cells": [_breakable(cell) for cell in row.cells]} for row in table.rows],
     }

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from prom_service.reports.cohort import EVERYTHING
-from prom_service.reports.drawing import LEFT, RIGHT, legend, svg, text
+from prom_service.reports.drawing import LEFT, RIGHT, Part, legend, stacked, text
 from prom_service.reports.kind import Tables
 from prom_service.reports.outcomes.layouts import MOMENTS
 from prom_service.reports.rounding import HIDDEN
@@ -30,19 +30,18 @@ def scores_chart(tables: Tables) -> str:
     panels = [panel for panel in _panels(tables["scores"]) if len(panel) > 1]
     errors = _errors(tables)
 
-    def drawn() -> Iterator[str]:
-        yield legend([("Median", BLUE), ("Quartiles", LIGHT), ("Error of one person", GREY)], x=LEFT, y=14)
-        for place, panel in enumerate(panels):
-            scale, wording = panel["scale"].iloc[0], panel["wording"].iloc[0]
-            top = 48 + place * (HIGH + BELOW)
-            yield text(4, top - 10, f"{scale}, {wording}", "start", "label")
-            courses = tables["courses"].query("scale == @scale and wording == @wording")
-            groups = tables["scores"].query("scale == @scale and wording == @wording and group != @EVERYTHING")
-            yield from _panel(panel, courses, groups, errors.get(scale), top)
+    def drawn(panel: pd.DataFrame) -> Iterator[str]:
+        scale, wording = panel["scale"].iloc[0], panel["wording"].iloc[0]
+        yield text(4, 14, f"{scale}, {wording}", "start", "label")
+        courses = tables["courses"].query("scale == @scale and wording == @wording")
+        groups = tables["scores"].query("scale == @scale and wording == @wording and group != @EVERYTHING")
+        yield from _panel(panel, courses, groups, errors.get(scale), 24)
 
-    parts = [_panel_in_words(panel, errors.get(panel["scale"].iloc[0])) for panel in panels]
-    height = 24 + len(panels) * (HIGH + BELOW)
-    return svg("trajectory", "Scores over time", " ".join(parts) or "No scale has a later score.", height, drawn())
+    head = legend([("Median", BLUE), ("Quartiles", LIGHT), ("Error of one person", GREY)], x=LEFT, y=14)
+    told = [_panel_in_words(panel, errors.get(panel["scale"].iloc[0])) for panel in panels]
+    parts = [Part(HIGH + BELOW, drawn(panel)) for panel in panels]
+    description = " ".join(told) or "No scale has a later score."
+    return stacked("trajectory", "Scores over time", description, parts, Part(24, [head]))
 
 
 def changes_chart(tables: Tables) -> str:
@@ -51,18 +50,10 @@ def changes_chart(tables: Tables) -> str:
     spans = {row.scale: abs(row.best - row.worst) for row in tables["scores"].itertuples()}
     blocks = [rows for _, rows in changes.groupby(["scale", "wording"], sort=False)]
     shown = [_rows_of(block) for block in blocks]
-    height = 24 + sum(40 + ROW * len(rows) for rows in shown)
-
-    def drawn() -> Iterator[str]:
-        yield legend([("Mean with CI", BLUE), ("Error of one person", GREY)], x=LEFT, y=14)
-        top = 30
-        for rows in shown:
-            scale = rows["scale"].iloc[0]
-            yield from _block(rows, spans[scale], errors.get(scale), top)
-            top += 40 + ROW * len(rows)
-
-    parts = [_changes_in_words(rows) for rows in shown]
-    return svg("change", "Mean change since the start", " ".join(parts) or "No change is known.", height, drawn())
+    head = legend([("Mean with CI", BLUE), ("Error of one person", GREY)], x=LEFT, y=14)
+    parts = [Part(40 + ROW * len(rows), _block(rows, spans, errors, top=6)) for rows in shown]
+    description = " ".join(_changes_in_words(rows) for rows in shown) or "No change is known."
+    return stacked("change", "Mean change since the start", description, parts, Part(24, [head]))
 
 
 def _panels(scores: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -128,7 +119,8 @@ def _rows_of(block: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([total, groups]) if len(groups) <= GROUPS_DRAWN else total
 
 
-def _block(rows: pd.DataFrame, span: float, error: float | None, top: float) -> Iterator[str]:
+def _block(rows: pd.DataFrame, spans: dict[str, float], errors: dict[str, float], *, top: float) -> Iterator[str]:
+    span, error = spans[rows["scale"].iloc[0]], errors.get(rows["scale"].iloc[0])
     left, right, bottom = 150.0, float(RIGHT - 8), top + 14 + ROW * len(rows)
 
     def along(change: float) -> float:

@@ -1,14 +1,15 @@
 """Plot of the process report: the share of each measure as a bar, beside what it is a share of."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
-from prom_service.reports.drawing import bar, share_text, svg, text
+from prom_service.reports.drawing import Part, bar, share_text, stacked, text
 from prom_service.reports.rounding import HIDDEN
 
 ROW, TOP = 34, 22
-FRAME = '<rect x="4" y="{y}" width="300" height="10" fill="#fff" stroke="#767676"/>'
+FRAME = '<rect x="4" y="17" width="300" height="10" fill="#fff" stroke="#767676"/>'
 NOTHING = "not documented"
 MORE, FEWER = "#1b5e9e", "#a63a1e"
 
@@ -19,27 +20,23 @@ def process_chart(tables: Mapping[str, pd.DataFrame]) -> str:
     rows = table[table["group"] == "All"]
     fewer = set(measures.loc[measures["better"] == "fewer", "measure"])
 
-    def drawn() -> Iterator[str]:
-        yield text(4, 12, "Right of each bar: met of documented. More is better, but where it says fewer.", "start")
-        for number, row in enumerate(rows.itertuples()):
-            top = TOP + number * ROW
-            told = f"{_label(row)} (fewer is better)" if row.measure in fewer else _label(row)
-            yield text(4, top + 12, told, "start")
-            yield FRAME.format(y=top + 17)
-            known = not (row.share == HIDDEN or pd.isna(row.share))
-            yield bar(4, top + 17, float(row.share) * 300 if known else 0, 10, FEWER if row.measure in fewer else MORE)
-            shown = f"{share_text(row.share)} ({row.met} of {row.documented})" if row.documented != 0 else NOTHING
-            yield text(310, top + 26, shown, "start")
+    def drawn(row: Any) -> Iterator[str]:
+        told = f"{_label(row)} (fewer is better)" if row.measure in fewer else _label(row)
+        yield text(4, 12, told, "start")
+        yield FRAME
+        known = not (row.share == HIDDEN or pd.isna(row.share))
+        yield bar(4, 17, float(row.share) * 300 if known else 0, 10, FEWER if row.measure in fewer else MORE)
+        shown = f"{share_text(row.share)} ({row.met} of {row.documented})" if row.documented != 0 else NOTHING
+        yield text(310, 26, shown, "start")
 
+    head = text(4, 12, "Right of each bar: met of documented. More is better, but where it says fewer.", "start")
+    bars = [Part(ROW, drawn(row)) for row in rows.itertuples()]
     parts = [f"{_label(row)} {row.met} of {row.documented}" for row in rows.itertuples() if row.documented != 0]
     description = "; ".join(parts) or "Nothing is documented."
-    return svg("process", "Share of documented episodes that meet each measure", description, _height(rows), drawn())
+    title = "Share of documented episodes that meet each measure"
+    return stacked("process", title, description, bars, Part(TOP, [head]))
 
 
 def _label(row: object) -> str:
     words = (getattr(row, "title", ""), getattr(row, "wording", ""))
     return ", ".join(word for word in words if word)
-
-
-def _height(rows: pd.DataFrame) -> int:
-    return TOP + len(rows) * ROW + 4
