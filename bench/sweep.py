@@ -18,7 +18,7 @@ from bench.national import arguments, data_set
 from prom_service.runtime import build
 from prom_service.services import assessment
 from prom_service.settings import Settings
-from scheduler.jobs import SCORED_AT_ONCE
+from scheduler.jobs import ASSESSED_AT_ONCE
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def sweep(url: str, days: int) -> str:
     prom = build(settings, clock=lambda: now)
     try:
         with prom.transaction() as session:
-            while due := assessment.claim_due_episodes(session, now=now, limit=SCORED_AT_ONCE):
+            while due := assessment.claim_due_episodes(session, now=now, limit=ASSESSED_AT_ONCE):
                 done += assessment.assess_episodes(session, due, now=now)
             raise TakenBackError
     except TakenBackError:

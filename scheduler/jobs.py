@@ -10,7 +10,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 PATIENTS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
 SCORED_AT_ONCE = 50
+ASSESSED_AT_ONCE = 200
 TIMED_AT_ONCE = 3
 SEALED_AT_ONCE = 500
 EMAILS_AT_ONCE = 100
@@ -260,10 +261,10 @@ def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going:
 
 
 def _assess_batch(prom: Runtime) -> int:
-    due: list[uuid.UUID] = []
+    due: Sequence[uuid.UUID] = ()
     try:
         with prom.transaction() as session:
-            due = assessment.claim_due_episodes(session, now=prom.now(), limit=SCORED_AT_ONCE)
+            due = assessment.claim_due_episodes(session, now=prom.now(), limit=ASSESSED_AT_ONCE)
             assessment.assess_episodes(session, due, now=prom.now())
     except Exception:
         if not due:

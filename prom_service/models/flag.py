@@ -100,8 +100,9 @@ class Flag(TenantOwned, Base):
     predecessor_id: Mapped[uuid.UUID | None]
     """The flag whose finding came back on a new basis."""
     version: Mapped[int] = mapped_column(default=1)
+    """How many steps it has taken; whoever writes one counts it."""
 
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
 
     @property
     def found_basis(self) -> str:

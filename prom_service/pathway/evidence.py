@@ -1,8 +1,11 @@
-"""Judges the checkpoints of one episode and keeps every number with its source. One episode is an array of one."""
+"""Judges the checkpoints of episodes and keeps every number with its source. One episode is an array of one."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,16 +18,18 @@ from prom_service.pathway.judgement import (
     RULE_VERSION,
     Outcome,
     ResponseFrame,
-    ScaleJudged,
+    ScaleKey,
     Step,
     judge_checkpoint,
     judge_function,
     worsening,
 )
-from prom_service.pathway.shape import Criterion, Measure, Pathway, Timepoint
+from prom_service.pathway.shape import Criterion, Measure, Pathway, Primary, Timepoint
 from prom_service.pathway.trajectory import Floats, change_from_baseline, headroom, room_to_worsen
 
 Json = dict[str, Any]
+Pair = tuple[ResponseFacts | None, ResponseFacts]
+"""A baseline, None when there is none, and a response that is judged beside it."""
 _ROW = tuple(column.name for column in fields(Threshold))
 
 
@@ -73,30 +78,93 @@ class Judgements:
 
 def judge_episode(facts: EpisodeFacts) -> Judgements:
     """Every answered follow-up of the episode is judged; a checkpoint not answered has no judgement."""
-    checkpoints = {
-        timepoint.key: judge_response(facts.pathway, timepoint, facts.baseline, response)
-        for timepoint, _, response in facts.follow_ups
-        if timepoint.is_checkpoint
-    }
-    worsened = {
-        timepoint.key: tuple(_worsened(facts.pathway, facts.baseline, response))
-        for timepoint, _, response in facts.follow_ups
-    }
-    return Judgements(checkpoints, worsened, demonstrated(facts))
+    return judge_episodes([facts])[0]
 
 
-def judge_response(
-    pathway: Pathway, timepoint: Timepoint, baseline: ResponseFacts | None, response: ResponseFacts
-) -> Judgement:
-    """One response at a checkpoint is judged against the baseline, with its reason and every number it rests on."""
-    judged = judge_checkpoint(pathway, timepoint, frame_of_one(pathway, baseline, response))
-    outcome = Outcome(int(judged.outcome[0]))
-    scales = [
-        _judged_scale(criterion, scale, timepoint, baseline, response)
-        for criterion, scale in zip(timepoint.criteria, judged.scales, strict=True)
+def judge_episodes(episodes: Sequence[EpisodeFacts]) -> list[Judgements]:
+    """The episodes are judged, in their order; what many of them answered at one timepoint is one frame."""
+    rows: defaultdict[tuple[str, str], list[_Row]] = defaultdict(list)
+    for number, facts in enumerate(episodes):
+        for timepoint, _, response in facts.follow_ups:
+            rows[facts.pathway.ref, timepoint.key].append(_Row(number, facts, timepoint, response))
+    judged: list[dict[str, _FollowUp]] = [{} for _ in episodes]
+    for (_, key), frame in rows.items():
+        for row_, said in zip(frame, _judge_frame(frame), strict=True):
+            judged[row_.episode][key] = said
+    return [_judgements(facts, said) for facts, said in zip(episodes, judged, strict=True)]
+
+
+def demonstrated(facts: EpisodeFacts) -> Demonstration:
+    """Whether a response reached the full 3-month criterion of a function scale; the first one that did is kept.
+
+    Not assessable counts as not demonstrated, and says so.
+    """
+    return judge_episode(facts).demonstrated
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One answered follow-up of one of the episodes: a row in the frame of its timepoint."""
+
+    episode: int
+    facts: EpisodeFacts
+    timepoint: Timepoint
+    response: ResponseFacts
+
+    @property
+    def pair(self) -> Pair:
+        return self.facts.baseline, self.response
+
+
+@dataclass(frozen=True, slots=True)
+class _FollowUp:
+    """What the frame says of one row; ``function`` is the number of the criterion that it reached, or -1."""
+
+    judgement: Judgement | None
+    worsened: tuple[Worsening, ...]
+    function: int
+    assessable: bool
+
+
+def _judge_frame(rows: Sequence[_Row]) -> Iterator[_FollowUp]:
+    """Every row is judged; all are of one timepoint of one pathway."""
+    pathway, timepoint = rows[0].facts.pathway, rows[0].timepoint
+    pairs = [row_.pair for row_ in rows]
+    frame = _frame(pathway, pairs)
+    judgements = _judge_checkpoint(pathway, timepoint, frame, pairs) if timepoint.is_checkpoint else [None] * len(rows)
+    worsened = _worsened(pathway, frame, pairs)
+    function = judge_function(pathway, frame)
+    yield from map(_FollowUp, judgements, worsened, function.criterion.tolist(), function.assessable.tolist())
+
+
+def _judge_checkpoint(
+    pathway: Pathway, timepoint: Timepoint, frame: ResponseFrame, pairs: Sequence[Pair]
+) -> list[Judgement]:
+    """Each response at a checkpoint is judged against its baseline, with its reason and every number it rests on."""
+    judged = judge_checkpoint(pathway, timepoint, frame)
+    by_scale = [(scale.outcome.tolist(), scale.step.tolist()) for scale in judged.scales]
+    return [
+        _judgement(pathway, timepoint, pair, Outcome(outcome), deciding, [(of[n], at[n]) for of, at in by_scale])
+        for n, (pair, outcome, deciding) in enumerate(
+            zip(pairs, judged.outcome.tolist(), judged.deciding.tolist(), strict=True)
+        )
     ]
-    deciding = int(judged.deciding[0])
-    steps = tuple(Step(int(scale.step[0])) for scale in judged.scales)
+
+
+def _judgement(
+    pathway: Pathway,
+    timepoint: Timepoint,
+    pair: Pair,
+    outcome: Outcome,
+    deciding: int,
+    by_scale: Sequence[tuple[int, int]],
+) -> Judgement:
+    baseline, response = pair
+    steps = tuple(Step(step) for _, step in by_scale)
+    scales = [
+        _judged_scale(criterion, Outcome(of).word(early=timepoint.early), step, baseline, response)
+        for criterion, (of, _), step in zip(timepoint.criteria, by_scale, steps, strict=True)
+    ]
     evidence = {
         **scales[deciding],
         "outcome": outcome.word(early=timepoint.early),
@@ -115,39 +183,40 @@ def judge_response(
     )
 
 
-def demonstrated(facts: EpisodeFacts) -> Demonstration:
-    """Whether a response reached the full 3-month criterion of a function scale; the first one that did is kept.
+def _judgements(facts: EpisodeFacts, said: Mapping[str, _FollowUp]) -> Judgements:
+    return Judgements(
+        checkpoints={key: one.judgement for key, one in said.items() if one.judgement},
+        worsened={key: one.worsened for key, one in said.items()},
+        demonstrated=_demonstrated(facts, said),
+    )
 
-    Not assessable counts as not demonstrated, and says so.
-    """
-    assessable = False
+
+def _demonstrated(facts: EpisodeFacts, said: Mapping[str, _FollowUp]) -> Demonstration:
     for timepoint, _, response in facts.follow_ups:
-        frame = frame_of_one(facts.pathway, facts.baseline, response)
-        judged = judge_function(facts.pathway, frame)
-        assessable |= bool(judged.assessable[0])
-        if judged.criterion[0] >= 0:
-            return _demonstration(facts, timepoint, response, int(judged.criterion[0]))
-    why = reason.not_demonstrated(answered=bool(facts.follow_ups), assessable=assessable)
+        if said[timepoint.key].function >= 0:
+            return _demonstration(facts, timepoint, response, said[timepoint.key].function)
+    assessable = any(one.assessable for one in said.values())
+    why = reason.not_demonstrated(answered=bool(said), assessable=assessable)
     evidence = {"assessable": assessable, "rule_version": RULE_VERSION, "pathway": facts.pathway.ref}
     return Demonstration(False, why, None, None, evidence)
 
 
-def frame_of_one(pathway: Pathway, baseline: ResponseFacts | None, response: ResponseFacts) -> ResponseFrame:
-    """The response beside the baseline as arrays of one row."""
+def _frame(pathway: Pathway, pairs: Sequence[Pair]) -> ResponseFrame:
+    """The responses beside their baselines."""
     keys = {primary.measure.key for primary in pathway.primary}
     keys |= {criterion.measure.key for criterion in pathway.function}
     return ResponseFrame(
-        baseline={key: one(baseline.scores.get(key) if baseline else None) for key in keys},
-        current={key: one(response.scores.get(key)) for key in keys},
-        baseline_late=np.array([baseline is not None and baseline.late]),
-        groc=one(response.groc),
-        pass_answer=one(response.pass_answer),
+        baseline={key: _column(_value(key, before) for before, _ in pairs) for key in keys},
+        current={key: _column(_value(key, after) for _, after in pairs) for key in keys},
+        baseline_late=np.array([before is not None and before.late for before, _ in pairs]),
+        groc=_column(after.groc for _, after in pairs),
+        pass_answer=_column(after.pass_answer for _, after in pairs),
     )
 
 
-def one(value: float | None) -> Floats:
-    """An array of one row; nan for a missing value."""
-    return np.array([np.nan if value is None else value], dtype=np.float64)
+def _column(values: Iterable[float | None]) -> Floats:
+    """The values as an array; NumPy makes nan of None."""
+    return np.array(list(values), dtype=np.float64)
 
 
 def account(response: ResponseFacts) -> Json:
@@ -171,8 +240,9 @@ def provenance(
     }
 
 
+@cache
 def row(threshold: Threshold | None) -> Json | None:
-    """The threshold row as JSON, None when there is none."""
+    """The threshold row as JSON, None when there is none. Every evidence shares it; nobody changes evidence."""
     return None if threshold is None else {name: getattr(threshold, name) for name in _ROW}
 
 
@@ -183,7 +253,7 @@ def instant(moment: datetime) -> str:
 
 def measured(measure: Measure, baseline: ResponseFacts | None, response: ResponseFacts) -> Json:
     """Baseline, current score and change of one scale, with its measurement error beside them."""
-    before, after = (one(facts.scores.get(measure.key) if facts else None) for facts in (baseline, response))
+    before, after = (_value(measure.key, facts) for facts in (baseline, response))
     return {
         "instrument": measure.instrument,
         "scale": measure.scale,
@@ -200,19 +270,15 @@ def measured(measure: Measure, baseline: ResponseFacts | None, response: Respons
 
 
 def _judged_scale(
-    criterion: Criterion,
-    judged: ScaleJudged,
-    timepoint: Timepoint,
-    baseline: ResponseFacts | None,
-    response: ResponseFacts,
+    criterion: Criterion, outcome: str, step: Step, baseline: ResponseFacts | None, response: ResponseFacts
 ) -> Json:
-    step = Step(int(judged.step[0]))
+    numbers = measured(criterion.measure, baseline, response)
     worse = step in (Step.WORSENED, Step.WORSENED_WITHOUT_ROOM)
     return {
-        **measured(criterion.measure, baseline, response),
-        "outcome": Outcome(int(judged.outcome[0])).word(early=timepoint.early),
+        **numbers,
+        "outcome": outcome,
         "step": step.name.lower(),
-        **_per_cent(criterion, baseline, judged),
+        **_per_cent(criterion, numbers),
         "threshold": row(criterion.primary.worse if worse else criterion.improved_points),
         "criteria": {
             "improved": [row(threshold) for threshold in criterion.improved],
@@ -222,24 +288,28 @@ def _judged_scale(
     }
 
 
-def _per_cent(criterion: Criterion, baseline: ResponseFacts | None, judged: ScaleJudged) -> Json:
+def _per_cent(criterion: Criterion, numbers: Json) -> Json:
     """The change in per cent of the baseline, for criteria that ask for one; None where it cannot be computed."""
     if all(threshold.unit == "points" for threshold in criterion.improved):
         return {}
-    start, change = baseline and baseline.scores.get(criterion.measure.key), _number(judged.change)
+    start, change = numbers["baseline"]["value"], numbers["change"]
     return {"change_percent": 100 * change / start if start and change is not None else None}
 
 
-def _worsened(pathway: Pathway, baseline: ResponseFacts | None, response: ResponseFacts) -> Iterable[Worsening]:
-    frame = frame_of_one(pathway, baseline, response)
-    for primary in pathway.primary:
-        by_change, without_room = worsening(primary, pathway.anchors, frame)
-        if by_change[0] or without_room[0]:
-            evidence = {**measured(primary.measure, baseline, response), "threshold": row(primary.worse)}
-            change = float(evidence["change"])
-            error = primary.measure.measurement_error
-            beyond_error = error is not None and at_least(abs(change), error.value)
-            yield Worsening(primary.measure, change, beyond_error, evidence)
+def _worsened(pathway: Pathway, frame: ResponseFrame, pairs: Sequence[Pair]) -> list[tuple[Worsening, ...]]:
+    """The primary scales that worsened, of each row."""
+    worse = [np.logical_or(*worsening(primary, pathway.anchors, frame)).tolist() for primary in pathway.primary]
+    return [
+        tuple(_worsening(primary, *pair) for primary, of in zip(pathway.primary, worse, strict=True) if of[number])
+        for number, pair in enumerate(pairs)
+    ]
+
+
+def _worsening(primary: Primary, baseline: ResponseFacts | None, response: ResponseFacts) -> Worsening:
+    evidence = {**measured(primary.measure, baseline, response), "threshold": row(primary.worse)}
+    change, error = float(evidence["change"]), primary.measure.measurement_error
+    beyond_error = error is not None and at_least(abs(change), error.value)
+    return Worsening(primary.measure, change, beyond_error, evidence)
 
 
 def _demonstration(facts: EpisodeFacts, timepoint: Timepoint, response: ResponseFacts, number: int) -> Demonstration:
@@ -267,8 +337,13 @@ def _score(measure: Measure, response: ResponseFacts | None) -> Json:
     }
 
 
-def _number(values: Floats) -> float | None:
-    return None if np.isnan(values[0]) else float(values[0])
+def _value(key: ScaleKey, response: ResponseFacts | None) -> float:
+    value = response.scores.get(key) if response else None
+    return math.nan if value is None else value
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _name(scale: Json) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from prom_service.pathway.absence_rules import baseline_missing, survey_missed
 from prom_service.pathway.case import Case
-from prom_service.pathway.evidence import Judgement, Judgements, judge_episode
+from prom_service.pathway.evidence import Judgement, Judgements, judge_episode, judge_episodes
 from prom_service.pathway.facts import EpisodeFacts, Finding
 from prom_service.pathway.response_rules import deterioration, non_responder, not_assessable, not_scorable
 from prom_service.pathway.symptom_rules import red_flag_symptom
@@ -19,7 +19,16 @@ from prom_service.pathway.visit_rules import (
     visits_over_threshold,
 )
 
-__all__ = ["RULES", "EpisodeFacts", "Finding", "Judgement", "find_findings", "judge_episode", "next_assessment_at"]
+__all__ = [
+    "RULES",
+    "EpisodeFacts",
+    "Finding",
+    "Judgement",
+    "find_findings",
+    "judge_episode",
+    "judge_episodes",
+    "next_assessment_at",
+]
 
 Rule = Callable[[Case], Iterable[Finding]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import overload
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from prom_service.pathway.facts import EpisodeFacts
 from prom_service.pathway.shape import GROC, PASS, Measure
 
 Floats = NDArray[np.float64]
+Scores = TypeVar("Scores", float, Floats)
+"""One score, or those of many episodes; nan where it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,7 @@ def _points(facts: EpisodeFacts, measure: Measure) -> Iterator[TrajectoryPoint]:
             )
 
 
-@overload
-def change_from_baseline(measure: Measure, baseline: float, current: float) -> float: ...
-@overload
-def change_from_baseline(measure: Measure, baseline: Floats, current: Floats) -> Floats: ...
-def change_from_baseline(measure: Measure, baseline: float | Floats, current: float | Floats) -> float | Floats:
+def change_from_baseline(measure: Measure, baseline: Scores, current: Scores) -> Scores:
     """The change in scale points, positive for better; nan where either score is missing.
 
     The baseline is the baseline timepoint's score, never the first score there is. Nothing is rounded.
@@ -93,11 +91,11 @@ def _change(measure: Measure, start: float | None, value: float | None) -> float
     return None if start is None or value is None else change_from_baseline(measure, start, value)
 
 
-def headroom(measure: Measure, baseline: Floats) -> Floats:
+def headroom(measure: Measure, baseline: Scores) -> Scores:
     """How far the baseline lies from the best end, in points: the most a person can still improve."""
-    return np.abs(measure.best - baseline)
+    return abs(measure.best - baseline)
 
 
-def room_to_worsen(measure: Measure, baseline: Floats) -> Floats:
+def room_to_worsen(measure: Measure, baseline: Scores) -> Scores:
     """How far the baseline lies from the worst end, in points: the most a person can still worsen."""
-    return np.abs(baseline - measure.worst)
+    return abs(baseline - measure.worst)

@@ -3,14 +3,14 @@
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BindParameter, and_, bindparam, select
+from sqlalchemy.orm import Session, aliased
 
 import instruments
 from prom_service.models import (
@@ -39,9 +39,12 @@ from prom_service.pathway.facts import (
 )
 from prom_service.pathway.plan import PlannedAdministration, phone_from
 from prom_service.pathway.shape import SAFETY, Pathway
+from prom_service.queries.flags import Whose
 from prom_service.queries.pathways import find_pathway
 
 YES = "1"
+NOT_ENOUGH = ("missed", "partial")
+"""States of an administration at which nothing or not enough came."""
 ADDRESS_REFUSED = "address_refused"
 """Why messages are cancelled after a mail server refused the patient's address for good."""
 Row = TypeVar("Row")
@@ -50,23 +53,53 @@ Row = TypeVar("Row")
 _OF_EPISODES: BindParameter[list[uuid.UUID]] = bindparam("episodes", expanding=True)
 _OF_ADMINISTRATIONS: BindParameter[list[uuid.UUID]] = bindparam("administrations", expanding=True)
 _OF_RESPONSES: BindParameter[list[uuid.UUID]] = bindparam("responses", expanding=True)
-AFRESH = {"populate_existing": True}
-"""Rows this session read before it held the episode may be out of date."""
-EPISODES = (
-    select(Episode, Patient, Clinic.time_zone)
+EPISODES = (  # Columns rather than rows of the session: that is cheaper, and as of now where a row may be out of date.
+    select(
+        Episode.clinic_id,
+        Episode.id,
+        Episode.diagnosis,
+        Episode.clinician,
+        Episode.patient_id,
+        Patient.external_id,
+        Episode.pathway,
+        Episode.started_on,
+        Episode.closed_on,
+        Episode.enrolled_at,
+        Patient.time_zone,
+        Clinic.time_zone.label("clinic_zone"),
+        Patient.status,
+    )
     .join(Patient, Patient.id == Episode.patient_id)
     .join(Clinic, Clinic.id == Episode.clinic_id)
     .where(Episode.id.in_(_OF_EPISODES))
     .order_by(Episode.id)
 )
 ADMINISTRATIONS = (
-    select(Administration).where(Administration.episode_id.in_(_OF_EPISODES)).order_by(Administration.sequence)
+    select(
+        Administration.id,
+        Administration.episode_id,
+        Administration.timepoint,
+        Administration.sequence,
+        Administration.state,
+        Administration.opens_at,
+        Administration.target_at,
+        Administration.late_after,
+        Administration.closes_at,
+        Administration.declined_at,
+        Administration.started_at,
+    )
+    .where(Administration.episode_id.in_(_OF_EPISODES))
+    .order_by(Administration.sequence)
 )
-MESSAGES = select(Message).where(Message.administration_id.in_(_OF_ADMINISTRATIONS))
-FLAGS = select(Flag).where(Flag.episode_id.in_(_OF_EPISODES)).order_by(Flag.id)
+MESSAGES = select(Message.administration_id, Message.ordinal, Message.phase, Message.reason, Message.bounced_at).where(
+    Message.administration_id.in_(_OF_ADMINISTRATIONS)
+)
+FLAGS = (  # They may be about to change, and what the session read before it held the episode may be out of date.
+    select(Flag).where(Flag.episode_id.in_(_OF_EPISODES)).order_by(Flag.id).execution_options(populate_existing=True)
+)
 RESPONSES = (  # The last of an administration is the one that stands.
-    select(Response)
-    .where(Response.episode_id.in_(_OF_EPISODES), Response.amendment.is_(False))
+    select(Response.id, Response.administration_id, Response.answered_at, Response.late, Response.partial)
+    .where(Response.administration_id.in_(_OF_ADMINISTRATIONS), Response.amendment.is_(False))
     .order_by(Response.number)
 )
 SCORES = select(Score.response_id, Score.instrument, Score.scale, Score.value).where(
@@ -75,22 +108,20 @@ SCORES = select(Score.response_id, Score.instrument, Score.scale, Score.value).w
 WORDINGS = select(AnswerSet.response_id, AnswerSet.instrument, AnswerSet.wording).where(
     AnswerSet.response_id.in_(_OF_RESPONSES)
 )
-SAFETY_ANSWERS = (  # All of the patients': a background factor is on record whichever episode asked for it.
+_ANY: type[Episode] = aliased(Episode)
+SAFETY_ANSWERS = (  # All of the patient's: a background factor is on record whichever episode asked for it.
     select(
-        Episode.patient_id,
+        Episode.id,
         SavedAnswer.administration_id,
         Administration.timepoint,
         SavedAnswer.item,
         SavedAnswer.value,
         SavedAnswer.recorded_at,
     )
-    .join(Administration, Administration.id == SavedAnswer.administration_id)
-    .join(Episode, Episode.id == Administration.episode_id)
-    .where(
-        Episode.clinic_id.in_(bindparam("clinics", expanding=True)),
-        Episode.patient_id.in_(bindparam("patients", expanding=True)),
-        SavedAnswer.instrument == SAFETY,
-    )
+    .join(_ANY, and_(_ANY.clinic_id == Episode.clinic_id, _ANY.patient_id == Episode.patient_id))
+    .join(Administration, Administration.episode_id == _ANY.id)
+    .join(SavedAnswer, SavedAnswer.administration_id == Administration.id)
+    .where(Episode.id.in_(_OF_EPISODES), SavedAnswer.instrument == SAFETY)
     .order_by(SavedAnswer.id)
 )
 VISITS = (
@@ -116,48 +147,43 @@ VISITS = (
 
 @dataclass(frozen=True)
 class LoadedEpisode:
-    """An episode, whose it is, every flag it ever had, and what the rules may look at."""
+    """An episode: whose its flags are, every one it ever had, and what the rules may look at."""
 
-    episode: Episode
-    patient: Patient
+    whose: Whose
     flags: Sequence[Flag]
     facts: EpisodeFacts
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The episode's own."""
+        return self.whose.episode_id
 
 
 def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[LoadedEpisode]:
     """Return these episodes with their facts, ordered by id."""
     ids = sorted(set(episode_ids))
-    rows = session.execute(EPISODES, {"episodes": ids}, execution_options=AFRESH).all()
-    administrations = session.scalars(ADMINISTRATIONS, {"episodes": ids}, execution_options=AFRESH).all()
-    asked = [administration.id for administration in administrations]
+    episodes = session.execute(EPISODES, {"episodes": ids}).all()
+    administrations = session.execute(ADMINISTRATIONS, {"episodes": ids}).all()
     by_episode = grouped(administrations, "episode_id")
-    messages = grouped(
-        session.scalars(MESSAGES, {"administrations": asked}, execution_options=AFRESH), "administration_id"
-    )
-    baselines = {administration.id for administration in administrations if administration.sequence == 0}
-    responses = _responses(session, ids, baselines)
-    safety = _safety(session, [patient for _, patient, _ in rows])
+    timepoints = _Timepoints(_messages(session, administrations), _responses(session, administrations))
+    safety = _safety(session, ids)
     visits = _visits(session, ids)
-    flags = grouped(session.scalars(FLAGS, {"episodes": ids}, execution_options=AFRESH), "episode_id")
+    flags = grouped(session.scalars(FLAGS, {"episodes": ids}), "episode_id")
     return [
         LoadedEpisode(
-            episode,
-            patient,
-            flags[episode.id],
+            Whose(*one[:6]),
+            flags[one.id],
             _facts(
-                episode,
-                find_pathway(session, episode.pathway),
-                ZoneInfo(patient.time_zone or clinic_zone),
-                by_episode[episode.id],
-                messages,
-                responses,
-                safety[patient.id],
-                visits[episode.id],
-                flags[episode.id],
-                patient.status,
+                one,
+                find_pathway(session, one.pathway),
+                timepoints,
+                by_episode[one.id],
+                safety[one.id],
+                visits[one.id],
+                flags[one.id],
             ),
         )
-        for episode, patient, clinic_zone in rows
+        for one in episodes
     ]
 
 
@@ -168,7 +194,7 @@ def flag_facts(flag: Flag) -> FlagFacts:
     )
 
 
-def missed_cause(administration: Administration, messages: Sequence[Message]) -> str:
+def missed_cause(administration: Any, messages: Sequence[Any]) -> str:
     """Return why nothing (or not enough) came: the furthest point that was reached.
 
     ``declined``, ``partial``, ``started``, ``delivered_never_started``, ``bounced`` or ``not_sent:<reason>``.
@@ -189,40 +215,48 @@ def missed_cause(administration: Administration, messages: Sequence[Message]) ->
     return f"not_sent:{reasons[-1] if reasons else 'never_tried'}"
 
 
+@dataclass(frozen=True)
+class _Timepoints:
+    """What came of administrations, by their ids: the emails and the response that stands."""
+
+    messages: Mapping[uuid.UUID, Sequence[Any]]
+    responses: Mapping[uuid.UUID, ResponseFacts]
+
+    def facts(self, administration: Any, episode: Any, pathway: Pathway, zone: ZoneInfo) -> TimepointFacts:
+        """Return an administration as the rules see it."""
+        id_, enrolled_at = administration.id, episode.enrolled_at
+        return TimepointFacts(
+            timepoint=administration.timepoint,
+            administration_id=str(id_),
+            state=administration.state,
+            opens_at=administration.opens_at,
+            target_at=administration.target_at,
+            late_after=administration.late_after,
+            closes_at=administration.closes_at,
+            phone_from=phone_from(pathway, planned_as(administration), enrolled_at=enrolled_at, zone=zone),
+            response=self.responses.get(id_),
+            cause=missed_cause(administration, self.messages[id_]) if administration.state in NOT_ENOUGH else None,
+        )
+
+
 def _facts(
-    episode: Episode,
+    episode: Any,
     pathway: Pathway,
-    zone: ZoneInfo,
-    administrations: Sequence[Administration],
-    messages: Mapping[uuid.UUID, list[Message]],
-    responses: Mapping[uuid.UUID, ResponseFacts],
+    timepoints: _Timepoints,
+    administrations: Sequence[Any],
     safety: Sequence[SafetyFacts],
     visits: Sequence[VisitFacts],
     flags: Sequence[Flag],
-    participation: str,
 ) -> EpisodeFacts:
     here = {str(one.id) for one in administrations}
+    zone = ZoneInfo(episode.time_zone or episode.clinic_zone)
     return EpisodeFacts(
         episode_id=str(episode.id),
         pathway=pathway,
         started_on=episode.started_on,
         zone=zone,
         closed_at=start_of_day(episode.closed_on + dt.timedelta(days=1), zone) if episode.closed_on else None,
-        timepoints=tuple(
-            TimepointFacts(
-                timepoint=one.timepoint,
-                administration_id=str(one.id),
-                state=one.state,
-                opens_at=one.opens_at,
-                target_at=one.target_at,
-                late_after=one.late_after,
-                closes_at=one.closes_at,
-                phone_from=phone_from(pathway, planned_as(one), enrolled_at=episode.enrolled_at, zone=zone),
-                response=responses.get(one.id),
-                cause=missed_cause(one, messages[one.id]) if one.state in ("missed", "partial") else None,
-            )
-            for one in administrations
-        ),
+        timepoints=tuple(timepoints.facts(one, episode, pathway, zone) for one in administrations),
         visits=tuple(visits),
         safety=tuple(
             replace(one, tier=pathway.tier(one.item, one.tier))
@@ -231,11 +265,11 @@ def _facts(
         ),
         background=tuple(sorted({one.item for one in safety if one.tier == "background" and one.now_yes})),
         flags=tuple(flag_facts(flag) for flag in flags),
-        participation=participation,
+        participation=episode.status,
     )
 
 
-def planned_as(administration: Administration) -> PlannedAdministration:
+def planned_as(administration: Any) -> PlannedAdministration:
     """Return an administration as the pathway planned it."""
     return PlannedAdministration(
         timepoint=administration.timepoint,
@@ -248,15 +282,21 @@ def planned_as(administration: Administration) -> PlannedAdministration:
     )
 
 
-def _responses(
-    session: Session, episode_ids: Sequence[uuid.UUID], baselines: Set[uuid.UUID]
-) -> dict[uuid.UUID, ResponseFacts]:
+def _messages(session: Session, administrations: Sequence[Any]) -> Mapping[uuid.UUID, Sequence[Any]]:
+    """Return the emails of each administration at which not enough came; of the others nobody asks."""
+    asked = [one.id for one in administrations if one.state in NOT_ENOUGH]
+    rows = session.execute(MESSAGES, {"administrations": asked}) if asked else ()
+    return grouped(rows, "administration_id")
+
+
+def _responses(session: Session, administrations: Sequence[Any]) -> dict[uuid.UUID, ResponseFacts]:
     """Return the standing response of each administration: the newest that is not an amendment.
 
     At the baseline one in time stands before any late one, which is kept beside it: change counts from the start.
     """
-    standing: dict[uuid.UUID, Response] = {}
-    for response in session.scalars(RESPONSES, {"episodes": episode_ids}):
+    baselines = {administration.id for administration in administrations if administration.sequence == 0}
+    standing: dict[uuid.UUID, Any] = {}
+    for response in session.execute(RESPONSES, {"administrations": [one.id for one in administrations]}):
         earlier = standing.get(response.administration_id)
         if response.administration_id in baselines and response.late and earlier and not earlier.late:
             continue
@@ -292,18 +332,18 @@ def _short_forms() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _safety(session: Session, patients: Sequence[Patient]) -> Mapping[uuid.UUID, list[SafetyFacts]]:
-    """Return, of each patient, the safety items of each administration that were ever answered yes, as saved."""
+def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[SafetyFacts]]:
+    """Return, for each episode, the safety items of all its patient's administrations that were ever answered yes."""
     tiers = {item.code: item.tier for item in instruments.find(SAFETY).items}
     given: dict[tuple[uuid.UUID, uuid.UUID, str, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
-    whose = {"clinics": list({one.clinic_id for one in patients}), "patients": list({one.id for one in patients})}
-    for patient_id, administration_id, timepoint, item, value, recorded_at in session.execute(SAFETY_ANSWERS, whose):
-        given[patient_id, administration_id, timepoint, item].append((value, recorded_at))
+    rows = session.execute(SAFETY_ANSWERS, {"episodes": episode_ids})
+    for episode_id, administration_id, timepoint, item, value, recorded_at in rows:
+        given[episode_id, administration_id, timepoint, item].append((value, recorded_at))
     facts = defaultdict(list)
-    for (patient_id, administration_id, timepoint, item), values in sorted(given.items()):
+    for (episode_id, administration_id, timepoint, item), values in sorted(given.items()):
         yes = [recorded_at for value, recorded_at in values if value == YES]
         if yes:
-            facts[patient_id].append(
+            facts[episode_id].append(
                 SafetyFacts(
                     administration_id=str(administration_id),
                     timepoint=timepoint,

@@ -40,6 +40,24 @@ class FlagFilter:
     """Any part of the clinic's own number for the patient, in capitals or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose a flag is: its episode and its patient, as far as a flag and its events speak of them."""
+
+    clinic_id: uuid.UUID
+    episode_id: uuid.UUID
+    diagnosis: str
+    clinician: str
+    patient_id: uuid.UUID
+    patient_number: str
+
+    @staticmethod
+    def of(episode: Episode, patient: Patient) -> "Whose":
+        """Return whose the flags of this episode are."""
+        said = (episode.diagnosis, episode.clinician)
+        return Whose(episode.clinic_id, episode.id, *said, patient.id, patient.external_id)
+
+
 def list_flags(
     session: Session, clinic_id: uuid.UUID, wanted: FlagFilter, *, after: uuid.UUID | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:

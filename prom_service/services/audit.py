@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, insert, select, update
@@ -38,34 +39,30 @@ HELD_CHAIN = (
 SEALED = update(ENTRY).where(ENTRY.c.id == bindparam("entry"))
 
 
-def note(
-    session: Session,
-    clinic_id: uuid.UUID,
-    *,
-    actor: str,
-    act: str,
-    subjects: Subjects,
-    shown: int | None = None,
-    detail: str = "",
-    request_id: str | None = None,
-    now: dt.datetime,
-) -> None:
-    """Note that ``actor`` did ``act``; it is on record when the transaction commits, and not otherwise.
+@dataclass(frozen=True, slots=True)
+class Act:
+    """``actor`` did ``act``. ``clinic_id`` is ``SERVICE`` for what belongs to no clinic."""
 
-    ``clinic_id`` is ``SERVICE`` for what belongs to no clinic.
-    """
-    row = {
-        "id": new_id(),
-        "clinic_id": clinic_id,
-        "recorded_at": now,
-        "actor": actor,
-        "act": act,
-        "subjects": _canonical(subjects),
-        "shown": shown,
-        "detail": detail,
-        "request_id": request_id,
-    }
-    session.execute(WRITTEN, {**row, "mac": entry_digest(row, secret=_secret(session))})
+    clinic_id: uuid.UUID
+    actor: str
+    act: str
+    subjects: Subjects
+    shown: int | None = None
+    detail: str = ""
+    request_id: str | None = None
+
+
+def note(session: Session, clinic_id: uuid.UUID, *, now: dt.datetime, **said: Any) -> None:
+    """Note one ``Act``; it is on record when the transaction commits, and not otherwise."""
+    note_all(session, [Act(clinic_id, **said)], now=now)
+
+
+def note_all(session: Session, acts: Iterable[Act], *, now: dt.datetime) -> None:
+    """Note these acts, in this order, by one statement."""
+    secret = _secret(session)
+    rows = [_row(act, now) for act in acts]
+    if rows:
+        session.execute(WRITTEN, [{**row, "mac": entry_digest(row, secret=secret)} for row in rows])
 
 
 def note_about(session: Session, clinic_id: uuid.UUID, named: Mapping[str, Collection[Id]], **said: Any) -> None:
@@ -105,6 +102,20 @@ def seal(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime, limit: int
         chain.sealed_at = now
         session.execute(SEALED, seals)
     return len(seals)
+
+
+def _row(act: Act, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "clinic_id": act.clinic_id,
+        "recorded_at": now,
+        "actor": act.actor,
+        "act": act.act,
+        "subjects": _canonical(act.subjects),
+        "shown": act.shown,
+        "detail": act.detail,
+        "request_id": act.request_id,
+    }
 
 
 def _secret(session: Session) -> bytes:

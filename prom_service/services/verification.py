@@ -105,9 +105,9 @@ def verify_judgements(session: Session) -> Iterator[Batch]:
         in_force = _judgements_in_force(session, ids)
         differences: list[Difference] = []
         for loaded in load_episodes(session, ids):
-            stored = in_force[loaded.episode.id]
+            stored = in_force[loaded.id]
             judged = rules.judge_episode(loaded.facts).checkpoints
-            differences += _judgement_differences(loaded.episode, stored, judged)
+            differences += _judgement_differences(loaded.id, stored, judged)
         yield Batch(len(ids), _in_order(differences))
 
 
@@ -244,12 +244,12 @@ def _judgements_in_force(session: Session, ids: Sequence[uuid.UUID]) -> defaultd
 
 
 def _judgement_differences(
-    episode: Episode, stored: Mapping[str, Judgement], judged: Mapping[str, Judged]
+    episode_id: uuid.UUID, stored: Mapping[str, Judgement], judged: Mapping[str, Judged]
 ) -> Iterator[Difference]:
     for checkpoint in stored.keys() | judged.keys():
         before, after = stored.get(checkpoint), judged.get(checkpoint)
         for problem in _problems(_as_stored(before), _as_computed(after), InForce._fields):
-            yield Difference("judgement", episode.id, checkpoint, problem)
+            yield Difference("judgement", episode_id, checkpoint, problem)
 
 
 def _as_stored(row: Judgement | None) -> InForce | None:

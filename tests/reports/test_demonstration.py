@@ -112,7 +112,7 @@ def test_random_courses_are_read_as_the_rules_read_them(session, record, clinic,
         judged = evidence.demonstrated(one.facts)
         if judged.shown:
             on = judged.answered_at.astimezone(ZoneInfo(clinic.time_zone)).date()
-            expected[one.episode.id] = (on, "official" if judged.evidence["wording"] == "official" else "own")
+            expected[one.id] = (on, "official" if judged.evidence["wording"] == "official" else "own")
     assert found == expected
     assert 0 < len(expected) < len(loaded)
 

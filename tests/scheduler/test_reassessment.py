@@ -1,5 +1,7 @@
 """Every checkpoint judged again over frames: only what the rules now see otherwise is assessed."""
 
+from collections.abc import Sequence
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -43,7 +45,7 @@ def test_frames_say_of_every_checkpoint_what_the_rules_say_of_one_episode(prom: 
             for episode, response, outcome in zip(one.episodes, one.responses, outcomes(one), strict=True)
         }
         alone = {
-            (loaded.episode.id.hex, key): (judged.response_id.replace("-", ""), judged.outcome)
+            (loaded.id.hex, key): (judged.response_id.replace("-", ""), judged.outcome)
             for loaded in load_episodes(session, session.scalars(sa.select(Episode.id)))
             for key, judged in rules.judge_episode(loaded.facts).checkpoints.items()
         }
@@ -84,7 +86,7 @@ def test_an_episode_that_cannot_be_assessed_does_not_hold_up_the_others(
         misjudge(session, sound, "outcome")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "judge_episode", _all_but(str(broken.episode_id)))
+        patch.setattr(rules, "judge_episodes", _all_but(str(broken.episode_id)))
         assert sum(reassessment.assess_stale_episodes(prom, reassessment.clinics(prom))) == 2
 
     assert stale(prom) == [str(broken.episode_id)]
@@ -100,11 +102,11 @@ def misjudge(session: Session, row: Judgement, column: str) -> None:
 
 
 def _all_but(episode_id: str) -> object:
-    judge = rules.judge_episode
+    judge = rules.judge_episodes
 
-    def refusing(facts: rules.EpisodeFacts) -> Judgements:
-        if facts.episode_id == episode_id:
+    def refusing(episodes: Sequence[rules.EpisodeFacts]) -> list[Judgements]:
+        if episode_id in {facts.episode_id for facts in episodes}:
             raise ValueError("no")
-        return judge(facts)
+        return judge(episodes)
 
     return refusing

@@ -7,8 +7,9 @@ import pytest
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Flag, Patient
+from prom_service.pathway.definition import find
 from prom_service.pathway.facts import Finding
-from prom_service.queries.flags import FlagFilter, feed_position, find_flag, list_events, list_flags
+from prom_service.queries.flags import FlagFilter, Whose, feed_position, find_flag, list_events, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import flag_ledger, flags, submission
 from tests import builders
@@ -102,7 +103,9 @@ def test_a_flag_that_becomes_urgent_is_unread_and_told_anew_and_stays_with_its_a
         clock.advance(minutes=1)
 
         patient = session.get_one(Patient, episode.patient_id)
-        flag_ledger.reconcile(session, episode, patient, [flag], [worse], now=clock.now())
+        whose = Whose.of(episode, patient)
+        _, steps = flag_ledger.reconcile(whose, find(episode.pathway), [flag], [worse], now=clock.now())
+        flag_ledger.write(session, steps, now=clock.now())
 
     with runtime.reading() as session:
         kept = session.get_one(Flag, flag.id)

@@ -81,7 +81,7 @@ def test_every_checkpoint_is_judged_as_the_rules_judge_it(populated: Engine) -> 
             for row in session.scalars(sa.select(Judgement).order_by(Judgement.number))
         }
         found = {
-            (one.episode.id, key): (judged.response_id, judged.outcome, judged.evidence["wording"])
+            (one.id, key): (judged.response_id, judged.outcome, judged.evidence["wording"])
             for one in load_episodes(session, session.scalars(sa.select(Episode.id)))
             for key, judged in rules.judge_episode(one.facts).checkpoints.items()
         }
