@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, and_, bindparam, select
+from sqlalchemy import BindParameter, Uuid, and_, bindparam, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 import instruments
@@ -49,10 +49,18 @@ ADDRESS_REFUSED = "address_refused"
 """Why messages are cancelled after a mail server refused the patient's address for good."""
 Row = TypeVar("Row")
 
+_TEXT = Uuid(as_uuid=False)
+
+
+def _text(id_: Any) -> Any:
+    """Return an id as the text that the rules know it by; to make a UUID of each would take longer than to read it."""
+    return type_coerce(id_, _TEXT).label(id_.key)
+
+
 # Written once and kept: building a statement costs more than running it on one episode.
 _OF_EPISODES: BindParameter[list[uuid.UUID]] = bindparam("episodes", expanding=True)
-_OF_ADMINISTRATIONS: BindParameter[list[uuid.UUID]] = bindparam("administrations", expanding=True)
-_OF_RESPONSES: BindParameter[list[uuid.UUID]] = bindparam("responses", expanding=True)
+_OF_ADMINISTRATIONS: BindParameter[list[str]] = bindparam("administrations", expanding=True)
+_OF_RESPONSES: BindParameter[list[str]] = bindparam("responses", expanding=True)
 EPISODES = (  # Columns rather than rows of the session: that is cheaper, and as of now where a row may be out of date.
     select(
         Episode.clinic_id,
@@ -76,8 +84,8 @@ EPISODES = (  # Columns rather than rows of the session: that is cheaper, and as
 )
 ADMINISTRATIONS = (
     select(
-        Administration.id,
-        Administration.episode_id,
+        _text(Administration.id),
+        _text(Administration.episode_id),
         Administration.timepoint,
         Administration.sequence,
         Administration.state,
@@ -91,28 +99,28 @@ ADMINISTRATIONS = (
     .where(Administration.episode_id.in_(_OF_EPISODES))
     .order_by(Administration.sequence)
 )
-MESSAGES = select(Message.administration_id, Message.ordinal, Message.phase, Message.reason, Message.bounced_at).where(
-    Message.administration_id.in_(_OF_ADMINISTRATIONS)
-)
+MESSAGES = select(
+    _text(Message.administration_id), Message.ordinal, Message.phase, Message.reason, Message.bounced_at
+).where(_text(Message.administration_id).in_(_OF_ADMINISTRATIONS))
 FLAGS = (  # They may be about to change, and what the session read before it held the episode may be out of date.
     select(Flag).where(Flag.episode_id.in_(_OF_EPISODES)).order_by(Flag.id).execution_options(populate_existing=True)
 )
 RESPONSES = (  # The last of an administration is the one that stands.
-    select(Response.id, Response.administration_id, Response.answered_at, Response.late, Response.partial)
-    .where(Response.administration_id.in_(_OF_ADMINISTRATIONS), Response.amendment.is_(False))
+    select(_text(Response.id), _text(Response.administration_id), Response.answered_at, Response.late, Response.partial)
+    .where(_text(Response.administration_id).in_(_OF_ADMINISTRATIONS), Response.amendment.is_(False))
     .order_by(Response.number)
 )
-SCORES = select(Score.response_id, Score.instrument, Score.scale, Score.value).where(
-    Score.response_id.in_(_OF_RESPONSES)
+SCORES = select(_text(Score.response_id), Score.instrument, Score.scale, Score.value).where(
+    _text(Score.response_id).in_(_OF_RESPONSES)
 )
-WORDINGS = select(AnswerSet.response_id, AnswerSet.instrument, AnswerSet.wording).where(
-    AnswerSet.response_id.in_(_OF_RESPONSES)
+WORDINGS = select(_text(AnswerSet.response_id), AnswerSet.instrument, AnswerSet.wording).where(
+    _text(AnswerSet.response_id).in_(_OF_RESPONSES)
 )
 _ANY: type[Episode] = aliased(Episode)
 SAFETY_ANSWERS = (  # All of the patient's: a background factor is on record whichever episode asked for it.
     select(
-        Episode.id,
-        SavedAnswer.administration_id,
+        _text(Episode.id),
+        _text(SavedAnswer.administration_id),
         Administration.timepoint,
         SavedAnswer.item,
         SavedAnswer.value,
@@ -126,8 +134,8 @@ SAFETY_ANSWERS = (  # All of the patient's: a background factor is on record whi
 )
 VISITS = (
     select(
-        EpisodeVisit.episode_id,
-        Visit.id,
+        _text(EpisodeVisit.episode_id),
+        _text(Visit.id),
         Visit.restorations,
         Visit.visited_on,
         Visit.recorded_at,
@@ -177,9 +185,9 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
                 one,
                 find_pathway(session, one.pathway),
                 timepoints,
-                by_episode[one.id],
-                safety[one.id],
-                visits[one.id],
+                by_episode[str(one.id)],
+                safety[str(one.id)],
+                visits[str(one.id)],
                 flags[one.id],
             ),
         )
@@ -219,24 +227,27 @@ def missed_cause(administration: Any, messages: Sequence[Any]) -> str:
 class _Timepoints:
     """What came of administrations, by their ids: the emails and the response that stands."""
 
-    messages: Mapping[uuid.UUID, Sequence[Any]]
-    responses: Mapping[uuid.UUID, ResponseFacts]
+    messages: Mapping[str, Sequence[Any]]
+    responses: Mapping[str, ResponseFacts]
 
     def facts(self, administration: Any, episode: Any, pathway: Pathway, zone: ZoneInfo) -> TimepointFacts:
         """Return an administration as the rules see it."""
-        id_, enrolled_at = administration.id, episode.enrolled_at
         return TimepointFacts(
             timepoint=administration.timepoint,
-            administration_id=str(id_),
+            administration_id=administration.id,
             state=administration.state,
             opens_at=administration.opens_at,
             target_at=administration.target_at,
             late_after=administration.late_after,
             closes_at=administration.closes_at,
-            phone_from=phone_from(pathway, planned_as(administration), enrolled_at=enrolled_at, zone=zone),
-            response=self.responses.get(id_),
-            cause=missed_cause(administration, self.messages[id_]) if administration.state in NOT_ENOUGH else None,
+            phone_from=phone_from(pathway, administration, enrolled_at=episode.enrolled_at, zone=zone),
+            response=self.responses.get(administration.id),
+            cause=self._cause(administration),
         )
+
+    def _cause(self, administration: Any) -> str | None:
+        asked_in_vain = administration.state in NOT_ENOUGH
+        return missed_cause(administration, self.messages[administration.id]) if asked_in_vain else None
 
 
 def _facts(
@@ -248,7 +259,7 @@ def _facts(
     visits: Sequence[VisitFacts],
     flags: Sequence[Flag],
 ) -> EpisodeFacts:
-    here = {str(one.id) for one in administrations}
+    here = {one.id for one in administrations}
     zone = ZoneInfo(episode.time_zone or episode.clinic_zone)
     return EpisodeFacts(
         episode_id=str(episode.id),
@@ -282,20 +293,20 @@ def planned_as(administration: Any) -> PlannedAdministration:
     )
 
 
-def _messages(session: Session, administrations: Sequence[Any]) -> Mapping[uuid.UUID, Sequence[Any]]:
+def _messages(session: Session, administrations: Sequence[Any]) -> Mapping[str, Sequence[Any]]:
     """Return the emails of each administration at which not enough came; of the others nobody asks."""
     asked = [one.id for one in administrations if one.state in NOT_ENOUGH]
     rows = session.execute(MESSAGES, {"administrations": asked}) if asked else ()
     return grouped(rows, "administration_id")
 
 
-def _responses(session: Session, administrations: Sequence[Any]) -> dict[uuid.UUID, ResponseFacts]:
+def _responses(session: Session, administrations: Sequence[Any]) -> dict[str, ResponseFacts]:
     """Return the standing response of each administration: the newest that is not an amendment.
 
     At the baseline one in time stands before any late one, which is kept beside it: change counts from the start.
     """
     baselines = {administration.id for administration in administrations if administration.sequence == 0}
-    standing: dict[uuid.UUID, Any] = {}
+    standing: dict[str, Any] = {}
     for response in session.execute(RESPONSES, {"administrations": [one.id for one in administrations]}):
         earlier = standing.get(response.administration_id)
         if response.administration_id in baselines and response.late and earlier and not earlier.late:
@@ -304,16 +315,16 @@ def _responses(session: Session, administrations: Sequence[Any]) -> dict[uuid.UU
     if not standing:
         return {}
     ids = {"responses": [response.id for response in standing.values()]}
-    scores: dict[uuid.UUID, dict[tuple[str, str], float | None]] = defaultdict(dict)
+    scores: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)
     for response_id, instrument, scale, value in session.execute(SCORES, ids):
         scores[response_id][instrument, scale] = value
-    wordings: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
+    wordings: dict[str, dict[str, str]] = defaultdict(dict)
     for response_id, instrument, wording in session.execute(WORDINGS, ids):
         wordings[response_id][instrument] = wording
         wordings[response_id] |= dict.fromkeys(_short_forms().get(instrument, ()), wording)
     return {
         administration_id: ResponseFacts(
-            id=str(response.id),
+            id=response.id,
             answered_at=response.answered_at,
             late=response.late,
             partial=response.partial,
@@ -332,10 +343,10 @@ def _short_forms() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[SafetyFacts]]:
+def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[str, list[SafetyFacts]]:
     """Return, for each episode, the safety items of all its patient's administrations that were ever answered yes."""
     tiers = {item.code: item.tier for item in instruments.find(SAFETY).items}
-    given: dict[tuple[uuid.UUID, uuid.UUID, str, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
+    given: dict[tuple[str, str, str, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
     rows = session.execute(SAFETY_ANSWERS, {"episodes": episode_ids})
     for episode_id, administration_id, timepoint, item, value, recorded_at in rows:
         given[episode_id, administration_id, timepoint, item].append((value, recorded_at))
@@ -345,7 +356,7 @@ def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.
         if yes:
             facts[episode_id].append(
                 SafetyFacts(
-                    administration_id=str(administration_id),
+                    administration_id=administration_id,
                     timepoint=timepoint,
                     item=item,
                     tier=tiers[item],
@@ -357,18 +368,18 @@ def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.
     return facts
 
 
-def _visits(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, list[VisitFacts]]:
+def _visits(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[str, list[VisitFacts]]:
     rows = session.execute(VISITS, {"episodes": episode_ids})
     visits = defaultdict(list)
     for episode_id, visit_id, restorations, visited_on, recorded_at, format_, reassessed in rows:
-        basis = f"{visit_id}/{restorations}" if restorations else str(visit_id)
+        basis = f"{visit_id}/{restorations}" if restorations else visit_id
         visits[episode_id].append(VisitFacts(basis, visited_on, recorded_at, format_, reassessed))
     return visits
 
 
-def grouped(rows: Iterable[Row], column: str) -> defaultdict[uuid.UUID, list[Row]]:
+def grouped(rows: Iterable[Row], column: str) -> defaultdict[Any, list[Row]]:
     """Return the rows by the id in ``column``, each list in the order they came in; empty where there is none."""
-    groups: defaultdict[uuid.UUID, list[Row]] = defaultdict(list)
+    groups: defaultdict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[getattr(row, column)].append(row)
     return groups
