@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from instruments.thresholds import Threshold
 from prom_service.pathway import reason
 from prom_service.pathway.facts import EpisodeFacts, ResponseFacts
 from prom_service.pathway.judgement import (
+    OUTCOME_OF,
     RULE_VERSION,
     Outcome,
     ResponseFrame,
@@ -33,17 +35,56 @@ Pair = tuple[ResponseFacts | None, ResponseFacts]
 _ROW = tuple(column.name for column in fields(Threshold))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judgement:
-    """One checkpoint of one episode, judged. ``steps`` names the step that decided for each primary scale."""
+    """One checkpoint of one episode, judged. ``steps`` names the step that decided for each primary scale.
 
-    checkpoint: str
-    response_id: str
-    outcome: str
-    reason: str
+    Evidence and reason are written when they are asked for: of most judgements it is enough to know that they stand.
+    """
+
+    pathway: Pathway
+    timepoint: Timepoint
+    baseline: ResponseFacts | None
+    response: ResponseFacts
+    judged: Outcome
+    deciding: int
     steps: tuple[Step, ...]
-    evidence: Mapping[str, Any]
     rule_version: str = RULE_VERSION
+
+    @property
+    def checkpoint(self) -> str:
+        """The key of the timepoint."""
+        return self.timepoint.key
+
+    @property
+    def response_id(self) -> str:
+        """The response that was judged."""
+        return self.response.id
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in the words of an early or a final checkpoint."""
+        return self.judged.word(early=self.timepoint.early)
+
+    @cached_property
+    def reason(self) -> str:
+        """Why, in one sentence."""
+        return reason.of_judgement(self.timepoint, self.judged, self.deciding, self.evidence)
+
+    @cached_property
+    def evidence(self) -> Mapping[str, Any]:
+        """Every number that it rests on, with its source."""
+        judged = zip(self.timepoint.criteria, self.steps, strict=True)
+        scales = [_judged_scale(self, criterion, step) for criterion, step in judged]
+        asked = (criterion.measure.instrument for criterion in self.timepoint.criteria)
+        return {
+            **scales[self.deciding],
+            "outcome": self.outcome,
+            "scales": scales,
+            "missing_scales": [_name(scale) for scale in scales if scale["outcome"] == "not_assessable"],
+            **account(self.response),
+            **provenance(self.pathway, asked, self.baseline, self.response),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +172,7 @@ def _judge_frame(rows: Sequence[_Row]) -> Iterator[_FollowUp]:
     pathway, timepoint = rows[0].facts.pathway, rows[0].timepoint
     pairs = [row_.pair for row_ in rows]
     frame = _frame(pathway, pairs)
-    judgements = _judge_checkpoint(pathway, timepoint, frame, pairs) if timepoint.is_checkpoint else [None] * len(rows)
+    judgements = _judge_checkpoint(pathway, timepoint, frame, pairs) if timepoint.is_checkpoint else repeat(None)
     worsened = _worsened(pathway, frame, pairs)
     function = judge_function(pathway, frame)
     yield from map(_FollowUp, judgements, worsened, function.criterion.tolist(), function.assessable.tolist())
@@ -139,48 +180,14 @@ def _judge_frame(rows: Sequence[_Row]) -> Iterator[_FollowUp]:
 
 def _judge_checkpoint(
     pathway: Pathway, timepoint: Timepoint, frame: ResponseFrame, pairs: Sequence[Pair]
-) -> list[Judgement]:
-    """Each response at a checkpoint is judged against its baseline, with its reason and every number it rests on."""
+) -> Iterator[Judgement]:
+    """Each response at a checkpoint is judged against its baseline."""
     judged = judge_checkpoint(pathway, timepoint, frame)
-    by_scale = [(scale.outcome.tolist(), scale.step.tolist()) for scale in judged.scales]
-    return [
-        _judgement(pathway, timepoint, pair, Outcome(outcome), deciding, [(of[n], at[n]) for of, at in by_scale])
-        for n, (pair, outcome, deciding) in enumerate(
-            zip(pairs, judged.outcome.tolist(), judged.deciding.tolist(), strict=True)
-        )
-    ]
-
-
-def _judgement(
-    pathway: Pathway,
-    timepoint: Timepoint,
-    pair: Pair,
-    outcome: Outcome,
-    deciding: int,
-    by_scale: Sequence[tuple[int, int]],
-) -> Judgement:
-    baseline, response = pair
-    steps = tuple(Step(step) for _, step in by_scale)
-    scales = [
-        _judged_scale(criterion, Outcome(of).word(early=timepoint.early), step, baseline, response)
-        for criterion, (of, _), step in zip(timepoint.criteria, by_scale, steps, strict=True)
-    ]
-    evidence = {
-        **scales[deciding],
-        "outcome": outcome.word(early=timepoint.early),
-        "scales": scales,
-        "missing_scales": [_name(scale) for scale in scales if scale["outcome"] == "not_assessable"],
-        **account(response),
-        **provenance(pathway, (criterion.measure.instrument for criterion in timepoint.criteria), baseline, response),
-    }
-    return Judgement(
-        checkpoint=timepoint.key,
-        response_id=response.id,
-        outcome=outcome.word(early=timepoint.early),
-        reason=reason.of_judgement(timepoint, outcome, deciding, evidence),
-        steps=steps,
-        evidence=evidence,
-    )
+    steps = zip(*(map(Step, scale.step.tolist()) for scale in judged.scales), strict=True)
+    for pair, outcome, deciding, taken in zip(
+        pairs, map(Outcome, judged.outcome.tolist()), judged.deciding.tolist(), steps, strict=True
+    ):
+        yield Judgement(pathway, timepoint, *pair, outcome, deciding, taken)
 
 
 def _judgements(facts: EpisodeFacts, said: Mapping[str, _FollowUp]) -> Judgements:
@@ -269,14 +276,12 @@ def measured(measure: Measure, baseline: ResponseFacts | None, response: Respons
     }
 
 
-def _judged_scale(
-    criterion: Criterion, outcome: str, step: Step, baseline: ResponseFacts | None, response: ResponseFacts
-) -> Json:
-    numbers = measured(criterion.measure, baseline, response)
+def _judged_scale(judgement: Judgement, criterion: Criterion, step: Step) -> Json:
+    numbers = measured(criterion.measure, judgement.baseline, judgement.response)
     worse = step in (Step.WORSENED, Step.WORSENED_WITHOUT_ROOM)
     return {
         **numbers,
-        "outcome": outcome,
+        "outcome": OUTCOME_OF[step].word(early=judgement.timepoint.early),
         "step": step.name.lower(),
         **_per_cent(criterion, numbers),
         "threshold": row(criterion.primary.worse if worse else criterion.improved_points),

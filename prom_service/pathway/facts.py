@@ -20,7 +20,7 @@ class ResponseFacts:
 
     ``scores`` holds every scale asked, by instrument reference and scale key; None when too few items were answered.
     ``partial``: scored from a draft when the window passed. ``wordings`` says for each instrument whether its items
-    were given in our "own" or the "official" wording; own when not named.
+    were given in our "own" or the "official" wording; own when not named. ``recorded_at`` is when it was heard of.
     """
 
     id: str
@@ -29,6 +29,7 @@ class ResponseFacts:
     partial: bool
     scores: Mapping[tuple[str, str], float | None]
     wordings: Mapping[str, str] = field(default_factory=dict)
+    recorded_at: datetime | None = None
 
     @property
     def groc(self) -> float | None:

@@ -106,7 +106,14 @@ FLAGS = (  # They may be about to change, and what the session read before it he
     select(Flag).where(Flag.episode_id.in_(_OF_EPISODES)).order_by(Flag.id).execution_options(populate_existing=True)
 )
 RESPONSES = (  # The last of an administration is the one that stands.
-    select(_text(Response.id), _text(Response.administration_id), Response.answered_at, Response.late, Response.partial)
+    select(
+        _text(Response.id),
+        _text(Response.administration_id),
+        Response.answered_at,
+        Response.late,
+        Response.partial,
+        Response.recorded_at,
+    )
     .where(_text(Response.administration_id).in_(_OF_ADMINISTRATIONS), Response.amendment.is_(False))
     .order_by(Response.number)
 )
@@ -330,6 +337,7 @@ def _responses(session: Session, administrations: Sequence[Any]) -> dict[str, Re
             partial=response.partial,
             scores=scores[response.id],
             wordings=wordings[response.id],
+            recorded_at=response.recorded_at,
         )
         for administration_id, response in standing.items()
     }

@@ -36,19 +36,23 @@ ASSESSED = (  # The version stays, since nothing a client could have changed has
     .where(EPISODE.c.id == bindparam("episode"))
     .values(assess_after=bindparam("again"), assessed_at=bindparam("at"))
 )
-JUDGEMENTS = (  # The last of a checkpoint is the one in force.
+IN_FORCE = (  # The last of a checkpoint.
     select(
         Judgement.episode_id,
         Judgement.checkpoint,
+        Judgement.id,
         Judgement.number,
         Judgement.response_id,
         Judgement.outcome,
-        Judgement.reason,
-        Judgement.evidence,
+        Judgement.pathway,
         Judgement.rule_version,
+        Judgement.recorded_at,
     )
     .where(Judgement.episode_id.in_(bindparam("episodes", expanding=True)))
     .order_by(Judgement.number)
+)
+ACCOUNTS = select(Judgement.id, Judgement.reason, Judgement.evidence).where(
+    Judgement.id.in_(bindparam("judgements", expanding=True))
 )
 
 
@@ -109,34 +113,64 @@ def _keep_judgements(
     answered = [one.id for one, judgements in zip(loaded, judged, strict=True) if judgements.checkpoints]
     if not answered:
         return
-    in_force = {(row.episode_id, row.checkpoint): row for row in session.execute(JUDGEMENTS, {"episodes": answered})}
-    fresh = []
-    for one, judgements in zip(loaded, judged, strict=True):
-        for checkpoint, judgement in judgements.checkpoints.items():
-            before = in_force.get((one.id, checkpoint))
-            said = _said(judgement)
-            if before is None or any(getattr(before, column) != value for column, value in said.items()):
-                number = before.number + 1 if before else 1
-                fresh.append({**_place(one, checkpoint), **said, "number": number, "recorded_at": now})
+    in_force = {(row.episode_id, row.checkpoint): row for row in session.execute(IN_FORCE, {"episodes": answered})}
+    open_ = [
+        (one, judgement, before)
+        for one, judgements in zip(loaded, judged, strict=True)
+        for checkpoint, judgement in judgements.checkpoints.items()
+        if not _stands(before := in_force.get((one.id, checkpoint)), judgement)
+    ]
+    accounts = _accounts(session, [before.id for _, _, before in open_ if before])
+    fresh = [
+        _row(one, judgement, before.number + 1 if before else 1, now)
+        for one, judgement, before in open_
+        if not (before and _says(before, accounts[before.id], judgement))
+    ]
     if fresh:
         session.execute(insert(Judgement), fresh)
 
 
-def _place(one: LoadedEpisode, checkpoint: str) -> dict[str, Any]:
+def _stands(before: Any, judgement: evidence.Judgement) -> bool:
+    """Say whether the judgement in force rests on what this one rests on, so that nobody need compare their evidence.
+
+    Answers are never changed: where response and rules are the same, only another baseline can make it another.
+    """
+    if before is None or not _is_alike(before, judgement):
+        return False
+    baseline = judgement.baseline
+    return baseline is None or (baseline.recorded_at is not None and baseline.recorded_at < before.recorded_at)
+
+
+def _is_alike(before: Any, judgement: evidence.Judgement) -> bool:
+    return (str(before.response_id), before.outcome, before.pathway, before.rule_version) == (
+        judgement.response_id,
+        judgement.outcome,
+        judgement.pathway.ref,
+        judgement.rule_version,
+    )
+
+
+def _accounts(session: Session, judgement_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[str, dict[str, Any]]]:
+    """Return reason and evidence of judgements in force."""
+    rows = session.execute(ACCOUNTS, {"judgements": judgement_ids}) if judgement_ids else ()
+    return {id_: (why, resting_on) for id_, why, resting_on in rows}
+
+
+def _says(before: Any, account: tuple[str, dict[str, Any]], judgement: evidence.Judgement) -> bool:
+    return _is_alike(before, judgement) and account == (judgement.reason, judgement.evidence)
+
+
+def _row(one: LoadedEpisode, judgement: evidence.Judgement, number: int, now: dt.datetime) -> dict[str, Any]:
     return {
         "clinic_id": one.whose.clinic_id,
         "episode_id": one.id,
-        "checkpoint": checkpoint,
-        "pathway": one.facts.pathway.ref,
-    }
-
-
-def _said(judgement: evidence.Judgement) -> dict[str, Any]:
-    """Return what makes one judgement another, by column."""
-    return {
+        "checkpoint": judgement.checkpoint,
+        "number": number,
         "response_id": uuid.UUID(judgement.response_id),
         "outcome": judgement.outcome,
         "reason": judgement.reason,
         "evidence": dict(judgement.evidence),
+        "pathway": judgement.pathway.ref,
         "rule_version": judgement.rule_version,
+        "recorded_at": now,
     }

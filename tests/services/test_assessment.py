@@ -17,7 +17,7 @@ from prom_service.models import AuditEntry, Base, Clinic, Episode, Flag, FlagEve
 from prom_service.models.flag import IS_LIVE
 from prom_service.queries.flags import Whose
 from prom_service.runtime import Runtime
-from prom_service.services import assessment, flag_ledger
+from prom_service.services import assessment, flag_ledger, submission
 from prom_service.simulation.population import Size, write_population
 from tests import builders
 from tests.fakes import Clock
@@ -97,6 +97,27 @@ def test_the_numbers_of_each_clinic_go_on_without_a_gap(runtime: Runtime) -> Non
             numbers = select(FlagEvent.number).where(FlagEvent.clinic_id == clinic_id).order_by(FlagEvent.number)
             assert session.scalars(numbers).all() == list(range(1, count + 1))
             assert count > before[clinic_id]
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_baseline_that_comes_later_is_judged_anew_though_the_outcome_stays(
+    runtime: Runtime, clock: Clock, days: int
+) -> None:
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, builders.a_clinic(session, now=clock.now()), now=clock.now())
+    clock.advance(days=42)
+    for timepoint in ("6-weeks", "baseline"):
+        with runtime.transaction() as session:
+            administration = builders.the_administration(session, episode, timepoint)
+            administration.closes_at = max(administration.closes_at, clock.now() + dt.timedelta(hours=1))
+            answers = builders.complete_answers(administration, episode)
+            submission.submit(session, administration, answers=answers, now=clock.now())
+        clock.advance(days=days)
+
+    with runtime.reading() as session:
+        rows = session.scalars(select(Judgement).order_by(Judgement.number)).all()
+    assert [row.outcome for row in rows] == ["not_assessable"] * 2
+    assert [row.evidence["step"] for row in rows] == ["baseline_missing", "baseline_late"]
 
 
 def test_what_is_due_is_claimed_over_all_clinics_and_what_another_holds_is_passed_over(
