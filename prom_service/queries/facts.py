@@ -9,10 +9,11 @@ from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Uuid, and_, bindparam, select, type_coerce
+from sqlalchemy import BindParameter, and_, bindparam, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 import instruments
+from prom_service.db import IdText
 from prom_service.models import (
     Administration,
     AnswerSet,
@@ -49,7 +50,7 @@ ADDRESS_REFUSED = "address_refused"
 """Why messages are cancelled after a mail server refused the patient's address for good."""
 Row = TypeVar("Row")
 
-_TEXT = Uuid(as_uuid=False)
+_TEXT = IdText()
 
 
 def _text(id_: Any) -> Any:
