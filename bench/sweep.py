@@ -7,6 +7,7 @@ only looks whether anything is due when nothing is, as nearly every tick does. T
 checkpoint and writes nothing. The rounds of all three take turns.
 """
 
+import gc
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ def sweep(url: str, days: int) -> str:
     settings = Settings(env="test", database_url=url, secret_key=os.urandom(32).hex())
     now, done = AS_OF + timedelta(days=days), 0
     prom = build(settings, clock=lambda: now)
+    gc.freeze()  # As the scheduler's process does when it begins.
     try:
         with prom.transaction() as session:
             while due := assessment.claim_due_episodes(session, now=now, limit=ASSESSED_AT_ONCE):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -129,7 +130,7 @@ class FlagFacts:
         return self.status in LIVE_STATUSES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EpisodeFacts:
     """One episode as the rules see it.
 
@@ -168,13 +169,13 @@ class EpisodeFacts:
             return False
         return facts.response is None or (facts.response.partial and not self.is_enough(facts.response))
 
-    @property
+    @cached_property
     def baseline(self) -> ResponseFacts | None:
         """The baseline timepoint's response, late or not; None when there is none."""
         facts = self.at(self.pathway.baseline.key)
         return facts.response if facts else None
 
-    @property
+    @cached_property
     def follow_ups(self) -> tuple[tuple[Timepoint, TimepointFacts, ResponseFacts], ...]:
         """Every answered timepoint after the baseline, in the pathway's order."""
         return tuple(
