@@ -114,6 +114,29 @@ def _local_day_on_sqlite(instant: str | None, zone: str | None) -> str | None:
     return there.date().isoformat()
 
 
+class usually(GenericFunction[Any]):  # noqa: N801
+    """The condition itself, for one that nearly every row meets.
+
+    SQLite takes a condition on no index for one that few rows meet; after a few of them it takes what is left for a
+    handful, and goes through all of it for each row that it is joined to.
+    """
+
+    type = sa.types.NullType()  # Of a truth SQLAlchemy would ask whether it is 1, and hide the hint.
+    inherit_cache = True
+
+
+@compiles(usually, "postgresql")
+def _usually_on_postgresql(call: usually, compiler: Any, **options: Any) -> str:
+    (condition,) = call.clauses
+    return f"({compiler.process(condition, **options)})"
+
+
+@compiles(usually, "sqlite")
+def _usually_on_sqlite(call: usually, compiler: Any, **options: Any) -> str:
+    (condition,) = call.clauses
+    return f"likely({compiler.process(condition, **options)})"
+
+
 class months_later(GenericFunction[str]):  # noqa: N801
     """The day that many calendar months after a day, both as ISO writes them; the month's last where it lacks it."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from prom_service.db import usually
 from prom_service.models import (
     Administration,
     Clinic,
@@ -97,7 +98,7 @@ def episodes(scope: Scope, period: tuple[dt.date, dt.date] | None) -> Rows:
     ).join(Clinic, Clinic.id == Episode.clinic_id)
     for change in (start, close, clinician, diagnosis, side):
         chosen = chosen.outerjoin(change, change.c.episode_id == Episode.id)
-    chosen = chosen.where(Episode.clinic_id.in_(scope.clinics), Episode.enrolled_at <= scope.as_of)
+    chosen = chosen.where(Episode.clinic_id.in_(scope.clinics), usually(Episode.enrolled_at <= scope.as_of))
     if period is None:
         return chosen
     first, after = period
@@ -127,9 +128,10 @@ def attended(scope: Scope) -> Rows:
         )
         .join(Visit, sa.and_(*visit))
         .outerjoin(earlier, earlier.c.visit_id == EpisodeVisit.visit_id)
-        .where(EpisodeVisit.clinic_id.in_(scope.clinics), EpisodeVisit.recorded_at <= scope.as_of)
-        .where(sa.or_(EpisodeVisit.removed_at.is_(None), EpisodeVisit.removed_at > scope.as_of))
-        .where(~then(Visit.voided_at.is_not(None), "voided"), then(Visit.status, "status") == "attended")
+        .where(EpisodeVisit.clinic_id.in_(scope.clinics), usually(EpisodeVisit.recorded_at <= scope.as_of))
+        .where(usually(sa.or_(EpisodeVisit.removed_at.is_(None), EpisodeVisit.removed_at > scope.as_of)))
+        .where(usually(~then(Visit.voided_at.is_not(None), "voided")))
+        .where(usually(then(Visit.status, "status") == "attended"))
     )
 
 
@@ -174,7 +176,7 @@ def baselines(scope: Scope) -> Rows:
         sa.select(Response.episode_id, Response.id, Response.late)
         .join(Administration, Administration.id == Response.administration_id)
         .where(Administration.timepoint == "baseline", Response.clinic_id.in_(scope.clinics))
-        .where(~Response.amendment, Response.recorded_at <= scope.as_of, ~stands_before)
+        .where(usually(sa.and_(~Response.amendment, Response.recorded_at <= scope.as_of, ~stands_before)))
     )
 
 
@@ -196,8 +198,7 @@ def judgements(scope: Scope, checkpoint: str) -> Rows:
     ).where(
         Judgement.clinic_id.in_(scope.clinics),
         Judgement.checkpoint == checkpoint,
-        Judgement.recorded_at <= scope.as_of,
-        ~newer,
+        usually(sa.and_(Judgement.recorded_at <= scope.as_of, ~newer)),
     )
 
 
@@ -217,7 +218,7 @@ def emails(scope: Scope) -> Rows:
         .join(MessageEvent, MessageEvent.message_id == Message.id)
         .where(
             MessageEvent.clinic_id.in_(scope.clinics),
-            MessageEvent.recorded_at <= scope.as_of,
+            usually(MessageEvent.recorded_at <= scope.as_of),
             MessageEvent.kind.in_(TRIED_KINDS),
         )
         .group_by(Message.id, Message.administration_id, Message.ordinal)
@@ -232,4 +233,4 @@ def _newest(table: Any, owner: Any, scope: Scope, *, no_amendments: bool = False
     )
     if no_amendments:
         newer = newer.where(~later.amendment)
-    return sa.and_(table.clinic_id.in_(scope.clinics), table.recorded_at <= scope.as_of, ~newer)
+    return sa.and_(table.clinic_id.in_(scope.clinics), usually(sa.and_(table.recorded_at <= scope.as_of, ~newer)))

@@ -55,43 +55,72 @@ def extract(session: Session, query: ReportQuery) -> Extract:
 
 
 def _of_episodes(cohort: Cohort) -> pd.DataFrame:
-    """Count by group what each measure of all episodes is about: it applies, it is documented, it is met."""
-    chosen = cohort.chosen
+    """Count by group what each measure of all episodes is about: it applies, it is documented, it is met.
+
+    What visits document is joined to the episodes from its own side, and the counts are added up: joined from the side
+    of the episodes, SQLite, which takes what it grouped for a hundred rows, may go through it for each of them.
+    """
     visits = attended(cohort)
-    said, drug = documented(visits, _red_flags(cohort)), drugs(visits)
+    said = documented(visits, _red_flags(cohort))
+    parts = [_of_said(cohort, said), _of_drugs(cohort, drugs(visits)), _of_programmes(cohort)]
+    counted = pd.concat(parts).groupby(["measure", "group"])[list(COUNTS)].sum()
+    every = [key for key in KEYS if key in counted.index.levels[0]]
+    rows = pd.MultiIndex.from_product([every, counted.index.levels[1]], names=["measure", "group"])
+    return counted.reindex(rows, fill_value=0).reset_index().assign(wording="")
+
+
+def _of_said(cohort: Cohort, said: sa.CTE) -> pd.DataFrame:
+    """Count what the episodes with a visit say of the measures of visits, and what else applies to them."""
     change = known.later_change(cohort.scope, "pathology_excluded_on")
     excluded_on = known.as_it_was(change, sa.cast(Episode.pathology_excluded_on, sa.String))
+    in_time = excluded_on <= sa.cast(said.c.first_visit_on, sa.String)
     measures = {
         **dict(_of_visits(said.c)),
-        "opioid_first": (said.c.episode_id.is_not(None), drug.c.episode_id.is_not(None), drug.c.first == 1),
-        "short_programme": (sa.true(), chosen.c.closed_on != "", _is_short(chosen)),
-        "pathology_excluded": (
-            said.c.episode_id.is_not(None),
-            excluded_on != "",
-            excluded_on <= sa.cast(said.c.first_visit_on, sa.String),
-        ),
+        "opioid_first": (sa.true(), sa.false(), sa.false()),  # The rest of it is told by ``_of_drugs``.
+        "pathology_excluded": (sa.true(), excluded_on != "", in_time),
     }
+    rows = (
+        _summed(cohort, measures)
+        .select_from(said)
+        .join(cohort.chosen, cohort.chosen.c.id == said.c.episode_id)
+        .join(Episode, Episode.id == said.c.episode_id)
+        .outerjoin(change, change.c.episode_id == said.c.episode_id)
+    )
+    return _long(cohort, rows, ["group"], tuple(measures))
+
+
+def _of_drugs(cohort: Cohort, drug: sa.CTE) -> pd.DataFrame:
+    """Count the episodes whose visits document a medication, and those where an opioid came first."""
+    rows = sa.select(
+        cohort.group().label("group"),
+        sa.literal("opioid_first").label("measure"),
+        sa.literal(0).label("applies"),
+        sa.func.count().label("documented"),
+        sa.func.sum(drug.c.first).label("met"),
+    ).join_from(drug, cohort.chosen, cohort.chosen.c.id == drug.c.episode_id)
+    return cohort.frame(rows.group_by("group"), counts=COUNTS)
+
+
+def _of_programmes(cohort: Cohort) -> pd.DataFrame:
+    chosen = cohort.chosen
+    measures = {"short_programme": (sa.true(), chosen.c.closed_on != "", _is_short(chosen))}
+    return _long(cohort, _summed(cohort, measures).select_from(chosen), ["group"], tuple(measures))
+
+
+def _summed(cohort: Cohort, measures: Mapping[str, tuple[Any, Any, Any]]) -> known.Rows:
+    """Select by group how many episodes meet the first, the first two and all conditions of each measure."""
     sums = [
         sa.func.sum(yes(sa.and_(*conditions[: number + 1]))).label(f"{key} {count}")
         for key, conditions in measures.items()
         for number, count in enumerate(COUNTS)
     ]
     group = cohort.group().label("group")
-    rows = (
-        sa.select(group, *sums)
-        .select_from(chosen)
-        .join(Episode, Episode.id == chosen.c.id)
-        .outerjoin(change, change.c.episode_id == chosen.c.id)
-        .outerjoin(said, said.c.episode_id == chosen.c.id)
-        .outerjoin(drug, drug.c.episode_id == chosen.c.id)
-        .group_by(group)
-    )
-    return _long(cohort, rows, ["group"], tuple(measures)).assign(wording="")
+    return sa.select(group, *sums).group_by(group)
 
 
 def _of_visits(said: Any) -> Iterator[tuple[str, tuple[Any, Any, Any]]]:
     """The measures of what visits document, by key."""
-    visited = said.episode_id.is_not(None)
+    visited = sa.true()
     dosed = sa.or_(*(said[name] == 1 for name in DOSE))
     treated, taught = said.interventions != "", said.education != ""
     topics = [names(said.education, topic) for topic in EDUCATION_TOPICS]
