@@ -36,7 +36,7 @@ class ReportSubscription(Base):
     """Empty for none."""
     form: Mapped[Word]
     next_due_at: Mapped[dt.datetime]
-    """When the next month begins, where the clinic is."""
+    """When the next month begins, where the clinic is; for a team, in UTC."""
     created_by: Mapped[Actor]
     created_at: Mapped[dt.datetime]
 

@@ -21,6 +21,8 @@ GROUPINGS = ("clinic", "clinician", "pathway", "diagnosis", "side", "period")
 AUDIENCES = ("clinic", "quality")
 PERIODS = {1: range(1, 13), 3: (1, 4, 7, 10), 6: (1, 7), 12: range(1, 13)}
 """Outside the clinic: lengths in months, and the months in which a period of this length may begin."""
+FINAL = 6
+"""Outside the clinic a period is seen as it stood at its end, and from so many months later on as it stood then."""
 FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
 """The forms in which a report can be had; ``export`` writes them."""
 
@@ -35,8 +37,9 @@ class ReportQuery:
     ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded. Whoever may
     lay any two periods beside each other can subtract them and, with enough of them, get every hidden count back, so
     there are only ``PERIODS``. The clinics are all those of the organisation, or those at which a person is a quality
-    analyst; nobody may choose among them. ``as_of`` is then the start of its UTC day: whoever could ask
-    for each instant would see when a single patient was added.
+    analyst; nobody may choose among them. ``as_of`` is then taken back to the end of the
+    period, or to ``FINAL`` months after it: the count of a small group is that of all less that of the others, and
+    whoever sees these two change from day to day, each rounded anew, works out what does not change between them.
 
     Raises ``InvalidInputError``, naming every field that is wrong.
     """
@@ -55,8 +58,7 @@ class ReportQuery:
         if errors:
             raise InvalidInputError(errors)
         if self.audience == "quality":
-            day = self.as_of.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            object.__setattr__(self, "as_of", day)
+            object.__setattr__(self, "as_of", _look(self.to_on, self.as_of))
 
     def _faults(self) -> list[tuple[str, str]]:
         faults = []
@@ -66,6 +68,8 @@ class ReportQuery:
             faults.append(("from", NOT_APART))
         if self.as_of.tzinfo is None:
             faults.append(("as_of", "Needs a time zone."))
+        elif self.audience == "quality" and not faults and _look(self.to_on, self.as_of) is None:
+            faults.append(("as_of", NOT_OVER))
         for field, value, allowed in (
             ("basis", self.basis, BASES),
             ("group_by", self.group_by, (None, *GROUPINGS)),
@@ -114,6 +118,19 @@ NOT_APART = (
     "Outside the clinic a period is whole calendar months: one month, a quarter from January, April, July or October, a"
     " half-year from January or July, twelve months from the first of any month, or whole years from January."
 )
+
+NOT_OVER = (
+    f"Outside the clinic a period is seen once it is over, as it stood then, and as it stood {FINAL} months later. Ask"
+    " for an earlier period, or as of a later day."
+)
+
+
+def _look(to_on: dt.date, as_of: dt.datetime) -> dt.datetime | None:
+    """Return the newest instant as of which a period that ends there is seen outside the clinic, or None."""
+    final = to_on.year * 12 + to_on.month - 1 + FINAL
+    looks = (to_on, dt.date(final // 12, final % 12 + 1, 1))
+    instants = (dt.datetime.combine(day, dt.time.min, dt.UTC) for day in looks)
+    return max((instant for instant in instants if instant <= as_of), default=None)
 
 
 def _is_apart(from_on: dt.date, to_on: dt.date) -> bool:

@@ -2,8 +2,9 @@
 
 Rounding to the nearest multiple tells the bounds between which a count lies, and where the bounds of a year and of its
 months touch, it tells the counts themselves. So the point at which a count goes up instead of down is drawn anew for
-each multiple, period, basis and set of clinics, with a key of the organisation that no report shows. Equal counts of
-one question go the same way, whatever table, group or day they are shown for: asking again tells nothing more.
+each multiple, period, basis, set of clinics and group, with a key of the organisation that no report shows. Equal
+counts of one group go the same way, whatever table or day they are shown for: asking again tells nothing more. A point
+that groups had in common could be worked out from all that a total and its many parts say about it.
 """
 
 import datetime as dt
@@ -17,6 +18,8 @@ from sqlalchemy.orm import Session
 from prom_service.models import Organisation
 from prom_service.reports.query import ReportQuery
 
+EVERYTHING = "All"
+"""The group of every episode of a report."""
 SMALLEST_SHOWN = 8
 """Fewer are never shown; 8 and 9 are when they are rounded up."""
 ROUNDED_TO = 5
@@ -37,6 +40,7 @@ class Rounding:
     """The basis, and the clinics where they are not all of the organisation."""
     period: str = ""
     months: str = ""
+    group_by: str = ""
 
     def questions(self, table: pd.DataFrame) -> pd.Series:
         """Return the question that each row of a table answers."""
@@ -44,7 +48,11 @@ class Rounding:
         if self.months in table:
             month = table[self.months].astype(str)
             periods = month.where(month.str.fullmatch(r"\d{4}-\d{2}"), periods)
-        return self.whose + " " + periods
+        asked = self.whose + " " + periods
+        if self.months == "group" or "group" not in table:
+            return asked
+        group = table["group"].astype(str)
+        return asked.where(group == EVERYTHING, asked + " " + self.group_by + " " + group)
 
     def shown(self, counts: pd.Series, questions: pd.Series) -> pd.Series:
         """Return the multiples that stand for the counts; a hidden one is 0."""
@@ -73,4 +81,4 @@ def rounding_of(session: Session, query: ReportQuery) -> Rounding:
     started = query.group_by == "period" and query.basis == "episodes"
     months = "group" if started else "month" if query.basis == "activity" else ""
     whose = " ".join([query.basis, *sorted(map(str, query.clinic_ids))])
-    return Rounding(bytes.fromhex(organisation.rounding_key), whose, period, months)
+    return Rounding(bytes.fromhex(organisation.rounding_key), whose, period, months, query.group_by or "")

@@ -1,4 +1,7 @@
-"""Monthly reports: who gets which, and which are due; once a month each, in the clinic's own calendar."""
+"""Monthly reports: who gets which, and which are due; once a month each, in the clinic's own calendar.
+
+A report of several clinics is due when the month begins in UTC: only then is its period over for those outside.
+"""
 
 import datetime as dt
 import uuid
@@ -56,7 +59,7 @@ def subscribe(
         report=report,
         group_by=group_by or "",
         form=form,
-        next_due_at=_month_after(now, ZoneInfo(clinics[0].time_zone)),
+        next_due_at=_month_after(now, _zone(clinic)),
         created_by=by,
         created_at=now,
     )
@@ -115,7 +118,7 @@ def _take(session: Session, subscription: ReportSubscription, now: dt.datetime) 
     if user.deactivated_at is not None or not clinics:
         session.delete(subscription)
         return None
-    zone = ZoneInfo(clinics[0].time_zone)
+    zone = _zone(clinics[0] if subscription.clinic_id else None)
     month = now.astimezone(zone).date().replace(day=1)
     subscription.next_due_at = _month_after(now, zone)
     session.flush()
@@ -141,6 +144,11 @@ def _clinics(session: Session, user: User, clinic_id: uuid.UUID | None) -> Seque
         .order_by(Clinic.code)
     )
     return session.scalars(query if clinic_id is None else query.where(Clinic.id == clinic_id)).all()
+
+
+def _zone(clinic: Clinic | None) -> ZoneInfo:
+    """Return where its month begins: where the clinic is, or for those of a team where days are counted in reports."""
+    return ZoneInfo(clinic.time_zone if clinic else "UTC")
 
 
 def _month_after(now: dt.datetime, zone: ZoneInfo) -> dt.datetime:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import uuid
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -272,13 +273,47 @@ def test_outside_the_clinic_a_report_is_about_clinics_of_one_organisation():
         asked(audience="quality", organisation_id=None)
 
 
-def test_outside_the_clinic_a_report_is_as_of_the_start_of_a_day():
-    evening = dt.datetime(2026, 7, 1, 23, 59, tzinfo=dt.timezone(dt.timedelta(hours=-3)))
+def test_each_group_has_points_of_its_own_and_the_same_in_every_table():
+    rounding = Rounding(b"key", "episodes", "2026-01", group_by="clinic")
+    counts = pd.Series(range(500))
 
-    query = asked(audience="quality", clinic_ids=(), as_of=evening)
+    def shown(**column: str) -> list[int]:
+        questions = rounding.questions(pd.DataFrame(column, index=counts.index))
+        return rounding.shown(counts, questions).tolist()
 
-    assert query.parameters()["as_of"] == "2026-07-02T00:00:00+00:00"
-    assert asked(as_of=evening).as_of == evening
+    assert shown(group="north") == shown(group="north", timepoint="baseline")
+    assert shown(group="All") == shown(timepoint="baseline")
+    assert len({tuple(shown(group=name)) for name in ("All", "north", "south")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("as_of", "seen"),
+    [
+        ("2026-06-30T21:00:00-03:00", "2026-07-01"),
+        ("2026-07-01T00:00:00+00:00", "2026-07-01"),
+        ("2026-12-31T23:59:59+00:00", "2026-07-01"),
+        ("2027-01-01T00:00:00+00:00", "2027-01-01"),
+        ("2036-01-01T00:00:00+00:00", "2027-01-01"),
+    ],
+)
+def test_outside_the_clinic_a_period_is_seen_as_of_its_end_and_once_later(as_of, seen):
+    instant = dt.datetime.fromisoformat(as_of)
+
+    query = asked(audience="quality", clinic_ids=(), as_of=instant)
+
+    assert query.parameters()["as_of"] == f"{seen}T00:00:00+00:00"
+    assert replace(query) == query
+    assert asked(as_of=instant).as_of == instant
+
+
+def test_outside_the_clinic_no_period_is_seen_before_its_end():
+    last_second = dt.datetime(2026, 6, 30, 23, 59, 59, tzinfo=dt.UTC)
+
+    with pytest.raises(InvalidInputError) as raised:
+        asked(audience="quality", clinic_ids=(), as_of=last_second)
+
+    assert list(raised.value.errors) == ["as_of"]
+    assert asked(as_of=last_second).as_of == last_second
 
 
 def asked(**changes: object) -> ReportQuery:

@@ -25,6 +25,8 @@ from tests.support.smtp import SmtpServer
 MARCH = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 FIRST_OF_APRIL = dt.datetime(2026, 3, 31, 23, tzinfo=dt.UTC)
 """Midnight in London, where summer time has begun."""
+FIRST_OF_APRIL_IN_UTC = dt.datetime(2026, 4, 1, tzinfo=dt.UTC)
+"""When the month begins for whoever gets a report of several clinics."""
 
 
 @pytest.fixture
@@ -186,12 +188,13 @@ def test_an_organisation_s_report_hides_small_counts_and_names_it(
     prom: Runtime, clinic: Clinic, clock: Clock, tmp_path: Path
 ) -> None:
     subscribed(prom, someone(prom, clinic, "quality_analyst"), None)
-    clock.move_to(FIRST_OF_APRIL)
+    clock.move_to(FIRST_OF_APRIL_IN_UTC)
     for job in (reporting.plan_monthly_reports, reporting.make_reports, reporting.send_report_letters):
         job(prom)
 
     [task] = rows(prom, ReportTask)
     assert (task.clinic_id, task.clinic_ids, task.parameters["audience"]) == (None, [], "quality")
+    assert task.parameters["as_of"] == FIRST_OF_APRIL_IN_UTC.isoformat()
     assert task.status == "done"
     assert letters_in(tmp_path / "mailbox")[0]["Subject"].startswith("Monthly report of Organisation")
 
@@ -201,7 +204,7 @@ def test_an_analyst_of_some_clinics_gets_a_report_of_these_alone(prom: Runtime, 
         builders.a_clinic(session, now=MARCH, organisation_id=clinic.organisation_id)
     analyst = someone(prom, clinic, "quality_analyst")
     subscribed(prom, analyst, None)
-    clock.move_to(FIRST_OF_APRIL)
+    clock.move_to(FIRST_OF_APRIL_IN_UTC)
     reporting.plan_monthly_reports(prom)
 
     [task] = rows(prom, ReportTask)

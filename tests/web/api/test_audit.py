@@ -121,13 +121,13 @@ def test_a_report_says_what_was_asked_and_is_on_record_at_every_clinic_it_counts
             now=clock.now(),
         )
 
-    Caller(client, text).get("/reports/utilization?from=2026-01-01&to=2026-04-01&group_by=pathway")
+    Caller(client, text).get("/reports/utilization?from=2025-10-01&to=2026-01-01&group_by=pathway")
 
     noted = entries(runtime)[-2:]
     assert {one.clinic_id for one in noted} == {world.clinic.id, second.id}
     assert {one.subjects for one in noted} == {"{}"}
     assert {one.shown for one in noted} == {0}  # There are too few episodes to show a row.
-    assert all(one.detail.startswith("from=2026-01-01 to=2026-04-01 as_of=") for one in noted)
+    assert all(one.detail.startswith("from=2025-10-01 to=2026-01-01 as_of=2026-01-01T") for one in noted)
 
 
 def test_the_entry_of_a_change_comes_and_goes_with_the_change(

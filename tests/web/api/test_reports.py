@@ -109,8 +109,9 @@ def test_a_clinic_sees_its_own_episodes_and_another_none_of_them(ours: Caller, t
 
 
 def test_a_clinic_sees_exact_counts_and_a_quality_team_no_small_ones(
-    ours: Caller, quality: Caller, world: World
+    ours: Caller, quality: Caller, world: World, clock: Clock
 ) -> None:
+    clock.advance(days=31)
     exact, guarded = (caller.get(f"/reports/utilization?{PERIOD}").json for caller in (ours, quality))
 
     assert [report["parameters"]["audience"] for report in (exact, guarded)] == ["clinic", "quality"]
@@ -122,6 +123,13 @@ def test_a_quality_team_asks_for_whole_months(quality: Caller) -> None:
     response = quality.get("/reports/utilization?from=2026-01-15&to=2026-02-01")
 
     assert list(response.json["errors"]) == ["from"]
+
+
+def test_a_quality_team_sees_a_period_once_it_is_over(quality: Caller) -> None:
+    response = quality.get(f"/reports/utilization?{PERIOD}")
+
+    assert response.status_code == 422
+    assert "once it is over" in response.json["errors"]["as_of"][0]
 
 
 CELL = "/reports/utilization/episodes"

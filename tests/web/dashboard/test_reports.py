@@ -30,7 +30,7 @@ def analyst(runtime: Runtime, clock: Clock, client: Any) -> Desk:
             session, now=clock.now(), name="Southside Clinic", organisation_id=desk.clinic.organisation_id
         )
         accounts.set_role(session, desk.user, second, "quality_analyst")
-    desk.later(days=1)  # Across clinics a report knows what the day before knew.
+    desk.later(days=31)  # Across clinics a report knows what was known when its period ended.
     return desk
 
 
@@ -76,6 +76,14 @@ def test_what_an_analyst_may_not_ask_is_said_beside_the_field(analyst: Desk) -> 
 
     assert answer.status_code == 422
     assert 'id="from-error"' in answer.text
+
+
+def test_an_analyst_is_told_that_a_period_is_not_over(analyst: Desk) -> None:
+    answer = analyst.get(f"{ASKED}&period=2026-01-01/2027-01-01")
+
+    assert answer.status_code == 422
+    assert 'id="as_of-error"' in answer.text
+    assert "once it is over" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -155,7 +163,7 @@ def test_an_analyst_of_some_clinics_reads_of_these_alone(analyst: Desk) -> None:
     with analyst.runtime.transaction() as session:
         organisation_id = analyst.clinic.organisation_id
         builders.a_clinic(session, now=analyst.clock.now(), name="Third Clinic", organisation_id=organisation_id)
-    analyst.later(days=1)
+    analyst.later(days=31)
 
     shown = analyst.shown(ASKED)
 
