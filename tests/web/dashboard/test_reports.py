@@ -189,6 +189,15 @@ def test_a_report_is_made_in_the_background_and_found_by_who_asked(staffed: Desk
     assert "visit_distribution" in {row["table"] for row in rows_of(file)}
 
 
+def test_a_monthly_report_that_could_not_be_made_so_far_says_so(staffed: Desk) -> None:
+    asked = staffed.post(f"/reports/tasks?{ASKED.partition('?')[2]}", format="csv")
+    with staffed.runtime.transaction() as session:
+        session.get_one(ReportTask, the_task(staffed).id).reason = "gave_up"
+
+    assert "It could not be made so far. It is tried again every day for a week" in staffed.shown(asked.location)
+    assert "could not be made so far, tried again" in staffed.shown("/reports")
+
+
 def test_asking_in_the_background_and_fetching_are_on_record_at_every_clinic(analyst: Desk) -> None:
     asked = f"/reports/tasks?{ASKED.partition('?')[2]}"
     task = analyst.client.post(asked, data={"format": "csv", "csrf_token": token(analyst)}).location
