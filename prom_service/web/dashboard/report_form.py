@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def asked(session: Session) -> Asked:
         form={name: request.args.get(name, "").strip() for name in FIELDS},
         whose=[*([(TEAM, f"{names} together, small counts hidden")] if team else []), *own],
         reports=[(name, REPORT_WORDS[name]) for name in REPORTS],
-        periods={heading: list(options) for heading, options in _periods(prom.now().date()).items()},
+        periods=_periods(prom.now().date(), running=bool(own)),
         groupings=[("", "nothing"), *((name, GROUPING_WORDS.get(name, name)) for name in GROUPINGS)],
         bases=[(name, BASIS_WORDS[name]) for name in BASES],
         whole=set(team) >= set(clinics_of(session, person.organisation_id)),
@@ -145,20 +145,25 @@ def _day(text: str, name: str) -> dt.date:
         raise InvalidInputError({name: ["Give a day such as 2026-03-01."]}) from None
 
 
-def _periods(today: dt.date) -> dict[str, Iterator[tuple[str, str]]]:
-    """Return the calendar periods there are to choose from, the newest first."""
+def _periods(today: dt.date, *, running: bool) -> dict[str, Options]:
+    """Return the calendar periods there are to choose from, the newest first; those ``running`` only for a clinic."""
     month = today.year * 12 + today.month - 1
+    years = range(month - month % 12, month - 4 * 12, -12)
+    halves = range(month - month % 6, month - MONTHS_BACK, -6)
+    quarters = range(month - month % 3, month - MONTHS_BACK, -3)
+    periods = {
+        "Years": [(f"{start // 12}", start, 12) for start in years],
+        "Half-years": [(f"{'second' if start % 12 else 'first'} half of {start // 12}", start, 6) for start in halves],
+        "Quarters": [(f"quarter {start % 12 // 3 + 1} of {start // 12}", start, 3) for start in quarters],
+        "Months": [(f"{_first(start):%B %Y}", start, 1) for start in range(month, month - MONTHS_BACK, -1)],
+    }
     return {
-        "Years": (_option(f"{year}", year * 12, 12) for year in range(today.year, today.year - 4, -1)),
-        "Half-years": (
-            _option(f"{'second' if start % 12 else 'first'} half of {start // 12}", start, 6)
-            for start in range(month - month % 6, month - MONTHS_BACK, -6)
-        ),
-        "Quarters": (
-            _option(f"quarter {start % 12 // 3 + 1} of {start // 12}", start, 3)
-            for start in range(month - month % 3, month - MONTHS_BACK, -3)
-        ),
-        "Months": (_option(f"{_first(start):%B %Y}", start, 1) for start in range(month, month - MONTHS_BACK, -1)),
+        heading: [
+            _option(label if start + months <= month else f"{label}, so far", start, months)
+            for label, start, months in listed
+            if running or start + months <= month
+        ]
+        for heading, listed in periods.items()
     }
 
 

@@ -86,6 +86,19 @@ def test_an_analyst_is_told_that_a_period_is_not_over(analyst: Desk) -> None:
     assert "once it is over" in answer.text
 
 
+def test_a_period_that_runs_is_offered_to_the_clinic_alone(staffed: Desk) -> None:
+    this_month = f"{staffed.clock.now():%B %Y}"
+
+    assert f"{this_month}, so far</option>" in staffed.get("/reports").text
+
+
+def test_an_analyst_is_offered_only_periods_that_are_over(analyst: Desk) -> None:
+    page = analyst.get("/reports").text
+
+    assert "so far" not in page
+    assert f"{analyst.clock.now():%B %Y}" not in page
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
