@@ -26,7 +26,7 @@ from prom_service import db
 from prom_service.models import Organisation
 from prom_service.reports import ReportQuery
 from prom_service.reports.kinds import REPORTS
-from prom_service.reports.report import report_of
+from prom_service.reports.report import count_facts, report_of
 from prom_service.tenancy import EVERY_CLINIC, open_session
 
 FLAGGED = ["checkpoint", "closed", "reviewed", "visits"]
@@ -38,7 +38,7 @@ def ours(url: str) -> str:
     with open_session(engine, EVERY_CLINIC) as session:
         organisation = session.scalar(sa.select(Organisation.id))
         query = ReportQuery((), organisation, *PERIOD, AS_OF)
-        facts = REPORTS["utilization"].extract(session, query)
+        facts = count_facts(session, REPORTS["utilization"], query)
     report_of(REPORTS["utilization"], facts, query)
     frames = dict(facts.frames())
     episodes, asked = frames["episodes"], frames["timepoints"]

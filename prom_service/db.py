@@ -248,6 +248,21 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+@contextmanager
+def joining_many(session: Session) -> Iterator[None]:
+    """Have PostgreSQL join by hash or merge, not row by row, while the block runs: for statements about many rows.
+
+    Of what a statement computes on its way PostgreSQL knows no numbers. It takes it for few rows, and then goes through
+    all of it for each row of another part.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        yield
+        return
+    session.execute(sa.text("SET LOCAL enable_nestloop = off"))
+    yield
+    session.execute(sa.text("SET LOCAL enable_nestloop = on"))
+
+
 def writing_turn(engine: Engine) -> AbstractContextManager[None]:
     """Hold this database's turn to write while the block runs.
 

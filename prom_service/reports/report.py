@@ -4,12 +4,14 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from prom_service import __version__
+from prom_service.db import joining_many
 from prom_service.reports.kind import Facts, ReportKind, Tables
 from prom_service.reports.layout import NEAREST, finish
 from prom_service.reports.progress import Told, counting, nobody, tabulating
@@ -54,9 +56,15 @@ class Report:
 def make_report(session: Session, kind: ReportKind, query: ReportQuery, told: Told = nobody) -> Report:
     """Return the report of that kind that answers ``query``, from the facts recorded by ``query.as_of``."""
     query = replace(query, group_by=query.group_by or kind.group_by)
-    with counting(session, kind.statements, told):
-        facts = kind.extract(session, query)
+    facts = count_facts(session, kind, query, told)
     return report_of(kind, facts, query, rounding_of(session, query), told)
+
+
+def count_facts(session: Session, kind: ReportKind, query: ReportQuery, told: Told = nobody) -> Facts:
+    """Return the counted facts on which the report rests."""
+    several = joining_many(session) if len(query.clinic_ids) != 1 else nullcontext()
+    with several, counting(session, kind.statements, told):
+        return kind.extract(session, query)
 
 
 def report_of(
