@@ -36,6 +36,7 @@ RANGES = {
     "web_threads": (1, 256),
     "trusted_proxies": (0, 100),
     "api_rate_limit": (0, 1_000_000),
+    "kept_from_episodes": (1, 1_000_000_000),
 }
 
 
@@ -59,6 +60,7 @@ class Settings:
     tick_seconds: int = 15
     web_threads: int = 8
     api_rate_limit: int = 600
+    kept_from_episodes: int = 2000
     log_level: str = "INFO"
     second_factor: str = ""
 

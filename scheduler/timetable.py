@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prom_service.runtime import Runtime
-from scheduler import jobs, reporting
+from scheduler import jobs, keeping, reporting
 from scheduler.jobs import KeepGoing
 
 FIVE_MINUTES = dt.timedelta(minutes=5)
@@ -46,4 +46,5 @@ JOBS = (
     Job(jobs.purge_passing_rows, every=240, lease=FIVE_MINUTES),
     Job(jobs.gather_statistics, every=240, lease=FIVE_MINUTES),
     Job(jobs.measure_pace, every=240, lease=FIVE_MINUTES),
+    Job(keeping.keep_counts, every=20, lease=FIVE_MINUTES),
 )

@@ -9,6 +9,7 @@ from prom_service.models.clinic_pathway import ClinicPathway, PathwayActivation,
 from prom_service.models.episode import Episode, EpisodeChange
 from prom_service.models.escalation import Alert, EscalationPlan, LastLook
 from prom_service.models.flag import Flag, FlagEvent
+from prom_service.models.kept import KeptCounts
 from prom_service.models.message import Message, MessageEvent
 from prom_service.models.operation import Brake, Heartbeat, JobRun, Lease, Pace
 from prom_service.models.patient import Patient, PatientChange
@@ -41,6 +42,7 @@ __all__ = [
     "IdempotentRequest",
     "JobRun",
     "Judgement",
+    "KeptCounts",
     "LastLook",
     "Lease",
     "Link",

@@ -7,6 +7,7 @@ its size follows the number of groups and of distinct values, not the number of 
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -66,13 +67,13 @@ class Cohort:
     ``chosen`` are the episodes in the report, with the columns of ``known.episodes``; ``served`` says which counted
     visit served which of them: episode_id, visit_id, visited_on, group. ``attended`` has the visits that do not count,
     and those out of the period, too (``counted``), and says at which the clinician ``reassessed``. ``baselines`` has
-    the columns of ``known.baselines``.
+    the columns of ``known.baselines``. With ``of_each`` every episode is a group, named by its id, and a visit that
+    served it belongs to a group of its clinician.
     """
 
-    def __init__(self, session: Session, query: ReportQuery) -> None:
-        self.session, self.query = session, query
+    def __init__(self, session: Session, query: ReportQuery, *, of_each: bool = False) -> None:
+        self.session, self.query, self.of_each = session, query, of_each
         self.scope = known.scope_of(query)
-        self.windows: Windows = windows_at(session, self.scope)
         self.pathways = known_pathways(session, self.scope.clinics)
         period = (query.from_on, query.to_on)
         known_then = known.episodes(self.scope, period if query.basis == "episodes" else None)
@@ -88,6 +89,11 @@ class Cohort:
             of_them = candidates.c.id.in_(served.with_only_columns(self.attended.c.episode_id))
             self.chosen = sa.select(candidates).where(of_them).cte("chosen").prefix_with(AT_ONCE)
         self.served = served.subquery("served")
+
+    @cached_property
+    def windows(self) -> Windows:
+        """How the windows of administrations stood."""
+        return windows_at(self.session, self.scope)
 
     def group(self, episodes: sa.CTE | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
         """Return the label of the group, the same for all groups too small to be named to these readers."""
@@ -110,6 +116,8 @@ class Cohort:
     def _label(self, episodes: sa.CTE | None, clinician: Any) -> sa.ColumnElement[str]:
         """Return the name of the group; a clinician is named with the clinic unless there is only one clinic."""
         chosen = (self.chosen if episodes is None else episodes).c
+        if self.of_each:
+            return sa.cast(chosen.id, sa.String) if clinician is None else clinician
         clinician = chosen.clinician if clinician is None else clinician
         several = len(self.query.clinic_ids) != 1
         labels = {

@@ -1,4 +1,4 @@
-"""What is kept for a while only: remembered requests, ended sessions, counted tries, deliveries of webhooks, files."""
+"""What is kept for a while only: requests, ended sessions, counted tries, deliveries of webhooks, files, counts."""
 
 import datetime as dt
 
@@ -6,13 +6,15 @@ from sqlalchemy import ColumnElement, and_, delete, inspect, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from prom_service.db import Base
-from prom_service.models import IdempotentRequest, ReportTask, StaffSession, Throttle, WebhookDelivery
+from prom_service.models import IdempotentRequest, KeptCounts, ReportTask, StaffSession, Throttle, WebhookDelivery
 from prom_service.services import report_tasks
 
 REQUESTS_KEPT = dt.timedelta(hours=24)
 """How long a request is remembered under its key; its answer may name a patient."""
 SESSIONS_KEPT = dt.timedelta(days=1)
 TRIES_KEPT = dt.timedelta(days=1)
+COUNTS_KEPT = dt.timedelta(days=3)
+"""Counts of a clinic are made anew every day; older ones are of one that is not counted ahead any more."""
 DELIVERED_KEPT = dt.timedelta(days=90)
 DEAD_KEPT = dt.timedelta(days=365)
 """How long a delivery can still be told again under its id, since the last attempt."""
@@ -22,7 +24,8 @@ def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int
     """Delete at most ``limit`` rows of each kind that have had their time; return how many went.
 
     Requests and windows of tries go by their beginning, sessions by when they ended or grew too old, deliveries by
-    their last attempt, files of reports by when they were made. A row stays until its time is over, to the instant.
+    their last attempt, files of reports by when they were made, kept counts by the day of which they are. A row stays
+    until its time is over, to the instant.
     """
     sessions_end = now - SESSIONS_KEPT
     return (
@@ -34,6 +37,7 @@ def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int
             limit,
         )
         + _purge(session, Throttle, Throttle.window_start < now - TRIES_KEPT, limit)
+        + _purge(session, KeptCounts, KeptCounts.as_of < now - COUNTS_KEPT, limit)
         + _purge(session, WebhookDelivery, _settled_before("delivered", now - DELIVERED_KEPT), limit)
         + _purge(session, WebhookDelivery, _settled_before("dead", now - DEAD_KEPT), limit)
         + report_tasks.forget_files(session, now=now, limit=limit)

@@ -17,11 +17,11 @@ def cells(cohort: Cohort) -> dict[str, Cells]:
     mode, answered, scorable, baseline (``in_time``, ``late``, ``none``), with_baseline, by_email, episodes: how far
     the administrations of each timepoint had come.
     ``attempts``: timepoint, sequence, attempt, delivered, answered: for each message of a due administration, how many
-    were delivered, and answered before the next.
+    were delivered, and answered before the next; by ``group`` too where every episode is one.
     """
     mailed = known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE)
     asked = _administrations(cohort, mailed).cte("asked").prefix_with(AT_ONCE)
-    return {"timepoints": _timepoints(asked), "attempts": _attempts(asked, mailed)}
+    return {"timepoints": _timepoints(asked), "attempts": _attempts(cohort, asked, mailed)}
 
 
 def response(cohort: Cohort, timepoint: str) -> known.Rows:
@@ -52,7 +52,7 @@ def _timepoints(asked: sa.CTE) -> Cells:
     return count_cells(sa.select(*columns), flags=(*flags, "with_baseline", "by_email"))
 
 
-def _attempts(asked: sa.CTE, mailed: sa.CTE) -> Cells:
+def _attempts(cohort: Cohort, asked: sa.CTE, mailed: sa.CTE) -> Cells:
     """An answer belongs to the last email delivered before it."""
     next_at = sa.func.min(mailed.c.delivered_at).over(
         partition_by=mailed.c.administration_id, order_by=mailed.c.ordinal, rows=(1, None)
@@ -60,13 +60,14 @@ def _attempts(asked: sa.CTE, mailed: sa.CTE) -> Cells:
     sent = sa.select(*mailed.c, next_at.label("next_at")).subquery().c
     before_next = sa.or_(sent.next_at.is_(None), sent.next_at > asked.c.answered_at)
     by_it = sa.and_(asked.c.answered == 1, asked.c.mode == "web", asked.c.answered_at >= sent.delivered_at, before_next)
-    keys = (asked.c.timepoint, asked.c.sequence, sent.ordinal.label("attempt"))
+    groups = [asked.c.group] if cohort.of_each else []
+    keys = (*groups, asked.c.timepoint, asked.c.sequence, sent.ordinal.label("attempt"))
     counts = (sa.func.count().label("delivered"), sa.func.sum(yes(by_it)).label("answered"))
     counted = (
         sa.select(*keys, *counts)
         .join(asked, asked.c.id == sent.administration_id)
         .where(asked.c.due == 1, asked.c.excluded == "", sent.delivered_at.is_not(None))
-        .group_by(asked.c.timepoint, asked.c.sequence, sent.ordinal)
+        .group_by(*groups, asked.c.timepoint, asked.c.sequence, sent.ordinal)
     )
     return Cells(counted, counts=("sequence", "attempt", "delivered", "answered"))
 

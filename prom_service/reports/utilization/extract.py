@@ -12,6 +12,7 @@ from prom_service.models import Administration, EpisodeVisit
 from prom_service.reports import denominators, known
 from prom_service.reports.cohort import AT_ONCE, EVERYTHING, Cells, Cohort, count_cells
 from prom_service.reports.continued.extract import flagged, improved
+from prom_service.reports.kept.reading import kept_frames
 from prom_service.reports.query import ReportQuery
 
 CHECKPOINT = "3-months"
@@ -45,17 +46,14 @@ class Extract:
 
 
 def extract(session: Session, query: ReportQuery) -> Extract:
-    """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
+    """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients.
+
+    They are added up from what is kept of the clinics where that is of this instant, else found in the record.
+    """
     cohort = Cohort(session, query)
-    frames = cohort.frames(
-        {
-            "rules": cohort.rules_used(CHECKPOINT),
-            "improved": improved(cohort),
-            "flagged": flagged(cohort),
-            **denominators.cells(cohort),
-            **_visit_cells(cohort),
-        }
-    )
+    frames = kept_frames(cohort)
+    if frames is None:
+        frames = _found(cohort)
     limits = {pathway.ref: pathway.visit_limit for pathway in cohort.pathways}
     episodes = frames["episodes"]
     episodes.insert(2, "visit_limit", episodes["pathway"].map(limits).astype("int64"))
@@ -75,25 +73,38 @@ def extract(session: Session, query: ReportQuery) -> Extract:
     )
 
 
+def _found(cohort: Cohort) -> dict[str, pd.DataFrame]:
+    """Return every frame, counted in the record."""
+    return cohort.frames(
+        {
+            "rules": cohort.rules_used(CHECKPOINT),
+            "improved": improved(cohort),
+            "flagged": flagged(cohort),
+            **denominators.cells(cohort),
+            **_visit_cells(cohort),
+        }
+    )
+
+
 def _visit_cells(cohort: Cohort) -> dict[str, Cells]:
     """Return what counts the visits of the episodes, by group and month, and all together where there are groups."""
-    by_month = _by_month(cohort).cte("by_month").prefix_with(AT_ONCE)
-    each = _summed(by_month, "episode_id", "group").cte("each").prefix_with(AT_ONCE)
-    visited = _summed(each, "episode_id").cte("visited").prefix_with(AT_ONCE)
-    doubles = _doubles(cohort).cte("double").prefix_with(AT_ONCE)
+    months = by_month(cohort).cte("by_month").prefix_with(AT_ONCE)
+    each = summed(months, "episode_id", "group").cte("each").prefix_with(AT_ONCE)
+    visited = summed(each, "episode_id").cte("visited").prefix_with(AT_ONCE)
+    twice = doubles(cohort).cte("double").prefix_with(AT_ONCE)
     cells = {
-        "episodes": _episodes(cohort, visited),
+        "episodes": episode_cells(cohort, visited),
         "group": _activity_cells(each, sa.func.count(), "group"),
-        "month": _activity_cells(by_month, sa.func.count(sa.distinct(by_month.c.episode_id)), "month"),
-        "shared_group": _shared(doubles, "group"),
-        "shared_month": _shared(doubles, "month"),
+        "month": _activity_cells(months, sa.func.count(sa.distinct(months.c.episode_id)), "month"),
+        "shared_group": _shared(twice, "group"),
+        "shared_month": _shared(twice, "month"),
     }
     if cohort.query.group_by is not None:
-        cells |= {"all": _activity_cells(visited, sa.func.count()), "shared_all": _shared(doubles)}
+        cells |= {"all": _activity_cells(visited, sa.func.count()), "shared_all": _shared(twice)}
     return cells
 
 
-def _episodes(cohort: Cohort, visited: sa.CTE) -> Cells:
+def episode_cells(cohort: Cohort, visited: sa.CTE) -> Cells:
     """Count the episodes by what ``courses`` says of them."""
     visits = cohort.visits_of_each() if cohort.query.basis == "activity" else visited
     each = courses(cohort, visits).subquery()
@@ -128,7 +139,7 @@ def courses(cohort: Cohort, visits: sa.FromClause) -> known.Rows:
     )
 
 
-def _by_month(cohort: Cohort) -> known.Rows:
+def by_month(cohort: Cohort) -> known.Rows:
     """Count the visits that served each episode, by group and month."""
     served = cohort.served.c
     month = sa.func.substr(sa.cast(served.visited_on, sa.String), 1, 7).label("month")
@@ -137,12 +148,13 @@ def _by_month(cohort: Cohort) -> known.Rows:
     )
 
 
-def _summed(counted: sa.CTE, *keys: str) -> known.Rows:
+def summed(counted: sa.CTE, *keys: str) -> known.Rows:
+    """Add up the visits by these keys."""
     columns = [counted.c[key] for key in keys]
     return sa.select(*columns, sa.func.sum(counted.c.visits).label("visits")).group_by(*columns)
 
 
-def _doubles(cohort: Cohort) -> known.Rows:
+def doubles(cohort: Cohort) -> known.Rows:
     """Select the services of the visits that served several episodes.
 
     Few visits ever did; they are found among the services on record before anything is asked about them.
@@ -156,7 +168,8 @@ def _doubles(cohort: Cohort) -> known.Rows:
     )
     month = sa.func.substr(sa.cast(served.visited_on, sa.String), 1, 7).label("month")
     serves = sa.func.count().over(partition_by=served.visit_id).label("serves")
-    rows = sa.select(served.visit_id, served.group, month, serves).where(served.visit_id.in_(several)).subquery()
+    columns = (served.visit_id, served.episode_id, served.group, month, serves)
+    rows = sa.select(*columns).where(served.visit_id.in_(several)).subquery()
     return sa.select(rows).where(rows.c.serves > 1)
 
 
