@@ -94,6 +94,7 @@ def test_what_is_recorded_since_does_not_make_it_different(session, record, full
     cohort = a_cohort(record)
     record.flag(cohort.episodes[4], "non_responder", "6-weeks", instant(dt.date(2026, 3, 1)))
     record.visit(dt.date(2026, 3, 5), cohort.episodes[2], cohort.episodes[4], clinician="C")
+    record.clinic(cohort.organisation, "empty")
     keep(session)
     later = Later(record, cohort, AS_OF, random.Random(3))
     for _ in range(60):

@@ -34,16 +34,16 @@ def content_of(session: Session, clinic_id: uuid.UUID, *, as_of: dt.datetime) ->
     who, visits, shared = frames["who"], frames["services"], frames["doubles"]
     clinicians = sorted({*who["clinician"], *visits["group"], *shared["group"]})
     words: dict[str, Any] = {"clinician": clinicians}
-    for name in ("patient", "diagnosis", "side", "pathway"):
+    for name in ("diagnosis", "side", "pathway"):
         who[name], words[name] = _numbered(who[name])
-    del words["patient"]
+    who["patient"], _ = _numbered(who["patient"])
     who["clinician"] = _places(who["clinician"], clinicians)
     who["started_on"] = [dt.date.fromisoformat(day).toordinal() for day in who["started_on"]]
     for frame in (visits, shared):
         frame["episode"] = _places(frame["episode_id"], who["group"])
         frame["clinician"] = _places(frame["group"], clinicians)
         frame["month"] = [month_number(dt.date.fromisoformat(f"{month}-01")) for month in frame["month"]]
-    shared["visit"] = _numbered(shared["visit_id"])[0]
+    shared["visit"], _ = _numbered(shared["visit_id"])
     words["doubles"] = shared[list(DOUBLE)].to_numpy(dtype="int64").tolist()
     words["columns"] = {name: _types(frames[name]) for name in COUNTED}
     words["cells"], cells = _cells(frames, who["group"])

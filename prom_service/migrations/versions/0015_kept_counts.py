@@ -6,7 +6,7 @@ from alembic import op
 import prom_service.db
 from prom_service.migrations import row_security
 
-revision = '0020'
+revision = '0015'
 down_revision = '0014'
 branch_labels = None
 depends_on = None
