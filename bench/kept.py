@@ -13,7 +13,7 @@ from scheduler import keeping
 
 
 def keep_counts(url: str, as_of: datetime) -> None:
-    """Keep the counts of every clinic as of that beginning of a day, unless they are there."""
+    """Keep the counts of every clinic as of that beginning of a month, unless they are there."""
     settings = Settings(env="test", database_url=url, kept_from_episodes=1)
     prom = runtime.build(settings, clock=lambda: as_of + timedelta(hours=12))
     start, busy = time.monotonic(), time.process_time()

@@ -12,12 +12,12 @@ log = logging.getLogger(__name__)
 
 
 def keep_counts(prom: Runtime, keep_going: KeepGoing = always) -> int:
-    """Keep what is counted of every clinic as of the beginning of the day; return at how many that was done now.
+    """Keep what is counted of every clinic as of the beginning of the month; return at how many that was done now.
 
     A clinic is counted in a snapshot and kept in a transaction of its own, which writes one row: nobody waits for it,
     and where it was stopped it goes on.
     """
-    as_of = kept_counts.newest_beginning(prom.now())
+    as_of = kept_counts.newest_month(prom.now())
     with prom.reading() as session:
         due = kept_counts.clinics_due(session, as_of=as_of, least=prom.settings.kept_from_episodes)
     return sum(_keep(prom, one, as_of) for one in due if keep_going())

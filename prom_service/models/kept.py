@@ -1,4 +1,4 @@
-"""What reports rest on, kept as it stood at the beginning of a day, so that it need not be found again."""
+"""What reports rest on, kept as it stood at the beginning of a month, so that it need not be found again."""
 
 import datetime as dt
 from typing import Any
@@ -21,7 +21,7 @@ class KeptCounts(TenantOwned, Base):
     __table_args__ = (sa.UniqueConstraint("clinic_id"),)
 
     as_of: Mapped[dt.datetime]
-    """The beginning of a day in UTC; nothing recorded after it is in the counts."""
+    """The beginning of a month in UTC; nothing recorded after it is in the counts."""
     version: Mapped[Word]
     """The program that counted: another may count otherwise."""
     words: Mapped[dict[str, Any]]

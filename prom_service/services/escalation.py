@@ -47,7 +47,11 @@ def find_plan(session: Session, clinic: Clinic) -> EscalationPlan | None:
 
 
 def find_plan_for_update(session: Session, clinic: Clinic) -> EscalationPlan | None:
-    """Return the clinic's plan, held until the transaction ends; of two first ones the database takes one."""
+    """Return the clinic's plan, or None; neither changes until the transaction ends.
+
+    The clinic is held first: of a plan that is not there yet nothing else could be.
+    """
+    hold(session, clinic)
     plan = find_plan(session, clinic)
     if plan is not None:
         hold(session, plan)

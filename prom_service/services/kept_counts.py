@@ -1,4 +1,4 @@
-"""Keeping what reports count of each clinic, as it stood at the beginning of the day."""
+"""Keeping what reports count of each clinic, as it stood at the beginning of the month."""
 
 import datetime as dt
 import uuid
@@ -15,9 +15,12 @@ SETTLED_AFTER = dt.timedelta(minutes=30)
 """What was recorded before an instant is certainly committed so long after it."""
 
 
-def newest_beginning(now: dt.datetime) -> dt.datetime:
-    """Return the newest beginning of a day in UTC before which nothing more comes in."""
-    return (now - SETTLED_AFTER).astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def newest_month(now: dt.datetime) -> dt.datetime:
+    """Return the newest beginning of a month in UTC before which nothing more comes in.
+
+    Outside the clinic every report is as of such an instant: that at which its period ended, or six months later.
+    """
+    return (now - SETTLED_AFTER).astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def clinics_due(session: Session, *, as_of: dt.datetime, least: int) -> list[uuid.UUID]:

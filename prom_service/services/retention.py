@@ -13,7 +13,7 @@ REQUESTS_KEPT = dt.timedelta(hours=24)
 """How long a request is remembered under its key; its answer may name a patient."""
 SESSIONS_KEPT = dt.timedelta(days=1)
 TRIES_KEPT = dt.timedelta(days=1)
-COUNTS_KEPT = dt.timedelta(days=3)
+COUNTS_KEPT = dt.timedelta(days=45)
 """Counts of a clinic are made anew every day; older ones are of one that is not counted ahead any more."""
 DELIVERED_KEPT = dt.timedelta(days=90)
 DEAD_KEPT = dt.timedelta(days=365)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.db import Base
 from prom_service.errors import ConflictError, StaleVersionError
-from prom_service.models import Episode, EscalationPlan, Patient
+from prom_service.models import Clinic, Episode, EscalationPlan, Patient
 
 
 def add_or_conflict(session: Session, row: Base, message: str) -> None:
@@ -21,7 +21,7 @@ def add_or_conflict(session: Session, row: Base, message: str) -> None:
         session.add(row)
 
 
-def hold(session: Session, row: Patient | Episode | EscalationPlan) -> None:
+def hold(session: Session, row: Patient | Episode | Clinic | EscalationPlan) -> None:
     """Hold the row until the transaction ends, as it is now: of two that come together the second sees the first."""
     session.flush()
     table = type(row)

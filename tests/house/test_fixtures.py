@@ -68,9 +68,15 @@ def test_a_postgresql_whose_tables_a_test_changed_is_not_lent_again(reused_postg
     assert second != first
 
 
+CUT_THE_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
 def test_a_postgresql_of_which_a_test_cut_every_connection_is_not_lent_again(reused_postgres: Reused) -> None:
     with reused_postgres.lent() as first:
-        run(first, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        run(first, CUT_THE_OTHERS)
     with reused_postgres.lent() as second:
         pass
 

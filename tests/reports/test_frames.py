@@ -3,7 +3,7 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from prom_service.reports.cohort import Cells, Cohort
+from prom_service.reports.cohort import PACKED, Cells, Cohort
 from tests.reports.cohort import a_cohort
 
 
@@ -14,13 +14,13 @@ def some(*rows: tuple[object, ...], names: tuple[str, ...]) -> sa.Select:
 
 
 def test_a_frame_may_have_fewer_columns_than_a_later_one(session, record):
-    wide = some(("b", 2, True, 7), ("a", 10, False, 8), names=("word", "count", "flag", "last"))
+    wide = some(("b", 2, 0b10, 7), ("a", 10, 0b01, 8), names=("word", "count", PACKED, "last"))
 
     frames = Cohort(session, a_cohort(record).query()).frames(
         {
             "narrow": Cells(some(("x",), names=("word",))),
             "none": Cells(some(("x",), names=("word",)).where(sa.false())),
-            "wide": Cells(wide, counts=("count", "last"), flags=("flag",)),
+            "wide": Cells(wide, counts=("count", "last"), flags=("one", "other")),
         }
     )
 
@@ -29,10 +29,11 @@ def test_a_frame_may_have_fewer_columns_than_a_later_one(session, record):
     assert frames["wide"].to_dict("list") == {
         "word": ["a", "b"],
         "count": [10, 2],
-        "flag": [False, True],
         "last": [8, 7],
+        "one": [True, False],
+        "other": [False, True],
     }
-    assert frames["wide"]["flag"].dtype == bool
+    assert frames["wide"]["one"].dtype == bool
 
 
 def test_numbers_are_ordered_as_numbers(session, record):

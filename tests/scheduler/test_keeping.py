@@ -1,4 +1,4 @@
-"""Counts are kept once a day, of the clinics of large organisations, and made up for wherever they were not."""
+"""Counts are kept once a month, of the clinics of large organisations, and made up for wherever they were not."""
 
 import datetime as dt
 import itertools
@@ -17,8 +17,8 @@ from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
 
-TODAY = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
-SETTLED = TODAY + kept_counts.SETTLED_AFTER
+THIS_MONTH, LAST_MONTH, NEXT_MONTH = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (3, 2, 4))
+SETTLED = THIS_MONTH + kept_counts.SETTLED_AFTER
 LEAST = 2
 
 
@@ -50,24 +50,24 @@ def kept(prom: Runtime) -> dict[uuid.UUID, dt.datetime]:
         return {one.clinic_id: one.as_of for one in session.scalars(sa.select(KeptCounts))}
 
 
-def test_every_clinic_of_a_large_organisation_is_done_once_a_day(prom: Runtime, clock: Clock) -> None:
+def test_every_clinic_of_a_large_organisation_is_done_once_a_month(prom: Runtime, clock: Clock) -> None:
     large, _small = organisation(prom, LEAST, 0), organisation(prom, LEAST - 1)
 
     counts = [keeping.keep_counts(prom) for _ in range(2)]
     before = kept(prom)
-    clock.advance(days=1)
+    clock.move_to(NEXT_MONTH + kept_counts.SETTLED_AFTER)
     counts.append(keeping.keep_counts(prom))
 
     assert counts == [2, 0, 2]
-    assert before == dict.fromkeys(large, TODAY)
-    assert kept(prom) == dict.fromkeys(large, TODAY + dt.timedelta(days=1))
+    assert before == dict.fromkeys(large, THIS_MONTH)
+    assert kept(prom) == dict.fromkeys(large, NEXT_MONTH)
 
 
 @pytest.mark.parametrize(
-    ("now", "as_of"), [(SETTLED - dt.timedelta(microseconds=1), TODAY - dt.timedelta(days=1)), (SETTLED, TODAY)]
+    ("now", "as_of"), [(SETTLED - dt.timedelta(microseconds=1), LAST_MONTH), (SETTLED, THIS_MONTH)]
 )
-def test_a_day_is_counted_once_all_that_came_before_it_is_committed(now: dt.datetime, as_of: dt.datetime) -> None:
-    assert kept_counts.newest_beginning(now) == as_of
+def test_a_month_is_counted_once_all_that_came_before_it_is_committed(now: dt.datetime, as_of: dt.datetime) -> None:
+    assert kept_counts.newest_month(now) == as_of
 
 
 def test_a_job_that_is_stopped_goes_on_where_it_was(prom: Runtime) -> None:
@@ -78,7 +78,7 @@ def test_a_job_that_is_stopped_goes_on_where_it_was(prom: Runtime) -> None:
     second = keeping.keep_counts(prom)
 
     assert (first, second) == (2, 1)
-    assert kept(prom) == dict.fromkeys(clinics, TODAY)
+    assert kept(prom) == dict.fromkeys(clinics, THIS_MONTH)
 
 
 def test_a_clinic_counted_by_another_version_is_counted_again(prom: Runtime) -> None:
@@ -90,17 +90,17 @@ def test_a_clinic_counted_by_another_version_is_counted_again(prom: Runtime) -> 
     assert keeping.keep_counts(prom) == 1
 
 
-def test_what_is_not_made_anew_goes_after_three_days(prom: Runtime, clock: Clock) -> None:
+def test_what_is_not_made_anew_goes_after_45_days(prom: Runtime, clock: Clock) -> None:
     clinics = organisation(prom, LEAST)
     keeping.keep_counts(prom)
 
-    clock.move_to(TODAY + dt.timedelta(days=3))
+    clock.move_to(THIS_MONTH + dt.timedelta(days=45))
     jobs.purge_passing_rows(prom)
     before = kept(prom)
     clock.advance(seconds=1)
     jobs.purge_passing_rows(prom)
 
-    assert before == {clinics[0]: TODAY}
+    assert before == {clinics[0]: THIS_MONTH}
     assert kept(prom) == {}
 
 
@@ -110,6 +110,6 @@ def test_what_is_newer_stays(prom: Runtime) -> None:
 
     with prom.transaction() as session:
         empty = {"words": {}, "episodes": b"", "cells": b"", "services": b""}
-        kept_counts.keep(session, clinics[0], as_of=TODAY - dt.timedelta(days=1), **empty)
+        kept_counts.keep(session, clinics[0], as_of=LAST_MONTH, **empty)
 
-    assert kept(prom) == {clinics[0]: TODAY}
+    assert kept(prom) == {clinics[0]: THIS_MONTH}

@@ -1,4 +1,4 @@
-"""What reports count of every clinic, as it stood at the beginning of the day"""
+"""What reports count of every clinic, as it stood at the beginning of the month"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -23,7 +23,7 @@ def kept_frames(cohort: Cohort) -> Frames | None:
     """Return the frames that would be found in the record, or None where what is kept cannot tell.
 
     It can where it is of the instant of the report at every clinic, counted by this version of the program. Only
-    outside the clinic: there instants are beginnings of days, and periods are whole months.
+    outside the clinic: there instants are beginnings of months, and periods are whole months.
     """
     if cohort.query.audience != "quality" or not _are_kept(cohort):
         return None
