@@ -15,7 +15,7 @@ from sqlalchemy import select
 from prom_service.db import AlreadyRunningError
 from prom_service.models import Heartbeat, JobRun
 from prom_service.runtime import Runtime
-from scheduler import jobs, lease, reporting, runner
+from scheduler import jobs, keeping, lease, reporting, runner
 from scheduler.runner import run_job
 from scheduler.timetable import JOBS, Job
 from tests import hookroom, mailroom
@@ -51,7 +51,7 @@ def run_of(prom: Runtime, job: str) -> JobRun | None:
 def test_every_job_is_in_the_timetable() -> None:
     public = {
         name
-        for module in (jobs, reporting)
+        for module in (jobs, reporting, keeping)
         for name, value in vars(module).items()
         if callable(value) and getattr(value, "__module__", "") == module.__name__
         if "keep_going" in _parameters(value)

@@ -19,6 +19,7 @@ def serving(app: Callable[..., Any]) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets))  # The loop ends when it has no socket left.
+        with contextlib.suppress(OSError):  # A loop that is awake may have closed everything before it is woken.
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets))  # It ends when it has no socket left.
         loop.join()
         server.task_dispatcher.shutdown()
