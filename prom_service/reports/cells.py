@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
+from prom_service.reports.rounding import EVERYTHING
 
 
 def with_total(frame: pd.DataFrame) -> pd.DataFrame:

@@ -18,14 +18,12 @@ from prom_service.models import Clinic
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
 from prom_service.reports import known
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.layout import POOLED
 from prom_service.reports.query import ReportQuery
-from prom_service.reports.rounding import ROUNDED_TO
+from prom_service.reports.rounding import EVERYTHING, ROUNDED_TO
 from prom_service.reports.windows import Windows, windows_at
 
-EVERYTHING = "All"
-AT_ONCE = "MATERIALIZED"
-"""Both databases compute a part so marked once; left to itself SQLite computes it anew for each row that needs it."""
 PACKED = "flags"
 TYPED_IN = ("clinician", "diagnosis")
 """Groups whose names a clinic types in: a rare one could tell who it is."""
@@ -65,10 +63,10 @@ class Cohort:
     """The episodes of one query and the visits that served them.
 
     ``chosen`` are the episodes in the report, with the columns of ``known.episodes``; ``served`` says which counted
-    visit served which of them: episode_id, visit_id, visited_on, group. ``attended`` has the visits that do not count,
-    and those out of the period, too (``counted``), and says at which the clinician ``reassessed``. ``baselines`` has
-    the columns of ``known.baselines``. With ``of_each`` every episode is a group, named by its id, and a visit that
-    served it belongs to a group of its clinician.
+    visit served which of them: episode_id, visit_id, visited_on, group; ``ever_served`` in and out of the period.
+    ``attended`` has the visits that do not count, too (``counted``), and says at which the clinician ``reassessed``.
+    ``baselines`` has the columns of ``known.baselines``. With ``of_each`` every episode is a group, named by its id,
+    and a visit that served it belongs to a group of its clinician.
     """
 
     def __init__(self, session: Session, query: ReportQuery, *, of_each: bool = False) -> None:
@@ -82,7 +80,7 @@ class Cohort:
         self._named = self._names(candidates)
         self.chosen, self.attended = candidates, self._attended(candidates)
         served = sa.select(self.attended).where(self.attended.c.counted == 1)
-        self._ever_served = served.subquery("ever_served")
+        self.ever_served = served.subquery("ever_served")
         if query.basis == "activity":
             visited = self.attended.c.visited_on
             served = served.where(visited >= period[0], visited < period[1])
@@ -131,13 +129,9 @@ class Cohort:
         }
         return labels[self.query.group_by]
 
-    def ever_served(self) -> sa.Subquery:
-        """Return which counted visit served which episode, in and out of the period; columns of ``served``."""
-        return self._ever_served
-
     def visits_of_each(self) -> sa.Subquery:
         """Select the number of counted ``visits`` by ``episode_id``, in and out of the period; none is no row."""
-        served = self.ever_served()
+        served = self.ever_served
         return sa.select(served.c.episode_id, sa.func.count().label("visits")).group_by(served.c.episode_id).subquery()
 
     def on_primary(self, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:

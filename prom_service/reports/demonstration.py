@@ -19,7 +19,8 @@ from prom_service.db import local_day
 from prom_service.models import Administration, AnswerSet, Clinic, Score
 from prom_service.pathway.shape import GROC, FunctionCriterion, Pathway
 from prom_service.reports import known
-from prom_service.reports.cohort import AT_ONCE, Cohort
+from prom_service.reports.cohort import Cohort
+from prom_service.reports.known import AT_ONCE
 
 Condition = sa.ColumnElement[bool]
 

@@ -8,7 +8,8 @@ from prom_service.db import local_day
 from prom_service.models import Clinic, Flag, FlagEvent
 from prom_service.pathway.visit_rules import REVIEWABLE
 from prom_service.reports import known
-from prom_service.reports.cohort import AT_ONCE, Cohort
+from prom_service.reports.cohort import Cohort
+from prom_service.reports.known import AT_ONCE
 
 CHECKPOINTS = ("6-weeks", "3-months")
 REASSESSED = "reassessed"

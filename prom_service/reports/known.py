@@ -28,6 +28,8 @@ from prom_service.models import (
 from prom_service.reports.query import ReportQuery
 
 Rows = sa.Select[*tuple[Any, ...]]
+AT_ONCE = "MATERIALIZED"
+"""Both databases compute a part so marked once; left to itself SQLite computes it anew for each row that needs it."""
 NOT_RECORDED = "(not recorded)"
 TRIED_KINDS = ("committing", "sent", "assumed_sent", "deferred", "failed", "bounced")
 DELIVERED_KINDS = ("sent", "assumed_sent")
@@ -143,7 +145,7 @@ def _reported_again(scope: Scope) -> sa.CTE:
     stood = sa.select(VisitVersion).where(
         VisitVersion.visit_id.in_(since), _newest(VisitVersion, VisitVersion.visit_id, scope)
     )
-    return stood.cte().prefix_with("MATERIALIZED")
+    return stood.cte().prefix_with(AT_ONCE)
 
 
 def responses(scope: Scope) -> Rows:

@@ -14,7 +14,7 @@ REQUESTS_KEPT = dt.timedelta(hours=24)
 SESSIONS_KEPT = dt.timedelta(days=1)
 TRIES_KEPT = dt.timedelta(days=1)
 COUNTS_KEPT = dt.timedelta(days=45)
-"""Counts of a clinic are made anew every day; older ones are of one that is not counted ahead any more."""
+"""Counts of a clinic are made anew every month; older ones are of one that is not counted ahead any more."""
 DELIVERED_KEPT = dt.timedelta(days=90)
 DEAD_KEPT = dt.timedelta(days=365)
 """How long a delivery can still be told again under its id, since the last attempt."""
@@ -24,8 +24,8 @@ def purge_passing_rows(session: Session, *, now: dt.datetime, limit: int) -> int
     """Delete at most ``limit`` rows of each kind that have had their time; return how many went.
 
     Requests and windows of tries go by their beginning, sessions by when they ended or grew too old, deliveries by
-    their last attempt, files of reports by when they were made, kept counts by the day of which they are. A row stays
-    until its time is over, to the instant.
+    their last attempt, files of reports by when they were made, kept counts by the instant of which they are. A row
+    stays until its time is over, to the instant.
     """
     sessions_end = now - SESSIONS_KEPT
     return (

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from prom_service.errors import InvalidInputError
 from prom_service.models import Organisation
 from prom_service.reports import ReportQuery
-from prom_service.reports.cohort import EVERYTHING, Cohort
+from prom_service.reports.cohort import Cohort
 from prom_service.reports.kinds import REPORTS
 from prom_service.reports.layout import COUNT, KEY, TEXT
 from prom_service.reports.report import make_report
-from prom_service.reports.rounding import rounding_of
+from prom_service.reports.rounding import EVERYTHING, rounding_of
 from tests.reports.attacker import Known, Period
 
 FIRST, MONTHS = 2024 * 12, 24

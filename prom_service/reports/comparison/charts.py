@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.comparison.labels import labels
 from prom_service.reports.comparison.limits import INSIDE, NOT_COMPARED
 from prom_service.reports.drawing import RIGHT, Part, share_text, stacked, text, tick_step
+from prom_service.reports.rounding import EVERYTHING
 from prom_service.reports.statistics import LIMITS, funnel_limits
 
 LEFT, TOP, BOTTOM, HEIGHT = 44, 66, 286, 344

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import AnswerSet, Patient, Score
 from prom_service.reports import denominators, known
-from prom_service.reports.cohort import AT_ONCE, Cells, Cohort, count_cells, yes
+from prom_service.reports.cohort import Cells, Cohort, count_cells, yes
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.query import ReportQuery
 
 CHECKPOINT = "3-months"

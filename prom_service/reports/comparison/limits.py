@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.layout import POOLED
+from prom_service.reports.rounding import EVERYTHING
 from prom_service.reports.statistics import LIMITS, funnel_limits
 
 SMALLEST_RANKED = 30

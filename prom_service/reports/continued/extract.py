@@ -12,7 +12,7 @@ def improved(cohort: Cohort) -> Cells:
 
     Columns: group, wording, closed, visits, episodes.
     """
-    shown, served = demonstrations(cohort), cohort.ever_served()
+    shown, served = demonstrations(cohort), cohort.ever_served
     after = (
         sa.select(shown.c.episode_id, sa.func.count().label("visits"))
         .join(served, sa.and_(served.c.episode_id == shown.c.episode_id, served.c.visited_on > shown.c.on))
@@ -33,7 +33,7 @@ def flagged(cohort: Cohort) -> Cells:
     episode is reviewed at a checkpoint when each of its flags there is.
     Columns: group, checkpoint, wording, closed, reviewed, visits, episodes.
     """
-    found, served = findings(cohort), cohort.ever_served()
+    found, served = findings(cohort), cohort.ever_served
     unseen = sa.or_(found.c.reviewed_on.is_(None), served.c.visited_on < found.c.reviewed_on)
     keys = (found.c.episode_id, found.c.checkpoint)
     without = (

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from prom_service.reports.cells import quantile, with_total
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.findings import CHECKPOINTS
+from prom_service.reports.rounding import EVERYTHING
 
 WORDINGS = {"official": "official", "own": "provisional wording"}
 

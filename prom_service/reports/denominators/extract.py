@@ -7,7 +7,8 @@ from sqlalchemy.orm import aliased
 
 from prom_service.models import Administration, Score
 from prom_service.reports import known
-from prom_service.reports.cohort import AT_ONCE, Cells, Cohort, by, count_cells, yes
+from prom_service.reports.cohort import Cells, Cohort, by, count_cells, yes
+from prom_service.reports.known import AT_ONCE
 
 
 def cells(cohort: Cohort) -> dict[str, Cells]:

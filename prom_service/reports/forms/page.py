@@ -7,7 +7,6 @@ from importlib import resources
 
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.forms.reading import (
     Reading,
     definitions,
@@ -20,6 +19,7 @@ from prom_service.reports.forms.reading import (
 )
 from prom_service.reports.layout import TEXT, Column, Layout
 from prom_service.reports.report import Report
+from prom_service.reports.rounding import EVERYTHING
 
 ROWS_AT_ONCE = 40
 """A longer part by group is folded away; the page stays readable with hundreds of clinics."""

@@ -6,7 +6,6 @@ from importlib.resources import files
 from typing import Any
 
 from prom_service.paper.drawing import ACCESSIBLE
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.forms.columns import columns
 from prom_service.reports.forms.page import report_style
 from prom_service.reports.forms.reading import (
@@ -21,6 +20,7 @@ from prom_service.reports.forms.reading import (
 )
 from prom_service.reports.layout import TEXT, Layout
 from prom_service.reports.report import Report
+from prom_service.reports.rounding import EVERYTHING
 
 TEMPLATE = (files("prom_service.reports.forms") / "report.typ").read_bytes()
 FONT = "Libertinus Serif"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.layout import COUNT, KEY, NUMBER, SHARE, TEXT, Column, Layout
 from prom_service.reports.report import Report
+from prom_service.reports.rounding import EVERYTHING
 
 SPOKEN = re.compile(r"<title[^>]*>(.*?)</title><desc[^>]*>(.*?)</desc>", re.DOTALL)
 

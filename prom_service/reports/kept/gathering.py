@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.kept.content import CELL, DOUBLE, SERVICE, WHO, unpacked
 from prom_service.reports.known import NOT_RECORDED
 from prom_service.reports.query import ReportQuery
+from prom_service.reports.rounding import EVERYTHING
 
 Numbers = defaultdict[str, int]
 Columns = dict[str, np.ndarray]

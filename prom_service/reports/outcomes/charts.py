@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.drawing import LEFT, RIGHT, Part, legend, stacked, text
 from prom_service.reports.kind import Tables
 from prom_service.reports.outcomes.layouts import MOMENTS
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import EVERYTHING, HIDDEN
 
 HIGH, BELOW = 120, 58
 """Height of one plot of scores, and what its title and axis take."""

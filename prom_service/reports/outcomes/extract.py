@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, aliased
 from prom_service.models import Administration, AnswerSet, Score
 from prom_service.pathway.shape import PASS, Measure
 from prom_service.reports import denominators, known
-from prom_service.reports.cohort import AT_ONCE, Cohort
+from prom_service.reports.cohort import Cohort
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.outcomes.scales import Comparison, comparisons_of, measures_of
 from prom_service.reports.query import ReportQuery
 

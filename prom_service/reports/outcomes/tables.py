@@ -13,9 +13,9 @@ from instruments.compare import at_least
 from prom_service.pathway.shape import Measure
 from prom_service.pathway.trajectory import change_from_baseline
 from prom_service.reports.cells import quantile
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.outcomes.layouts import MOMENTS
 from prom_service.reports.outcomes.means import mean_interval
+from prom_service.reports.rounding import EVERYTHING
 
 KEYS = ["group", "place", "sequence", "timepoint", "wording"]
 WORDINGS = {0: "official", 1: "provisional wording"}

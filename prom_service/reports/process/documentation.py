@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from prom_service.db import months_later
 from prom_service.reports import known
-from prom_service.reports.cohort import AT_ONCE, Cohort, yes
+from prom_service.reports.cohort import Cohort, yes
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.process.measures import DOSE, WORDS
 
 Condition = sa.ColumnElement[bool]

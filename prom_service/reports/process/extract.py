@@ -12,8 +12,9 @@ from prom_service.db import local_day, months_later
 from prom_service.models import Clinic, Episode, Flag
 from prom_service.pathway.shape import EDUCATION_TOPICS
 from prom_service.reports import known
-from prom_service.reports.cohort import AT_ONCE, Cohort, yes
+from prom_service.reports.cohort import Cohort, yes
 from prom_service.reports.findings import REASSESSED, findings
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.process.documentation import THREE_MONTHS, attended, documented, drugs, names, only
 from prom_service.reports.process.measures import DOSE, KEYS
 from prom_service.reports.query import ReportQuery

@@ -5,9 +5,9 @@ from dataclasses import astuple
 import pandas as pd
 
 from prom_service.reports.cells import by_group, with_total
-from prom_service.reports.cohort import EVERYTHING
 from prom_service.reports.process.extract import CHECKPOINTS, COUNTS
 from prom_service.reports.process.measures import KEYS, MEASURES
+from prom_service.reports.rounding import EVERYTHING
 
 TITLES = {measure.key: measure.title for measure in MEASURES}
 WORDINGS = {"official": "official", "own": "provisional wording", "": ""}

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from prom_service.errors import InvalidInputError
 from prom_service.models import Episode, Patient
 from prom_service.reports.cell import Cell
-from prom_service.reports.cohort import EVERYTHING, Cohort
+from prom_service.reports.cohort import Cohort
 from prom_service.reports.query import ReportQuery
+from prom_service.reports.rounding import EVERYTHING
 from prom_service.reports.utilization.extract import courses
 from prom_service.reports.utilization.tables import WORDINGS
 

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, EpisodeVisit
 from prom_service.reports import denominators, known
-from prom_service.reports.cohort import AT_ONCE, EVERYTHING, Cells, Cohort, count_cells
+from prom_service.reports.cohort import Cells, Cohort, count_cells
 from prom_service.reports.continued.extract import flagged, improved
 from prom_service.reports.kept.reading import kept_frames
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.query import ReportQuery
+from prom_service.reports.rounding import EVERYTHING
 
 CHECKPOINT = "3-months"
 ASSESSED = ("improved", "uncertain", "not_improved", "worse")

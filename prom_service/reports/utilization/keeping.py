@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from prom_service.reports import denominators, known
-from prom_service.reports.cohort import AT_ONCE, Cells, Cohort
+from prom_service.reports.cohort import Cells, Cohort
 from prom_service.reports.continued.extract import flagged, improved
 from prom_service.reports.kept.content import DOUBLE, SERVICE, WHO, Content, month_number
+from prom_service.reports.known import AT_ONCE
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.utilization.extract import CHECKPOINT, by_month, doubles, episode_cells, summed
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from prom_service.reports.cell import BANDS
 from prom_service.reports.cells import by_group, quantile, with_total
-from prom_service.reports.cohort import EVERYTHING
+from prom_service.reports.rounding import EVERYTHING
 from prom_service.reports.statistics import quantile_interval
 from prom_service.reports.utilization.extract import ASSESSED
 
