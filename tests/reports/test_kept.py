@@ -76,7 +76,7 @@ def population(sqlite_template: Path, tmp_path: Path, full: bool) -> Iterator[Se
 def test_a_population_is_counted_the_same_from_what_is_kept_of_it(population, full):
     as_of = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     organisation = population.scalars(sa.select(Organisation.id)).one()
-    period = dt.date(2025, 1, 1), dt.date(2026, 1, 1)
+    period = dt.date(2025, 12 if full else 1, 1), dt.date(2026, 1, 1)  # Short enough for groups too small to be named.
     queries = [
         ReportQuery((), organisation, *period, as_of, basis=basis, group_by=group_by, **QUALITY)
         for basis, group_by in (EVERY if full else SOME)
