@@ -17,7 +17,7 @@ from prom_service.services import access, accounts
 from prom_service.simulation.population import Size, write_population
 from tests.builders import PASSWORD, SECRET, a_user
 from tests.fakes import Clock
-from tests.support.browser import PHONE, accessibility_faults, window
+from tests.support.browser import PHONE, accessibility_faults, too_wide, window
 
 DESK = {"width": 1280, "height": 900}
 EMAIL = "alex@example.org"
@@ -91,7 +91,7 @@ def look(page: Any) -> list[str]:
     for size in (PHONE, DESK):
         page.set_viewport_size(size)
         faults += accessibility_faults(page)
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        if too_wide(page):
             faults.append(f"wider than {size['width']}")
     return faults
 

@@ -18,7 +18,7 @@ from prom_service.queries.locks import TRIES
 from prom_service.runtime import Runtime
 from tests.builders import a_clinic, a_patient, an_episode, the_administration
 from tests.fakes import Clock
-from tests.support.browser import PHONE, accessibility_faults, phone, window
+from tests.support.browser import PHONE, accessibility_faults, phone, too_wide, window
 from tests.web.survey.visitor import Visitor, ask, behind, link_to
 
 DAY = dt.timedelta(days=1)
@@ -252,18 +252,18 @@ def test_a_page_with_faults_is_accessible_and_leads_to_the_field(page: Any, ever
 
 def test_every_page_fits_its_screen_and_can_be_touched(page: Any, every_page: dict[str, Place]):
     page.set_viewport_size({"width": 320, "height": 640})
-    too_small, too_wide = {}, []
+    small, wide = {}, []
     for name, place in every_page.items():
         place.open(page)
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
-            too_wide.append(name)
+        if too_wide(page):
+            wide.append(name)
         heights = page.locator("button:visible, .choices label, [data-track], main input[inputmode]").evaluate_all(
             "found => found.map(element => element.getBoundingClientRect().height)"
         )
         if min(heights, default=TARGET) < TARGET:
-            too_small[name] = heights
+            small[name] = heights
 
-    assert (too_small, too_wide) == ({}, [])
+    assert (small, wide) == ({}, [])
 
 
 def test_every_page_is_light_asks_nothing_of_others_and_keeps_its_own_policy(

@@ -18,7 +18,7 @@ from prom_service.web.survey.form import Fault
 from prom_service.web.survey.opening import Survey, find_survey
 from prom_service.web.survey.paging import Page, Question
 from tests.fakes import Clock
-from tests.support.browser import accessibility_faults
+from tests.support.browser import accessibility_faults, too_wide
 from tests.web.survey.visitor import Visitor, ask
 
 STYLES = Path(prom_service.web.__file__).parent / "static" / "survey.css"
@@ -124,7 +124,7 @@ def test_every_page_turns_round_is_accessible_and_fits_a_phone(gallery: Gallery)
     wrong = {}
     for name, make in pages.items():
         gallery.show(make)
-        wide = gallery.window.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        wide = too_wide(gallery.window)
         turned_round = gallery.window.evaluate("getComputedStyle(document.body).direction") == "rtl"
         wrong[name] = [
             *accessibility_faults(gallery.window),

@@ -10,7 +10,7 @@ import pytest
 from prom_service.runtime import Runtime
 from tests.builders import PASSWORD, a_clinic, a_user
 from tests.fakes import Clock
-from tests.support.browser import PHONE, accessibility_faults, window
+from tests.support.browser import PHONE, accessibility_faults, too_wide, window
 
 TARGET = 48
 """Least height of what is touched, in pixels."""
@@ -55,7 +55,7 @@ class Walk:
             self.page.locator(f"[name='{name.replace('__', '.')}'][value='{value}']").check()
 
     def _misfits(self) -> list[str]:
-        wide = self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        wide = too_wide(self.page)
         small = self.page.locator(TOUCHED).evaluate_all(
             f"""found => found.filter(one => !one.closest(".choice") || one.matches(".choice"))
                 .filter(one => one.getBoundingClientRect().height < {TARGET}).map(one => one.outerHTML)"""

@@ -14,7 +14,7 @@ from tests import builders
 from tests.builders import PASSWORD
 from tests.fakes import Clock
 from tests.queries.test_missing import Ward
-from tests.support.browser import PHONE, accessibility_faults, window
+from tests.support.browser import PHONE, accessibility_faults, too_wide, window
 from tests.web.dashboard.test_flag import EVIDENCE
 
 SIZES = {"phone": PHONE, "desk": {"width": 1280, "height": 900}}
@@ -160,7 +160,7 @@ def test_every_page_is_accessible_and_fits_at_every_size_light_and_dark(
             page = windows[view]
             way(page)
             faults[name, *VIEWS[view]] = accessibility_faults(page)
-            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            if too_wide(page):
                 faults[name, *VIEWS[view]].append("wider than the screen")
 
     assert {place: found for place, found in faults.items() if found} == {}

@@ -19,7 +19,7 @@ from prom_service.reports.comparison.layouts import SHARE_OVER
 from prom_service.reports.forms import export
 from prom_service.reports.layout import finish
 from prom_service.reports.report import Report, report_of
-from tests.support.browser import accessibility_faults
+from tests.support.browser import accessibility_faults, too_wide
 
 FRAME = (44.0, 58.0, 392.0, 286.0)
 HOLLOW, CIRCLE, SQUARE, DIAMOND = 'fill="#fff" fill-opacity="0"', "<circle", 'width="7"', "l5 5l-5 5l-5 -5z"
@@ -150,5 +150,5 @@ def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path: Path, num
     page.goto(path.as_uri())
 
     assert accessibility_faults(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not too_wide(page)
     page.close()

@@ -14,7 +14,7 @@ from prom_service.reports.report import Report, report_of
 from prom_service.reports.utilization.charts import outcome_chart, visits_chart
 from prom_service.reports.utilization.extract import extract
 from tests.reports.cohort import Cohort, a_cohort
-from tests.support.browser import accessibility_faults
+from tests.support.browser import accessibility_faults, too_wide
 
 
 @pytest.fixture
@@ -95,5 +95,5 @@ def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path: Path, ses
     page.goto(path.as_uri())
 
     assert accessibility_faults(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not too_wide(page)
     page.close()

@@ -42,8 +42,15 @@ def accessibility_faults(page: Any) -> list[str]:
     """Return what axe finds against WCAG 2.2 AA on the page as it is, one line for each element; none is good."""
     from axe_playwright_python.sync_playwright import Axe
 
+    page.wait_for_load_state("load")
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
     return [f"{rule['id']}: {node['html']}" for rule in found.response["violations"] for node in rule["nodes"]]
+
+
+def too_wide(page: Any) -> bool:
+    """Return whether the loaded page, with its style, is wider than its window: whether it must be moved sideways."""
+    page.wait_for_load_state("load")  # A page is "visible" to a test before its style has come.
+    return bool(page.evaluate("document.documentElement.scrollWidth") > page.viewport_size["width"])
 
 
 @contextlib.contextmanager
