@@ -14,7 +14,7 @@ from prom_service.pathway.response_rules import deterioration, non_responder, no
 from prom_service.pathway.symptom_rules import red_flag_symptom
 from prom_service.pathway.visit_rules import (
     continued_without_review,
-    review_due_at,
+    review_instants,
     visits_near_threshold,
     visits_over_threshold,
 )
@@ -85,7 +85,4 @@ def _moments(facts: EpisodeFacts) -> Iterator[datetime]:
             yield timepoint.late_after
         if facts.awaits_answers(timepoint):
             yield max(timepoint.late_after, timepoint.phone_from)
-    for planned in facts.pathway.timepoints:
-        for flag in facts.flags:
-            if planned.review and flag.checkpoint == planned.key and flag.is_live:
-                yield review_due_at(flag, planned.review)
+    yield from review_instants(facts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from prom_service.pathway.case import Case
 from prom_service.pathway.evidence import instant
-from prom_service.pathway.facts import Finding, FlagFacts, VisitFacts
+from prom_service.pathway.facts import EpisodeFacts, Finding, FlagFacts, VisitFacts
 from prom_service.pathway.shape import Review, Timepoint
 
 REVIEWABLE = ("non_responder", "deterioration")
@@ -62,7 +62,7 @@ def continued_without_review(case: Case) -> Iterator[Finding]:
     for timepoint in case.facts.pathway.timepoints:
         review = timepoint.review
         if review and (flag := _first_overdue(case, timepoint, review)):
-            visits = len(_visits_after(case, flag))
+            visits = len(_visits_after(case.facts, flag))
             yield case.finding(
                 "continued_without_review",
                 checkpoint=timepoint.key,
@@ -80,8 +80,15 @@ def continued_without_review(case: Case) -> Iterator[Finding]:
             )
 
 
-def review_due_at(flag: FlagFacts, review: Review) -> datetime:
-    """The instant at which time alone makes an unreviewed flag overdue."""
+def review_instants(facts: EpisodeFacts) -> Iterator[datetime]:
+    """Every instant at which time alone makes an unreviewed flag overdue."""
+    for timepoint in facts.pathway.timepoints:
+        if timepoint.review:
+            for flag in _awaiting_review(facts, timepoint):
+                yield _review_due_at(flag, timepoint.review)
+
+
+def _review_due_at(flag: FlagFacts, review: Review) -> datetime:
     return flag.raised_at + timedelta(days=review.within_days)
 
 
@@ -121,21 +128,22 @@ def _first_overdue(case: Case, timepoint: Timepoint, review: Review) -> FlagFact
     """The earliest flag of the checkpoint that is live, not reviewed, and out of days or visits."""
     overdue = (
         flag
-        for flag in case.facts.flags
-        if flag.kind in REVIEWABLE
-        and flag.checkpoint == timepoint.key
-        and _awaits_review(case, flag)
-        and (case.clock >= review_due_at(flag, review) or len(_visits_after(case, flag)) >= review.within_visits)
+        for flag in _awaiting_review(case.facts, timepoint)
+        if case.clock >= _review_due_at(flag, review) or len(_visits_after(case.facts, flag)) >= review.within_visits
     )
     return min(overdue, key=lambda flag: (flag.raised_at, flag.flag_id), default=None)
 
 
-def _awaits_review(case: Case, flag: FlagFacts) -> bool:
-    reassessed = any(visit.reassessed for visit in _visits_after(case, flag))
-    return flag.is_live and flag.reviewed_at is None and not reassessed
+def _awaiting_review(facts: EpisodeFacts, timepoint: Timepoint) -> Iterator[FlagFacts]:
+    """The flags of a checkpoint that somebody has to review and nobody has."""
+    for flag in facts.flags:
+        of_it = flag.kind in REVIEWABLE and flag.checkpoint == timepoint.key
+        open_ = of_it and flag.is_live and flag.reviewed_at is None
+        if open_ and not any(visit.reassessed for visit in _visits_after(facts, flag)):
+            yield flag
 
 
-def _visits_after(case: Case, flag: FlagFacts) -> list[VisitFacts]:
+def _visits_after(facts: EpisodeFacts, flag: FlagFacts) -> list[VisitFacts]:
     """The visits dated after the local day on which the flag was raised."""
-    raised_on = flag.raised_at.astimezone(case.facts.zone).date()
-    return [visit for visit in case.visits if visit.on > raised_on]
+    raised_on = flag.raised_at.astimezone(facts.zone).date()
+    return [visit for visit in facts.visits if visit.on > raised_on]

@@ -128,9 +128,14 @@ def test_an_unreviewed_flag_is_assessed_again_after_its_fourteen_days():
 
     live = episode(responses, flags=(flag("non_responder", raised_at),))
     resolved = episode(responses, flags=(flag("non_responder", raised_at, status="resolved"),))
+    of_no_kind_to_review = episode(responses, flags=(flag("survey_missed", raised_at),))
+    seen_since = (visit("visit-1", date(2026, 6, 22), reassessed=True),)
+    reassessed = episode(responses, flags=(flag("non_responder", raised_at),), visits=seen_since)
 
     assert next_assessment_at(live, now=raised_at) == raised_at + timedelta(days=14)
     assert next_assessment_at(resolved, now=raised_at) is None
+    assert next_assessment_at(of_no_kind_to_review, now=raised_at) is None
+    assert next_assessment_at(reassessed, now=raised_at) is None
 
 
 responses = st.sampled_from(
@@ -146,7 +151,10 @@ responses = st.sampled_from(
 days = st.integers(-20, 200)
 moments = st.builds(lambda day, second: ENROLLED_AT + timedelta(days=day, seconds=second), days, st.integers(0, 86_399))
 flags = st.builds(
-    flag, st.sampled_from(["non_responder", "deterioration"]), moments, status=st.sampled_from(["open", "resolved"])
+    flag,
+    st.sampled_from(["non_responder", "deterioration", "survey_missed"]),
+    moments,
+    status=st.sampled_from(["open", "resolved"]),
 )
 visit_lists = st.lists(
     st.builds(
