@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import new_id
@@ -31,12 +31,13 @@ RULES = "rules"
 """The actor of every step that no person took."""
 ESCALATED_SEVERITIES = ("urgent", "high")
 COUNTER = Base.metadata.tables[Clinic.__tablename__]
-NEXT_NUMBERS = (
-    update(COUNTER)
-    .where(COUNTER.c.id == bindparam("clinic"))
-    .values(flag_event_count=COUNTER.c.flag_event_count + bindparam("steps"))
-    .returning(COUNTER.c.flag_event_count)
+HELD = (  # In this order, or two writers may wait for each other.
+    select(COUNTER.c.id, COUNTER.c.flag_event_count)
+    .where(COUNTER.c.id.in_(bindparam("clinics", expanding=True)))
+    .order_by(COUNTER.c.id)
+    .with_for_update(key_share=True)
 )
+COUNTED = update(COUNTER).where(COUNTER.c.id == bindparam("clinic")).values(flag_event_count=bindparam("count"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,10 @@ def note(
 
 def _take_numbers(session: Session, steps: Sequence[Step]) -> dict[uuid.UUID, int]:
     """Return the first of the numbers that the steps of each clinic take; its row is held from now on."""
-    counts = Counter(step.flag.clinic_id for step in steps)
-    first = {}
-    for clinic_id in sorted(counts):  # In this order, or two writers may wait for each other.
-        taken = {"clinic": clinic_id, "steps": counts[clinic_id]}
-        first[clinic_id] = session.execute(NEXT_NUMBERS, taken).scalar_one() - counts[clinic_id] + 1
-    return first
+    taken = Counter(step.flag.clinic_id for step in steps)
+    before: dict[uuid.UUID, int] = dict(session.execute(HELD, {"clinics": list(taken)}).all())
+    session.execute(COUNTED, [{"clinic": id_, "count": count + taken[id_]} for id_, count in before.items()])
+    return {id_: count + 1 for id_, count in before.items()}
 
 
 def _new_flag(finding: Finding, alike: Sequence[Flag], whose: Whose, pathway: Pathway, now: dt.datetime) -> Flag:
