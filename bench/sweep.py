@@ -10,19 +10,17 @@ checkpoint and writes nothing. The rounds of all three take turns.
 import gc
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.batches import compare
-from bench.national import arguments, data_set
+from bench.national import AS_OF, arguments, data_set
 from prom_service.runtime import build
 from prom_service.services import assessment
 from prom_service.settings import Settings
 from scheduler.jobs import ASSESSED_AT_ONCE
-
-AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class TakenBackError(Exception):
