@@ -1,6 +1,7 @@
-"""The windows of administrations as they were before a later change of the start moved them.
+"""The windows of administrations as they were before a later change of the start, or of the time zone, moved them.
 
-Windows are not facts of their own: they follow from the start, so the plan of the earlier start says what they were.
+Windows are not facts of their own: they follow from the start and the zone, so the plan of the earlier ones says what
+they were.
 """
 
 import datetime as dt
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import Administration, Clinic, Episode, Patient, Response
 from prom_service.pathway.plan import PlannedAdministration, plan_administrations
 from prom_service.queries.pathways import find_pathway
-from prom_service.reports.known import Scope, later_change
+from prom_service.reports.known import Scope, as_it_was, later_change
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Windows:
 
 
 def windows_at(session: Session, scope: Scope) -> Windows:
-    """Return how the windows stood where a start was moved after the instant; answered and cancelled ones stay put."""
+    """Return how the windows stood where start or zone were changed after the instant; what was answered stays put."""
     moved = list(_moved(session, scope))
     due = {row.id: then.late_after <= scope.as_of for row, then in moved}
     return Windows(
@@ -58,26 +59,31 @@ def windows_at(session: Session, scope: Scope) -> Windows:
 
 
 def _moved(session: Session, scope: Scope) -> Iterator[tuple[Any, PlannedAdministration]]:
-    start = later_change(scope, "started_on")
-    answered = sa.exists().where(Response.administration_id == Administration.id, Response.recorded_at < start.c.at)
-    cancelled = sa.and_(Administration.cancelled_at.is_not(None), Administration.cancelled_at < start.c.at)
+    start, zone = later_change(scope, "started_on"), later_change(scope, "time_zone")
+    changed = sa.union(sa.select(start.c.episode_id), sa.select(zone.c.episode_id)).subquery()
+    both = sa.case((start.c.at < zone.c.at, start.c.at), else_=zone.c.at)
+    first = sa.case((zone.c.at.is_(None), start.c.at), (start.c.at.is_(None), zone.c.at), else_=both)
+    answered = sa.exists().where(Response.administration_id == Administration.id, Response.recorded_at < first)
+    cancelled = sa.and_(Administration.cancelled_at.is_not(None), Administration.cancelled_at < first)
     rows = session.execute(
         sa.select(
             Administration.id,
             Administration.timepoint,
             Episode.pathway,
             Episode.enrolled_at,
-            start.c.value,
-            sa.func.coalesce(Patient.time_zone, Clinic.time_zone).label("zone"),
+            as_it_was(start, sa.cast(Episode.started_on, sa.String)).label("started_on"),
+            sa.func.coalesce(sa.func.nullif(as_it_was(zone, Patient.time_zone), ""), Clinic.time_zone).label("zone"),
         )
         .join(Episode, Episode.id == Administration.episode_id)
-        .join(start, start.c.episode_id == Episode.id)
+        .join(changed, changed.c.episode_id == Episode.id)
+        .outerjoin(start, start.c.episode_id == Episode.id)
+        .outerjoin(zone, zone.c.episode_id == Episode.id)
         .join(Patient, Patient.id == Episode.patient_id)
         .join(Clinic, Clinic.id == Episode.clinic_id)
-        .where(start.c.value.is_not(None), ~answered, ~cancelled)
+        .where(Episode.enrolled_at <= scope.as_of, ~answered, ~cancelled)
     )
     for row in rows:
-        pathway, started_on = find_pathway(session, row.pathway), dt.date.fromisoformat(row.value)
+        pathway, started_on = find_pathway(session, row.pathway), dt.date.fromisoformat(row.started_on)
         plan = plan_administrations(pathway, started_on, ZoneInfo(row.zone), enrolled_at=row.enrolled_at)
         for planned in plan:
             if planned.timepoint == row.timepoint:

@@ -23,8 +23,8 @@ from prom_service.services.planning import StartChange
 from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or_conflict
 
 ADULT_YEARS = 18
-CORRECTED = ("date_of_birth", "sex")
-"""What does not change of a person, only what is known of it; a report of the past needs what was known then."""
+KEPT = {"patient_corrected": ("date_of_birth", "sex"), "patient_moved": ("time_zone",)}
+"""What a report of the past needs of a patient as it was known then, by the kind of change that keeps it."""
 OPEN_ALREADY = "The patient has an open episode of this side on this pathway already."
 
 
@@ -107,7 +107,8 @@ def change_patient(
     if changes.get("email_allowed") and patient.unsubscribed_at is not None:
         patient.unsubscribed_at = None
         history.note_patient(session, patient, "resubscribed", actor=actor, now=now)
-    _note_correction(session, patient, changes, actor, now)
+    for kind, names in KEPT.items():
+        _keep_as_it_was(session, patient, {name: changes[name] for name in names if name in changes}, kind, actor, now)
     for name, value in changes.items():
         setattr(patient, name, value)
     session.flush()
@@ -118,17 +119,16 @@ def change_patient(
     return patient
 
 
-def _note_correction(
-    session: Session, patient: Patient, changes: Mapping[str, Any], actor: str, now: dt.datetime
+def _keep_as_it_was(
+    session: Session, patient: Patient, changes: Mapping[str, Any], kind: str, actor: str, now: dt.datetime
 ) -> None:
-    """Put on record of each episode what was believed of the patient until now."""
-    present = {name: getattr(patient, name) for name in CORRECTED}
-    after = {name: changes[name] for name in CORRECTED if changes.get(name, present[name]) != present[name]}
+    """Put on record of each episode what was said of the patient until now."""
+    after = {name: value for name, value in changes.items() if value != getattr(patient, name)}
     if not after:
         return
-    before = {name: present[name] for name in after}
+    before = {name: getattr(patient, name) for name in after}
     for episode in session.scalars(select(Episode).where(Episode.patient_id == patient.id).order_by(Episode.id)):
-        history.note_episode(session, episode, "patient_corrected", before=before, after=after, actor=actor, now=now)
+        history.note_episode(session, episode, kind, before=before, after=after, actor=actor, now=now)
 
 
 def enrol(

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -143,6 +144,19 @@ class Record:
                 recorded_at=at,
             )
         )
+
+    def move(self, episode: Episode, zone: str | None, *which: sa.ColumnElement[bool]) -> None:
+        """Have the patient live by another zone (None: the clinic's), with the windows of these administrations."""
+        patient = self.session.get_one(Patient, episode.patient_id)
+        patient.time_zone = zone
+        here = ZoneInfo(zone or self.session.get_one(Clinic, episode.clinic_id).time_zone)
+        plan = plan_administrations(find(PATHWAY), episode.started_on, here, enrolled_at=episode.enrolled_at)
+        of_it = (Administration.episode_id == episode.id, *which)
+        planned = {one.timepoint: one for one in plan}
+        for asked in self.session.scalars(select(Administration).where(*of_it)):
+            for name in ("opens_at", "target_at", "late_after", "closes_at"):
+                setattr(asked, name, getattr(planned[asked.timepoint], name))
+        self.session.flush()
 
     def visit(self, on: dt.date, *episodes: Episode, at: dt.datetime | None = None, **values: object) -> Visit:
         """A visit that serves these episodes; attended and individual unless said otherwise."""

@@ -25,6 +25,7 @@ from tests.reports.cohort import Cohort
 
 OUTCOMES = ("improved", "uncertain", "not_improved", "worse", "not_assessable")
 NAMES = ("A", "B", "C", "D", "")
+ZONES = ("Asia/Kathmandu", "America/Los_Angeles", "Pacific/Auckland", None)
 FIRST = dt.date(2025, 12, 1)
 
 
@@ -177,6 +178,15 @@ def another_start(later: Later) -> None:
             setattr(asked, name, getattr(asked, name) + moved)
 
 
+def another_zone(later: Later) -> None:
+    """The patient's, with each episode; what is neither answered nor cancelled is planned anew, as the service does."""
+    episode, zone = later.episode(), later.drawn.choice(ZONES)
+    patient = later.record.session.get_one(Patient, episode.patient_id)
+    if zone != patient.time_zone:
+        later.record.change(episode, "patient_moved", {"time_zone": patient.time_zone}, {"time_zone": zone}, later.at)
+        later.record.move(episode, zone, ~_answered(), Administration.cancelled_at.is_(None))
+
+
 def an_email(later: Later) -> None:
     episode, timepoint = later.episode(), later.drawn.choice(["6-weeks", "3-months"])
     asked = later.record.administration(episode, timepoint)
@@ -240,6 +250,7 @@ CHANGES: tuple[Callable[[Later], None], ...] = (
     another_diagnosis,
     another_side,
     another_start,
+    another_zone,
     an_email,
     a_bounce,
     a_flag,

@@ -152,6 +152,23 @@ def test_a_side_corrected_later_changes_a_later_report_and_not_one_of_the_past(s
     assert later.tables["visits_per_episode"]["group"].tolist() == ["All", "left", "none"]
 
 
+def test_a_patient_who_moves_elsewhere_later_is_not_asked_later_in_a_report_of_the_past(session, record):
+    """The 6-weeks window of a start on 4 May ends with 29 June in London, an hour before the report; west, after it."""
+    cohort = a_cohort(record)
+    episode = record.episode(cohort.clinic, dt.date(2026, 5, 4), visits=3)
+    asked = record.administration(episode, "6-weeks")
+    assert asked.late_after == AS_OF - dt.timedelta(days=1, hours=1)
+    query = cohort.query(as_of=AS_OF - dt.timedelta(days=1))
+    before = make_report(session, "utilization", query)
+
+    zone = "America/Los_Angeles"
+    record.change(episode, "patient_moved", {"time_zone": None}, {"time_zone": zone}, JUST_LATER)
+    record.move(episode, zone)
+
+    assert asked.late_after > query.as_of
+    assert files(make_report(session, "utilization", query)) == files(before)
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_what_is_recorded_later_changes_a_later_report_and_not_one_of_the_past(session, record, change):
     cohort = a_cohort(record)

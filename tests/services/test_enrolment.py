@@ -193,6 +193,25 @@ def test_what_was_believed_of_a_corrected_patient_stays_on_record_of_each_episod
         assert kept[0].after == {"date_of_birth": "1990-02-03", "sex": "male"}
 
 
+def test_the_zone_a_patient_was_in_stays_on_record_of_each_episode(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        episode = builders.an_episode(session, clinic, patient, now=clock.now())
+
+        for zone in ("Asia/Kathmandu", "Asia/Kathmandu", None):
+            enrolment.change_patient(session, patient, {"time_zone": zone}, actor="test", now=clock.now())
+
+        kept = session.scalars(
+            select(EpisodeChange).where(EpisodeChange.kind == "patient_moved").order_by(EpisodeChange.id)
+        ).all()
+        assert [(one.episode_id, one.before, one.after) for one in kept] == [
+            (episode.id, {"time_zone": None}, {"time_zone": "Asia/Kathmandu"}),
+            (episode.id, {"time_zone": "Asia/Kathmandu"}, {"time_zone": None}),
+        ]
+
+
 def test_another_time_zone_moves_what_is_not_answered_yet(
     runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
 ) -> None:
