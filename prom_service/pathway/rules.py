@@ -77,12 +77,12 @@ def next_assessment_at(facts: EpisodeFacts, *, now: datetime) -> datetime | None
 
 
 def _moments(facts: EpisodeFacts) -> Iterator[datetime]:
-    """Every instant a rule compares the clock with."""
+    """Every instant a rule compares the clock with. A window is settled once it has passed, and looked at then."""
     for timepoint in facts.timepoints:
         if timepoint.response:
             yield timepoint.target_at
-        if timepoint.asked and not facts.is_enough(timepoint.response):
+        if timepoint.settled and not facts.is_enough(timepoint.response):
             yield timepoint.late_after
-        if facts.awaits_answers(timepoint):
-            yield max(timepoint.late_after, timepoint.phone_from)
+            if facts.awaits_answers(timepoint):
+                yield max(timepoint.late_after, timepoint.phone_from)
     yield from review_instants(facts)

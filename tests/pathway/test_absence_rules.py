@@ -129,9 +129,10 @@ def test_a_baseline_is_not_missing_in_an_episode_closed_at_once():
 
 
 def test_a_window_that_was_not_settled_yet_is_not_called_missed():
-    facts = episode({}, states={"6-weeks": "open"})
+    facts = episode({}, states={"baseline": "started", "6-weeks": "open"})
 
-    assert "6-weeks" not in {finding.checkpoint for finding in findings(facts, "survey_missed")}
+    assert {finding.checkpoint for finding in findings(facts, "survey_missed")} == {"3-months"}
+    assert not findings(facts, "baseline_missing")
 
 
 def test_of_a_patient_who_has_withdrawn_nothing_is_missed_and_visits_still_count():

@@ -112,6 +112,12 @@ def test_a_missed_baseline_is_assessed_again_on_its_phone_day():
     assert next_assessment_at(facts, now=window.late_after) == window.phone_from
 
 
+def test_a_window_that_is_open_is_settled_when_it_has_passed_and_looked_at_then():
+    waiting = episode({}, states=dict.fromkeys(("baseline", "6-weeks", "3-months"), "open"))
+
+    assert next_assessment_at(waiting, now=ENROLLED_AT) is None
+
+
 def test_an_episode_closed_at_the_very_instant_is_still_assessed_for_it():
     window = at(episode({}), "baseline")
 
@@ -169,7 +175,7 @@ visit_lists = st.lists(
 @given(
     given_responses=st.fixed_dictionaries(dict.fromkeys(("baseline", "6-weeks", "3-months"), responses)),
     states=st.dictionaries(
-        st.sampled_from(["baseline", "6-weeks", "3-months"]), st.sampled_from(["not_asked", "missed"])
+        st.sampled_from(["baseline", "6-weeks", "3-months"]), st.sampled_from(["not_asked", "missed", "open"])
     ),
     more=st.fixed_dictionaries(
         {

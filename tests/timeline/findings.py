@@ -67,7 +67,7 @@ def _of_absence(one: Administration, clock: dt.datetime) -> Findings:
     enough = one.episode.has_enough(response)
     if one.state in ("missed", "partial") and (response is None or (response.kind == "partial" and not enough)):
         findings["survey_missed", one.timepoint] = basis
-    if one.timepoint == "baseline" and not enough:
+    if one.timepoint == "baseline" and not enough and one.state in ("missed", "partial", "completed"):
         findings["baseline_missing", one.timepoint] = basis
     return findings
 
