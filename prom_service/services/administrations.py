@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Response
+from prom_service.models import Administration, Episode, Response
 from prom_service.services import assessment, audit, messages, submission
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
 def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Settle the administrations whose time has passed: scored as partial where a rule allows, else missed.
 
-    What had been saved by then counts, whenever this runs. Those of one clinic at a time, so that no two processes
-    wait for each other's flag counters. The link goes on taking answers until the window closes for good; a late
-    answer completes them all the same.
+    What had been saved by then counts, whenever this runs. They may be of any number of clinics, and what another
+    process has in hand is passed over. The link goes on taking answers until the window closes for good; a late answer
+    completes them all the same.
     """
-    passed = _of_one_clinic(
+    passed = _hold(
         session,
         select(Administration)
         .where(Administration.state.in_(("planned", "open", "started")), Administration.late_after <= now)
@@ -56,17 +56,17 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
         else:
             administration.state = "partial"
             administration.partial_at = now
-        _audit(session, administration, now)
     session.flush()
+    _audit(session, passed, now)
     over = [administration.id for administration in passed]
     messages.cancel_pending(session, over, "window_over", keep_reason=True, actor="sweep", now=now)
-    assessment.assess_episodes(session, [administration.episode_id for administration in passed], now=now)
+    _assess(session, passed, now)
     return len(passed)
 
 
 def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
     """Score what was still being answered, late, when the window closed for good; return how many were looked at."""
-    closed = _of_one_clinic(
+    closed = _hold(
         session,
         select(Administration)
         .where(
@@ -84,27 +84,42 @@ def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
             administration.state = "partial"
             administration.partial_at = now
             administration.late = True
-            _audit(session, administration, now)
     session.flush()
-    assessment.assess_episodes(session, [administration.episode_id for administration in closed], now=now)
+    _audit(session, [administration for administration in closed if administration.state == "partial"], now)
+    _assess(session, closed, now)
     return len(closed)
 
 
-def _audit(session: Session, administration: Administration, now: dt.datetime) -> None:
-    named, act = {"administration": [administration.id]}, f"administration.{administration.state}"
-    audit.note_about(session, administration.clinic_id, named, actor="sweep", act=act, now=now)
+def _audit(session: Session, settled: Sequence[Administration], now: dt.datetime) -> None:
+    """Note what became of each, with whose it is."""
+    episodes = {administration.episode_id for administration in settled}
+    patients = dict(session.execute(select(Episode.id, Episode.patient_id).where(Episode.id.in_(episodes))).all())
+    acts = [
+        audit.Act(
+            one.clinic_id,
+            "sweep",
+            f"administration.{one.state}",
+            {"administration": [one.id], "episode": [one.episode_id], "patient": [patients[one.episode_id]]},
+        )
+        for one in settled
+    ]
+    audit.note_all(session, acts, now=now)
 
 
-def _of_one_clinic(session: Session, due: Select[Administration], limit: int) -> Sequence[Administration]:
-    """Return what is due in the clinic of the first that nobody else has in hand, held for this transaction."""
-    first = session.scalars(due.limit(1).with_for_update(skip_locked=True, key_share=True)).first()
-    if first is None:
-        return []
-    return session.scalars(
-        due.where(Administration.clinic_id == first.clinic_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
-    ).all()
+def _assess(session: Session, settled: Sequence[Administration], now: dt.datetime) -> None:
+    """Assess their episodes at once; one that cannot be assessed must not hold up the others, nor what was settled."""
+    episodes = [administration.episode_id for administration in settled]
+    try:
+        with session.begin_nested():
+            assessment.assess_episodes(session, episodes, now=now)
+    except Exception as error:  # noqa: BLE001 (one item of a sweep)
+        log.error("episodes of %d settled windows are left to the sweep: %s", len(episodes), type(error).__name__)
+        assessment.leave_due(session, episodes, now=now)
+
+
+def _hold(session: Session, due: Select[Administration], limit: int) -> Sequence[Administration]:
+    """Return what is due and nobody else has in hand, held for this transaction."""
+    return session.scalars(due.limit(limit).with_for_update(skip_locked=True, key_share=True)).all()
 
 
 def _score_partial(

@@ -82,6 +82,12 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
     return len(loaded)
 
 
+def leave_due(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> None:
+    """Have the sweep assess these episodes: together, and each alone where one of them cannot be."""
+    held = session.scalars(HELD, {"episodes": list(episode_ids)}).all()
+    session.execute(update(EPISODE).where(EPISODE.c.id.in_(held)).values(assess_after=now))
+
+
 def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> Sequence[uuid.UUID]:
     """Return episodes whose ``assess_after`` has passed, the longest due first, held for this transaction.
 

@@ -141,6 +141,25 @@ def test_windows_that_have_passed_unanswered_are_missed(prom: Runtime, clock: Cl
         assert session.scalars(select(Administration.state)).one() == "missed"
 
 
+def test_windows_of_every_clinic_are_settled_whatever_cannot_be_assessed(
+    prom: Runtime, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with prom.transaction() as session:
+        patients = [mailroom.patient(session, mailroom.clinic(session)) for _ in range(2)]
+        broken, sound = (mailroom.administration(session, patient).episode_id for patient in patients)
+        session.execute(sa.update(Episode).where(Episode.id == broken).values(pathway="no-such-pathway-1"))
+    clock.advance(days=20)
+
+    assert jobs.close_late_administrations(prom) == 2
+    jobs.assess_due_episodes(prom)
+
+    with prom.reading() as session:
+        assert set(session.scalars(select(Administration.state))) == {"missed"}
+        found = set(session.execute(select(Flag.episode_id, Flag.kind)).all())
+    assert found == {(sound, "survey_missed"), (sound, "baseline_missing")}
+    assert "no-such-pathway" not in caplog.text
+
+
 def test_episodes_are_assessed_when_their_time_has_come(prom: Runtime, clock: Clock) -> None:
     with prom.transaction() as session:
         mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
