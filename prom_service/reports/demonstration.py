@@ -23,6 +23,8 @@ from prom_service.reports.cohort import Cohort
 from prom_service.reports.known import AT_ONCE
 
 Condition = sa.ColumnElement[bool]
+Criteria = Mapping[tuple[int, FunctionCriterion], list[str]]
+"""The pathways that have each criterion, and its place among theirs."""
 
 
 def demonstrations(cohort: Cohort) -> sa.CTE:
@@ -31,22 +33,30 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
     ``on`` is the day, by the clinic's clock, on which the first such response was answered; ``wording`` is ``official``
     or ``own``.
     """
-    reached = _reached(cohort).subquery()
-    first = sa.func.row_number().over(partition_by=reached.c.episode_id, order_by=(reached.c.sequence, reached.c.place))
-    numbered = sa.select(reached, first.label("first")).subquery()
-    columns = ("episode_id", "group", "closed", "on", "wording")
-    return (
-        sa.select(*(numbered.c[name] for name in columns))
-        .where(numbered.c.first == 1)
+    criteria = _criteria(cohort.pathways)
+    measured = {criterion.measure.instrument for _, criterion in criteria}
+    reached = _reached(cohort, criteria, measured).subquery()
+    place = sa.func.row_number().over(partition_by=reached.c.episode_id, order_by=(reached.c.sequence, reached.c.place))
+    numbered = sa.select(reached, place.label("in_order")).subquery()
+    one = numbered.c
+    official = sa.and_(*(_is_official(given, one.instrument, measured) for given in (one.before, one.after)))
+    return (  # Day and wording are asked of the first alone.
+        sa.select(
+            one.episode_id,
+            one.group,
+            one.closed,
+            local_day(one.answered_at, one.zone).label("on"),
+            sa.case((official, "official"), else_="own").label("wording"),
+        )
+        .where(one.in_order == 1)
         .cte("demonstration")
         .prefix_with(AT_ONCE)
     )
 
 
-def _reached(cohort: Cohort) -> known.Rows:
+def _reached(cohort: Cohort, criteria: Criteria, measured: Collection[str]) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
-    scope, chosen, criteria = cohort.scope, cohort.chosen, _criteria(cohort.pathways)
-    measured = {criterion.measure.instrument for _, criterion in criteria}
+    scope, chosen = cohort.scope, cohort.chosen
     before = _before(cohort, measured).cte("before").prefix_with(AT_ONCE)
     after, answer, groc = aliased(Score, name="after"), known.responses(scope).subquery(), _groc(cohort).subquery()
     met = [
@@ -62,7 +72,6 @@ def _reached(cohort: Cohort) -> known.Rows:
         for (place, criterion), refs in criteria.items()
     ]
     same = sa.and_(after.instrument == before.c.instrument, after.scale == before.c.scale)
-    official = sa.and_(before.c.official, _is_official(after.response_id, after.instrument, measured))
     return (
         sa.select(
             chosen.c.id.label("episode_id"),
@@ -70,8 +79,11 @@ def _reached(cohort: Cohort) -> known.Rows:
             chosen.c.closed,
             Administration.sequence,
             sa.case(*met).label("place"),
-            local_day(answer.c.answered_at, Clinic.time_zone).label("on"),
-            sa.case((official, "official"), else_="own").label("wording"),
+            answer.c.answered_at,
+            Clinic.time_zone.label("zone"),
+            before.c.response_id.label("before"),
+            after.response_id.label("after"),
+            after.instrument,
         )
         .select_from(before)
         .join(chosen, chosen.c.id == before.c.episode_id)
@@ -88,9 +100,8 @@ def _reached(cohort: Cohort) -> known.Rows:
 def _before(cohort: Cohort, measured: Collection[str]) -> known.Rows:
     """The scores from which change is counted: those of a baseline in time, of the instruments that are measured."""
     baseline = cohort.baselines
-    official = _is_official(Score.response_id, Score.instrument, measured).label("official")
     return (
-        sa.select(baseline.c.episode_id, Score.instrument, Score.scale, Score.value, official)
+        sa.select(baseline.c.episode_id, Score.response_id, Score.instrument, Score.scale, Score.value)
         .select_from(baseline)
         .join(Score, sa.and_(Score.response_id == baseline.c.id, Score.instrument.in_(measured)))
         .where(sa.not_(baseline.c.late), Score.recorded_at <= cohort.scope.as_of)
@@ -127,8 +138,8 @@ def _sources(ref: str) -> list[str]:
     return [ref, *(one.ref for one in longer)]
 
 
-def _criteria(pathways: Iterable[Pathway]) -> Mapping[tuple[int, FunctionCriterion], list[str]]:
-    """The pathways that have each criterion, and its place among theirs: versions of a clinic mostly share them."""
+def _criteria(pathways: Iterable[Pathway]) -> Criteria:
+    """Versions of a clinic mostly share them."""
     found: dict[tuple[int, FunctionCriterion], list[str]] = defaultdict(list)
     for pathway in pathways:
         for place, criterion in enumerate(pathway.function):
