@@ -13,6 +13,7 @@ from prom_service.models import Episode, Flag, Patient
 from prom_service.models.flag import RESOLUTIONS
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.queries.colleagues import may_read
+from prom_service.queries.flags import Whose
 from prom_service.services import assessment, flag_ledger
 
 
@@ -98,23 +99,23 @@ def resolve(
 
 
 def wake_snoozed(session: Session, *, now: dt.datetime, limit: int) -> int:
-    """Reopen the flags of one clinic whose snooze has run out; return how many."""
-    due = select(Flag).where(Flag.status == "snoozed", Flag.snoozed_until <= now).order_by(Flag.snoozed_until)
-    unheld = due.join(Episode, Episode.id == Flag.episode_id).limit(1)
-    first = session.scalars(unheld.with_for_update(of=Episode, skip_locked=True, key_share=True)).first()
-    if first is None:
-        return 0
-    flags = session.scalars(
-        due.join(Episode, Episode.id == Flag.episode_id)
-        .where(Flag.clinic_id == first.clinic_id)
+    """Reopen the flags whose snooze has run out, those that nobody else has in hand; return how many."""
+    due = (
+        select(Flag, Episode, Patient)
+        .join(Episode, Episode.id == Flag.episode_id)
+        .join(Patient, Patient.id == Episode.patient_id)
+        .where(Flag.status == "snoozed", Flag.snoozed_until <= now)
+        .order_by(Flag.snoozed_until)
         .limit(limit)
         .with_for_update(of=Episode, skip_locked=True, key_share=True)
-    ).all()
-    for flag in flags:
+    )
+    steps = []
+    for flag, episode, patient in session.execute(due):
         flag.status = "open"
         flag.snoozed_until = None
-        _step(session, flag, "reopened", flag_ledger.RULES, {}, now)
-    return len(flags)
+        steps.append(flag_ledger.take(flag, Whose.of(episode, patient), "reopened", flag_ledger.RULES, {}, now))
+    flag_ledger.write(session, steps, now=now)
+    return len(steps)
 
 
 def find_for_update(session: Session, clinic_id: uuid.UUID, flag_id: uuid.UUID) -> Flag | None:
