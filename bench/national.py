@@ -9,11 +9,11 @@ take tens of gigabytes; try 10,000 first.
 import argparse
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
+from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -28,7 +28,7 @@ from prom_service.simulation.population import Size, write_population
 from tests.support.postgres import postgres_in
 
 KINDS = ("sqlite", "postgresql")
-AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
+AS_OF = datetime.combine(Size.until, time(), UTC)
 """The end of the data set: nothing in it is later."""
 SETTLED_AT_ONCE = 2_000
 SERVER = {
@@ -89,9 +89,9 @@ def _fill(url: str, size: Size) -> None:
     with engine.connect() as connection:
         there = connection.scalar(sa.select(sa.func.count()).select_from(sa.select(Episode.id).limit(1).subquery()))
     if not there:
-        start = time.monotonic()
+        start = monotonic()
         rows = write_population(engine, size)
-        print(f"{rows:,} rows written in {time.monotonic() - start:.0f} s", file=sys.stderr)
+        print(f"{rows:,} rows written in {monotonic() - start:.0f} s", file=sys.stderr)
         settle(url)
     engine.dispose()
 
@@ -101,7 +101,7 @@ def settle(url: str) -> None:
 
     The rows are written without the rules. Without this, the first sweep would find the flags of two years.
     """
-    start, done = time.monotonic(), 0
+    start, done = monotonic(), 0
     prom = build(Settings(env="test", database_url=url, secret_key=os.urandom(32).hex()), clock=lambda: AS_OF)
     with prom.transaction() as session:
         session.execute(sa.update(Episode).where(Episode.closed_on.is_(None)).values(assess_after=AS_OF))
@@ -111,7 +111,7 @@ def settle(url: str) -> None:
             done += assessment.assess_episodes(session, due, now=AS_OF)
         if not due:
             break
-    print(f"{done:,} open episodes assessed in {time.monotonic() - start:.0f} s", file=sys.stderr)
+    print(f"{done:,} open episodes assessed in {monotonic() - start:.0f} s", file=sys.stderr)
 
 
 def main() -> None:

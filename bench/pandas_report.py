@@ -4,17 +4,17 @@ What a competent analyst writes, plainly and without haste: dates become dates, 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from bench.national import AS_OF
 from instruments.compare import TOLERANCE
 from prom_service.pathway.definition import all_pathways
 from prom_service.pathway.shape import GROC
 
-AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 PERIOD = (date(2024, 1, 1), date(2026, 1, 1))
 CHECKPOINTS = ("6-weeks", "3-months")
 REVIEWABLE = ("non_responder", "deterioration")

@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from bench import pandas_report
 from bench.batches import compare
 from bench.kept import keep_counts, time_one_clinic
-from bench.national import arguments, data_set
-from bench.pandas_report import AS_OF, PERIOD
+from bench.national import AS_OF, arguments, data_set
+from bench.pandas_report import PERIOD
 from prom_service import db
 from prom_service.models import Organisation
 from prom_service.reports import ReportQuery

@@ -61,8 +61,8 @@ def windows_at(session: Session, scope: Scope) -> Windows:
 def _moved(session: Session, scope: Scope) -> Iterator[tuple[Any, PlannedAdministration]]:
     start, zone = later_change(scope, "started_on"), later_change(scope, "time_zone")
     changed = sa.union(sa.select(start.c.episode_id), sa.select(zone.c.episode_id)).subquery()
-    both = sa.case((start.c.at < zone.c.at, start.c.at), else_=zone.c.at)
-    first = sa.case((zone.c.at.is_(None), start.c.at), (start.c.at.is_(None), zone.c.at), else_=both)
+    start_first = sa.or_(zone.c.at.is_(None), start.c.at < zone.c.at)
+    first = sa.case((start_first, start.c.at), else_=zone.c.at)
     answered = sa.exists().where(Response.administration_id == Administration.id, Response.recorded_at < first)
     cancelled = sa.and_(Administration.cancelled_at.is_not(None), Administration.cancelled_at < first)
     rows = session.execute(
