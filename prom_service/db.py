@@ -248,6 +248,25 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+def reads_abreast(engine: Engine) -> bool:
+    """Return whether a statement over many rows is done sooner by halves, each on a connection of its own.
+
+    SQLite works at a statement with one processor, PostgreSQL with several where that helps. Only for engines
+    ``for_reading``: another connection sees nothing of what is not committed yet.
+    """
+    path = engine.url.database
+    reading = engine.get_execution_options().get("reading", False)
+    return engine.dialect.name == "sqlite" and bool(path) and path != ":memory:" and reading
+
+
+def look_anew(engine: Engine, connections: Sequence[sa.Connection]) -> None:
+    """Have all these connections to SQLite, in reading transactions, see one snapshot: that of now."""
+    with writing_turn(engine), engine.execution_options(reading=False).begin():  # So that nothing is committed.
+        for connection in connections:
+            for statement in ("COMMIT", "BEGIN", "SELECT 1 FROM sqlite_master"):  # It is taken at the first look.
+                connection.exec_driver_sql(statement)
+
+
 @contextmanager
 def joining_many(session: Session) -> Iterator[None]:
     """Have PostgreSQL join by hash or merge, not row by row, while the block runs: for statements about many rows.

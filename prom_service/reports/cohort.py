@@ -5,9 +5,12 @@ its size follows the number of groups and of distinct values, not the number of 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -18,6 +21,7 @@ from prom_service.models import Clinic
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
 from prom_service.reports import known
+from prom_service.reports.abreast import execute_each, portions, readers_of
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.layout import POOLED
 from prom_service.reports.query import ReportQuery
@@ -36,11 +40,13 @@ class Cells:
     """A select of one frame: ``counts`` are whole numbers, every other column is text.
 
     ``flags`` are truths. They come packed in one column of this name, a bit for each, the first the lowest.
+    ``added`` are the counts that add up over the clinics; cells that agree in all else are one cell.
     """
 
     rows: known.Rows
     counts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
     def as_text(self, name: str, width: int) -> known.Rows:
         """Select the same under the ``name``, every value as text, so that frames of other columns can follow."""
@@ -49,9 +55,25 @@ class Cells:
         named = (text.label(f"value_{place}") for place, text in enumerate(texts))
         return sa.select(sa.literal(name).label("frame"), *named)
 
+    def together(self, portions: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        """Return the rows of several portions of the clinics as those of all together, as ``as_text`` selects them."""
+        if len(portions) == 1:
+            return portions[0]
+        adding = [name in self.added for name in ("frame", *self.names)]
+        cells: dict[tuple[Any, ...], list[int]] = {}
+        for row in chain.from_iterable(portions):
+            key, counts = tuple(_where(adding, row, False)), [int(count) for count in _where(adding, row, True)]
+            cells[key] = [a + b for a, b in zip(cells[key], counts, strict=True)] if key in cells else counts
+        return [_merged(adding, key, counts) for key, counts in cells.items()]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns in their order."""
+        return list(self.rows.selected_columns.keys())
+
     def frame(self, rows: Iterable[Any]) -> pd.DataFrame:
         """Return the rows, as ``as_text`` selected them, in one order on every database."""
-        names = list(self.rows.selected_columns.keys())
+        names = self.names
         frame = pd.DataFrame([row[1 : len(names) + 1] for row in rows], columns=names)
         if self.flags:
             packed = frame.pop(PACKED).to_numpy(dtype="int64")
@@ -160,12 +182,24 @@ class Cohort:
 
     def frames(self, wanted: Mapping[str, Cells]) -> dict[str, pd.DataFrame]:
         """Return every frame by one statement: what several of them rest on is then computed once."""
-        width = max(len(cells.rows.selected_columns) for cells in wanted.values())
+        width = max(len(cells.names) for cells in wanted.values())
         arms = (cells.as_text(name, width) for name, cells in wanted.items())
-        found: dict[str, list[Any]] = {name: [] for name in wanted}
-        for row in self.session.execute(sa.select(sa.union_all(*arms).subquery())):
-            found[row[0]].append(row)
-        return {name: cells.frame(found[name]) for name, cells in wanted.items()}
+        each = execute_each(self.session, sa.select(sa.union_all(*arms).subquery()), self._portions())
+        found: defaultdict[str, list[list[Any]]] = defaultdict(lambda: [[] for _ in each])
+        for place, rows in enumerate(each):
+            for row in rows:
+                found[row[0]][place].append(row)
+        return {name: cells.frame(cells.together(found[name])) for name, cells in wanted.items()}
+
+    def _portions(self) -> list[Mapping[str, uuid.UUID]]:
+        """Return the clinics of each portion of them that is counted by itself; one of all where no more are needed.
+
+        A group is named by what all clinics have of it, where not every one may be.
+        """
+        if len(readers_of(self.session)) == 1 or len(self.query.clinic_ids) == 1 or self._named is not None:
+            return [{}]
+        clinics = self.session.scalars(self.scope.clinics.order_by(Clinic.id)).all()
+        return [known.between(some[0], some[-1]) for some in portions(self.session, clinics)] or [{}]
 
     def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:
         """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""
@@ -207,7 +241,17 @@ def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:
         keys.append(_packed([cells.c[name] for name in flags]))
     numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
     counted = sa.select(*keys, sa.func.count().label("episodes")).group_by(*keys)
-    return Cells(counted, counts=(*numbers, "episodes"), flags=flags)
+    return Cells(counted, counts=(*numbers, "episodes"), flags=flags, added=("episodes",))
+
+
+def _where(marked: Sequence[bool], row: Sequence[Any], mark: bool) -> Iterator[Any]:
+    return (value for value, one in zip(row, marked, strict=False) if one is mark)
+
+
+def _merged(marked: Sequence[bool], others: Sequence[Any], those: Sequence[Any]) -> list[Any]:
+    """Return the values that are marked, and the others, in their places."""
+    rest, these = iter(others), iter(those)
+    return [next(these if one else rest) for one in marked]
 
 
 def yes(condition: Any) -> sa.ColumnElement[int]:

@@ -5,6 +5,8 @@ with the first change recorded later, which says what stood before it.
 """
 
 import datetime as dt
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +45,18 @@ class Scope:
     as_of: dt.datetime
 
 
+FIRST = sa.bindparam("first_clinic", uuid.UUID(int=0), sa.Uuid())
+LAST = sa.bindparam("last_clinic", uuid.UUID(int=2**128 - 1), sa.Uuid())
+
+
+def between(first: uuid.UUID, last: uuid.UUID) -> Mapping[str, uuid.UUID]:
+    """Return the parameters that narrow a statement about a scope to its clinics from one id to another."""
+    return {FIRST.key: first, LAST.key: last}
+
+
 def scope_of(query: ReportQuery) -> Scope:
     """Return the clinics and the instant of a query."""
-    clinics = sa.select(Clinic.id)
+    clinics = sa.select(Clinic.id).where(Clinic.id.between(FIRST, LAST))
     if query.organisation_id is not None:
         clinics = clinics.where(Clinic.organisation_id == query.organisation_id)
     if query.clinic_ids:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from prom_service import __version__
 from prom_service.db import joining_many
+from prom_service.reports.abreast import reading_abreast
 from prom_service.reports.kind import Facts, ReportKind, Tables
 from prom_service.reports.layout import NEAREST, finish
 from prom_service.reports.progress import Told, counting, nobody, tabulating
@@ -63,7 +64,7 @@ def make_report(session: Session, kind: ReportKind, query: ReportQuery, told: To
 def count_facts(session: Session, kind: ReportKind, query: ReportQuery, told: Told = nobody) -> Facts:
     """Return the counted facts on which the report rests."""
     several = joining_many(session) if len(query.clinic_ids) != 1 else nullcontext()
-    with several, counting(session, kind.statements, told):
+    with several, reading_abreast(session), counting(session, kind.statements, told):
         return kind.extract(session, query)
 
 

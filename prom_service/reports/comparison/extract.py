@@ -87,7 +87,7 @@ def _people(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> Cells:
         _baselines(cohort, eligible),
     ).subquery()
     counted = sa.select(*told.c, sa.func.count().label("episodes")).group_by(*told.c)
-    return Cells(counted, counts=("value", "episodes", "responded"))
+    return Cells(counted, counts=("value", "episodes", "responded"), added=("episodes",))
 
 
 def _eligible(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> known.Rows:

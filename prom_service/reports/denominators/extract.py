@@ -70,7 +70,8 @@ def _attempts(cohort: Cohort, asked: sa.CTE, mailed: sa.CTE) -> Cells:
         .where(asked.c.due == 1, asked.c.excluded == "", sent.delivered_at.is_not(None))
         .group_by(*groups, asked.c.timepoint, asked.c.sequence, sent.ordinal)
     )
-    return Cells(counted, counts=("sequence", "attempt", "delivered", "answered"))
+    added = ("delivered", "answered")
+    return Cells(counted, counts=("sequence", "attempt", *added), added=added)
 
 
 def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:

@@ -19,6 +19,7 @@ from prom_service.reports.rounding import EVERYTHING
 
 CHECKPOINT = "3-months"
 ASSESSED = ("improved", "uncertain", "not_improved", "worse")
+SERVED, SHARED = ("visits", "served"), ("shared", "again")
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _activity_cells(counted: sa.CTE, episodes: Any, *keys: str) -> Cells:
     columns = [counted.c[key] for key in keys]
     services = sa.func.coalesce(sa.func.sum(counted.c.visits), 0)
     rows = sa.select(*columns, services.label("visits"), episodes.label("served")).select_from(counted)
-    return Cells(rows.group_by(*columns), counts=("visits", "served"))
+    return Cells(rows.group_by(*columns), counts=SERVED, added=SERVED)
 
 
 def _shared(doubles: sa.CTE, *keys: str) -> Cells:
@@ -188,7 +189,7 @@ def _shared(doubles: sa.CTE, *keys: str) -> Cells:
     columns = [doubles.c[key] for key in keys]
     visits = sa.func.count(sa.distinct(doubles.c.visit_id))
     rows = sa.select(*columns, visits.label("shared"), (sa.func.count() - visits).label("again")).select_from(doubles)
-    return Cells(rows.group_by(*columns), counts=("shared", "again"))
+    return Cells(rows.group_by(*columns), counts=SHARED, added=SHARED)
 
 
 def _activity(counted: pd.DataFrame, shared: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -1,0 +1,78 @@
+"""Several sessions that see one snapshot, so that a report over many clinics uses every processor.
+
+On SQLite a statement runs on one processor, however many there are. Clinics share no episode: what is counted of some
+of them by one session and of the others by another adds up.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from prom_service import db, tenancy
+
+READERS = "prom.readers"
+"""Under this key a session holds those that read beside it, itself the first."""
+MOST = 4
+"""However many processors there are, others have work for some."""
+PORTIONS = 2
+"""So many for each session, so that one that is done takes what another has not begun."""
+
+
+@contextmanager
+def reading_abreast(session: Session) -> Iterator[None]:
+    """Have a session for each processor, this one among them, read side by side in the block, where that is sooner.
+
+    All are for the same clinics. The snapshot of this session moves to now, as if it had been opened now.
+    """
+    engine, number = session.get_bind(), min(os.cpu_count() or 1, MOST)
+    if number == 1 or not isinstance(engine, sa.Engine) or not db.reads_abreast(engine):
+        yield
+        return
+    with ExitStack() as opened:
+        others = (tenancy.open_session(engine, session.info[tenancy.REACH]) for _ in range(1, number))
+        readers = [session, *(opened.enter_context(one) for one in others)]
+        db.look_anew(engine, [one.connection() for one in readers])
+        session.info[READERS] = readers
+        try:
+            yield
+        finally:
+            del session.info[READERS]
+
+
+def readers_of(session: Session) -> Sequence[Session]:
+    """Return the sessions that read beside this one, itself the first."""
+    readers: Sequence[Session] = session.info.get(READERS, [session])
+    return readers
+
+
+def portions(session: Session, clinic_ids: Sequence[uuid.UUID]) -> list[Sequence[uuid.UUID]]:
+    """Return the clinics in as many portions as the sessions are to take one after the other; none is empty."""
+    number = PORTIONS * len(readers_of(session))
+    size = -(-len(clinic_ids) // number) or 1
+    return [clinic_ids[start : start + size] for start in range(0, len(clinic_ids), size)]
+
+
+def execute_each(
+    session: Session, statement: sa.Select[Any], parameters: Sequence[Mapping[str, Any]]
+) -> list[Sequence[Any]]:
+    """Return the rows of the statement for each set of parameters, found by all sessions at once."""
+    idle: SimpleQueue[Session] = SimpleQueue()
+    for one in readers_of(session):
+        idle.put(one)
+
+    def rows(given: Mapping[str, Any]) -> Sequence[Any]:
+        mine = idle.get()
+        try:
+            return mine.execute(statement, given).all()
+        finally:
+            idle.put(mine)
+
+    with ThreadPoolExecutor(max_workers=idle.qsize()) as at_once:
+        return list(at_once.map(rows, parameters))
