@@ -248,6 +248,17 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+def at_most(session: Session, part: sa.FromClause, rows: int) -> sa.FromClause:
+    """Return the part of a statement, which has no more than so many rows: SQLite is told.
+
+    A part that a statement uses again SQLite takes for a million rows. Of what it is joined to, it then looks through
+    all there is of every clinic beforehand, so as to pass over what is not there.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return part
+    return sa.select(part).limit(sa.literal_column(str(rows))).subquery()
+
+
 def reads_abreast(engine: Engine) -> bool:
     """Return whether a statement over many rows is done sooner by halves, each on a connection of its own.
 

@@ -17,7 +17,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from prom_service.models import Clinic
+from prom_service.db import at_most
+from prom_service.models import Clinic, Episode
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
 from prom_service.reports import known
@@ -100,14 +101,15 @@ class Cohort:
         candidates = known_then.cte("candidate").prefix_with(AT_ONCE)
         self.baselines = known.baselines(self.scope).cte("baseline").prefix_with(AT_ONCE)
         self._named = self._names(candidates)
-        self.chosen, self.attended = candidates, self._attended(candidates)
+        self.attended = self._attended(candidates)
         served = sa.select(self.attended).where(self.attended.c.counted == 1)
         self.ever_served = served.subquery("ever_served")
         if query.basis == "activity":
             visited = self.attended.c.visited_on
             served = served.where(visited >= period[0], visited < period[1])
             of_them = candidates.c.id.in_(served.with_only_columns(self.attended.c.episode_id))
-            self.chosen = sa.select(candidates).where(of_them).cte("chosen").prefix_with(AT_ONCE)
+            candidates = sa.select(candidates).where(of_them).cte("chosen").prefix_with(AT_ONCE)
+        self.chosen = at_most(session, candidates, self._enrolled())
         self.served = served.subquery("served")
 
     @cached_property
@@ -115,7 +117,12 @@ class Cohort:
         """How the windows of administrations stood."""
         return windows_at(self.session, self.scope)
 
-    def group(self, episodes: sa.CTE | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
+    def _enrolled(self) -> int:
+        """Return how many episodes the clinics have on record, in or out of the report."""
+        there = sa.select(sa.func.count()).where(Episode.clinic_id.in_(self.scope.clinics))
+        return self.session.scalars(there).one()
+
+    def group(self, episodes: sa.FromClause | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
         """Return the label of the group, the same for all groups too small to be named to these readers."""
         label = self._label(episodes, clinician)
         if self._named is None:
@@ -133,7 +140,7 @@ class Cohort:
             enough.append(clinicians >= NAMED_CLINICIANS)
         return sa.select(label.label("label")).group_by(label).having(*enough).cte("named").prefix_with(AT_ONCE)
 
-    def _label(self, episodes: sa.CTE | None, clinician: Any) -> sa.ColumnElement[str]:
+    def _label(self, episodes: sa.FromClause | None, clinician: Any) -> sa.ColumnElement[str]:
         """Return the name of the group; a clinician is named with the clinic unless there is only one clinic."""
         chosen = (self.chosen if episodes is None else episodes).c
         if self.of_each:

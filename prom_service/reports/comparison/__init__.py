@@ -72,7 +72,7 @@ KIND = ReportKind(
     extract=extract,
     make_tables=make_tables,
     notes=notes,
-    statements=6,
+    statements=7,
     drawings={"share_improved": improved_funnels, "share_over_limit": over_limit_funnel},
     group_by="clinic",
 )

@@ -40,6 +40,6 @@ KIND = ReportKind(
     extract=extract,
     make_tables=make_tables,
     notes=notes,
-    statements=11,
+    statements=12,
     drawings={"process": process_chart},
 )

@@ -61,7 +61,7 @@ KIND = ReportKind(
     extract=extract,
     make_tables=make_tables,
     notes=notes,
-    statements=6,
+    statements=7,
     drawings={
         "visit_distribution": visits_chart,
         "visits_by_outcome": outcome_chart,
