@@ -29,7 +29,7 @@ Serve = Callable[["Runtime", Callable[[], None]], None]
 @click.option("--database-url", help="Database in place of a SQLite file in the data directory.")
 @click.option("--no-serve", is_flag=True, help="Simulate, and stop before serving.")
 def demo(port: int, patients: int, seed: int, data_dir: Path, database_url: str | None, no_serve: bool) -> None:
-    """Simulate a synthetic clinic group through 20 weeks of care, then serve it.
+    """Simulate a synthetic clinic group through 60 weeks of care, then serve it.
 
     Emails are really written, answers really submitted and visits really recorded, by the services and jobs of the
     real thing under a moving clock. Then it says where to look.

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-WEEKS = 20
+WEEKS = 60
 FEWEST = 40
 """With fewer patients not every kind of flag has someone to rest on."""
 
@@ -117,7 +117,7 @@ class Person:
 
 
 def people(count: int, *, seed: int, today: dt.date) -> list[Person]:
-    """Return ``count`` people whose care begins in the last 20 weeks, the first of them cast for a part."""
+    """Return ``count`` people whose care begins in the last ``WEEKS``, the first of them cast for a part."""
     draw = random.Random(seed)  # noqa: S311 (a synthetic cohort, no secret)
     cast = list(_cast(draw, today))
     return cast + [_person(draw, number, today) for number in range(len(cast), count)]
@@ -141,7 +141,7 @@ def _person(draw: random.Random, number: int, today: dt.date, **changes: object)
         pathway=pathway,
         diagnosis=draw.choice(PATHWAYS[pathway]),
         clinician=f"PT-{clinic + 1}{draw.choice('ABC')}",
-        started_on=today - dt.timedelta(days=int(draw.triangular(4, WEEKS * 7 - 4, WEEKS * 6.3))),
+        started_on=today - dt.timedelta(days=draw.randint(4, WEEKS * 7 - 4)),
         enrolled_days_before=draw.choice((0, 1, 2, 3)),
         course=course,
         level=min(70.0, max(15.0, draw.gauss(46, 12))),

@@ -25,9 +25,10 @@ from prom_service.models.message import DELIVERED_PHASES
 from prom_service.runtime import Runtime, build, system_clock
 from prom_service.settings import Settings
 from prom_service.simulation import cohort
+from prom_service.simulation.burden import burden
 from prom_service.simulation.clock import MovingClock
-from prom_service.simulation.group import ANALYST_EMAIL, NAME, STAFF_EMAIL, Group, found, prove_escalation
-from prom_service.simulation.life import LINK, Life, burden
+from prom_service.simulation.group import ANALYST_EMAIL, NAME, STAFF_EMAIL, Group, found, issue_keys, prove_escalation
+from prom_service.simulation.life import LINK, Life
 from scheduler import jobs
 
 DONE, SECRET, DATABASE, MAILBOX = "demo.json", "secret.key", "prom.db", "mailbox"
@@ -119,15 +120,16 @@ def _simulate(settings: Settings, patients: int, seed: int, data_dir: Path) -> N
         sa.event.listen(prom.engine, "connect", _trust_the_disk)
     try:
         with prom.transaction() as session:
-            group = found(session, secret=settings.secret, now=clock.now())
+            group = found(session, now=clock.now())
         life = Life(prom, clock, group, cohort.people(patients, seed=seed, today=until.date()))
         with _progress(clock.now(), until) as progress, _refusals_unsaid():
             life.live(until, progress=progress)
         with prom.transaction() as session:
             for clinic in group.clinics:
                 prove_escalation(session, clinic, now=until)
+            keys = issue_keys(session, group, secret=settings.secret, now=until)
         with prom.reading() as session:
-            about = _about(session, settings, group)
+            about = _about(session, settings, group, keys)
             flagged = burden(session, followed_since=until.date() - FOLLOWED)
     finally:
         prom.mail.close()
@@ -160,15 +162,11 @@ def _refusals_unsaid() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _about(session: Session, settings: Settings, group: Group) -> dict[str, Any]:
+def _about(session: Session, settings: Settings, group: Group, keys: dict[str, str]) -> dict[str, Any]:
     return {
         "base_url": settings.base_url,
         "database_url": settings.database_url,
-        "api_keys": {
-            "clinic": group.clinic_key,
-            "other_clinic": group.other_clinic_key,
-            "quality": group.quality_key,
-        },
+        "api_keys": keys,
         "staff": {"email": STAFF_EMAIL, "password": group.password},
         "survey_links": [f"{settings.base_url}/s/{token}" for token in _open_tokens(session, settings, group)],
         "clinic_ids": [str(clinic.id) for clinic in group.clinics],

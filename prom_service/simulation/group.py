@@ -54,17 +54,14 @@ high_label = "The worst pain imaginable"
 
 @dataclass(frozen=True)
 class Group:
-    """What was made, with the keys and the password that are shown once."""
+    """What was made, with the password that is shown once."""
 
     clinics: tuple[Clinic, ...]
     user_id: uuid.UUID
-    clinic_key: str
-    other_clinic_key: str
-    quality_key: str
     password: str
 
 
-def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
+def found(session: Session, *, now: dt.datetime) -> Group:
     """Write the group and return it."""
     organisation = clinics.add_organisation(session, NAME, now=now)
     made = tuple(
@@ -95,11 +92,7 @@ def found(session: Session, *, secret: bytes, now: dt.datetime) -> Group:
         clinics.activate_clinic(session, clinic, APPROVED, now=now)
     password = secrets.token_urlsafe(12)
     user = _add_staff(session, made, password=password, now=now)
-    clinic_key, other_clinic_key = (
-        _key(session, organisation.id, clinic.id, SCOPES, secret, now) for clinic in made[:2]
-    )
-    quality_key = _key(session, organisation.id, None, ("reports:read",), secret, now)
-    return Group(made, user.id, clinic_key, other_clinic_key, quality_key, password)
+    return Group(made, user.id, password)
 
 
 def _add_staff(session: Session, made: Sequence[Clinic], *, password: str, now: dt.datetime) -> User:
@@ -123,24 +116,29 @@ def _add_staff(session: Session, made: Sequence[Clinic], *, password: str, now: 
     return admin
 
 
-def _key(
-    session: Session,
-    organisation_id: uuid.UUID,
-    clinic_id: uuid.UUID | None,
-    scopes: tuple[str, ...],
-    secret: bytes,
-    now: dt.datetime,
-) -> str:
-    _row, text = access.create_api_key(
-        session,
-        organisation_id=organisation_id,
-        clinic_id=clinic_id,
-        name="demo",
-        scopes=scopes,
-        secret=secret,
-        now=now,
+def issue_keys(session: Session, group: Group, *, secret: bytes, now: dt.datetime) -> dict[str, str]:
+    """Return new API keys by whose they are: one of each of two clinics, and one of the quality team of all.
+
+    A key ends a year after ``now``, so those of a visitor are issued when the group has lived.
+    """
+    one, other, *_ = group.clinics
+    wanted = (
+        ("clinic", one.id, SCOPES),
+        ("other_clinic", other.id, SCOPES),
+        ("quality", None, ("reports:read",)),
     )
-    return text
+    keys = {}
+    for whose, clinic_id, scopes in wanted:
+        _row, keys[whose] = access.create_api_key(
+            session,
+            organisation_id=one.organisation_id,
+            clinic_id=clinic_id,
+            name="demo",
+            scopes=scopes,
+            secret=secret,
+            now=now,
+        )
+    return keys
 
 
 def prove_escalation(session: Session, clinic: Clinic, *, now: dt.datetime) -> None:

@@ -53,6 +53,9 @@ REVIEW_DAYS = (0, 2, 4)
 SEEN = 500
 """Open flags that the staff of a clinic look through in one go, at most."""
 SNOOZE = dt.timedelta(days=7)
+SETTLED_DAYS = (7, 42)
+"""So long after it was acknowledged a flag is resolved, at the earliest and at the latest."""
+RESOLVED = ("reassessed", "plan_changed", "contacted")
 KEPT = {"unscorable": 0.3, "half": 0.6}
 """The share of the questions answered by those who do not answer all."""
 PACE_MEASURED_EVERY = dt.timedelta(weeks=1)
@@ -369,11 +372,20 @@ class Life:
         choice = draw.random()
         if choice < 0.3:
             flags.acknowledge(session, flag, actor=actor, now=now)
+            settled = now + dt.timedelta(days=draw.randint(*SETTLED_DAYS))
+            self._at(settled, lambda: self._settle(clinic, flag.id, draw))
         elif choice < 0.5 and flag.severity != "urgent":
             flags.snooze(session, flag, now + SNOOZE, actor=actor, now=now)
         else:
-            reason = draw.choice(("reassessed", "plan_changed", "contacted"))
-            flags.resolve(session, flag, reason, actor=actor, now=now)
+            flags.resolve(session, flag, draw.choice(RESOLVED), actor=actor, now=now)
+
+    def _settle(self, clinic: int, flag_id: uuid.UUID, draw: random.Random) -> None:
+        """Resolve what was acknowledged, unless something else has become of it since."""
+        with self.prom.transaction() as session:
+            flag = flags.find_for_update(session, self.group.clinics[clinic].id, flag_id)
+            if flag is not None and flag.status == "acknowledged":
+                actor = f"user:{self.group.user_id}"
+                flags.resolve(session, flag, draw.choice(RESOLVED), actor=actor, now=self.clock.now())
 
 
 DUE = select(
@@ -388,20 +400,3 @@ DUE = select(
     select(func.min(Alert.due_at)).scalar_subquery(),
 )
 """When each of ``JOBS`` has something to do next, in their order."""
-
-
-def burden(session: Session, *, followed_since: dt.date) -> dict[str, Any]:
-    """Return the flags raised for the episodes that started by ``followed_since``: by kind for 100 episodes, the
-    clinical ones per episode, and the share of episodes without any."""
-    followed = select(Episode.id).where(Episode.started_on <= followed_since)
-    episodes = session.scalar(select(func.count()).select_from(followed.subquery())) or 0
-    raised = session.execute(
-        select(Flag.kind, Flag.queue, func.count()).where(Flag.episode_id.in_(followed)).group_by(Flag.kind, Flag.queue)
-    ).all()
-    flagged = session.scalar(select(func.count(Flag.episode_id.distinct())).where(Flag.episode_id.in_(followed))) or 0
-    return {
-        "episodes": episodes,
-        "per_100": {kind: 100 * count / max(1, episodes) for kind, _, count in sorted(raised)},
-        "clinical_per_episode": sum(count for _, queue, count in raised if queue == "clinical") / max(1, episodes),
-        "without_any": 1 - flagged / max(1, episodes),
-    }

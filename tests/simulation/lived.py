@@ -37,7 +37,7 @@ def newborn(url: str, folder: Path, *, seed: int, until: dt.datetime) -> Iterato
     settings = Settings(env="test", database_url=url, secret_key=SECRET.decode(), mailbox_dir=str(folder / "mailbox"))
     prom = build(settings, clock=clock.now)
     with prom.transaction() as session:
-        group = found(session, secret=settings.secret, now=clock.now())
+        group = found(session, now=clock.now())
     people = cohort.people(cohort.FEWEST, seed=seed, today=until.date())
     yield Lived(prom, group, Life(prom, clock, group, people), until)
     prom.engine.dispose()

@@ -159,6 +159,21 @@ def test_flags_put_aside_wake(lived: Lived) -> None:
     assert waking
 
 
+def test_what_is_acknowledged_is_settled_within_six_weeks(lived: Lived) -> None:
+    with lived.prom.reading() as session:
+        begun = dict(
+            session.execute(
+                select(FlagEvent.flag_id, func.min(FlagEvent.at))
+                .where(FlagEvent.type == "acknowledged")
+                .group_by(FlagEvent.flag_id)
+            ).all()
+        )
+        waiting = session.scalars(select(Flag.id).where(Flag.status == "acknowledged")).all()
+
+    assert len(begun) > len(waiting)
+    assert all(UNTIL - begun[flag] <= dt.timedelta(days=42) for flag in waiting)
+
+
 def test_answers_came_on_paper_late_partial_and_complete(lived: Lived) -> None:
     with lived.prom.reading() as session:
         kinds = {tuple(row) for row in session.execute(select(Response.mode, Response.late, Response.partial))}
