@@ -192,6 +192,8 @@ def _acts(draw: random.Random) -> dict[str, int]:
         return {"unsubscribe": draw.randint(5, 60)}
     if chance < 0.055:
         return {"pause": draw.randint(20, 60)}
+    if chance < 0.12:
+        return {"close": draw.randint(50, 88)}
     return {"close": draw.randint(90, 120)} if chance < 0.8 else {}
 
 

@@ -31,6 +31,7 @@ from prom_service.simulation import invariants
 from prom_service.simulation.answering import answers_of
 from prom_service.simulation.clock import MovingClock
 from prom_service.simulation.cohort import Person
+from prom_service.simulation.documenting import documentation_of
 from prom_service.simulation.group import Group
 from prom_service.simulation.invariants import InvariantError
 from scheduler import jobs
@@ -323,7 +324,7 @@ class Life:
             if acting
             else "individual",
             reassessed=acting and number in (0, 6) and draw.random() < 0.8,
-            documentation={"interventions": "strengthening, movement reeducation"} if draw.random() < 0.7 else {},
+            documentation=documentation_of(person, number),
         )
 
     def _measure_pace(self) -> None:

@@ -87,10 +87,16 @@ def sent_without_a_time(session: Session) -> None:
 def a_fifth_email(session: Session) -> None:
     one = a_sent_one(session)
     others = session.scalars(
-        select(Message).where(Message.phase == "sent", Message.administration_id != one.administration_id).limit(4)
+        select(Message)
+        .where(
+            Message.phase == "sent",
+            Message.clinic_id == one.clinic_id,
+            Message.administration_id != one.administration_id,
+        )
+        .limit(4)
     )
     for ordinal, other in enumerate(others, start=100):
-        other.clinic_id, other.administration_id, other.ordinal = one.clinic_id, one.administration_id, ordinal
+        other.administration_id, other.ordinal = one.administration_id, ordinal
 
 
 def two_within_two_days(session: Session) -> None:
