@@ -19,7 +19,7 @@ from prom_service.reports.comparison.layouts import SHARE_OVER
 from prom_service.reports.forms import export
 from prom_service.reports.layout import finish
 from prom_service.reports.report import Report, report_of
-from tests.support.browser import accessibility_faults, too_wide
+from tests.support.browser import accessibility_faults, texts_cut_off, too_wide
 
 FRAME = (44.0, 58.0, 392.0, 286.0)
 HOLLOW, CIRCLE, SQUARE, DIAMOND = 'fill="#fff" fill-opacity="0"', "<circle", 'width="7"', "l5 5l-5 5l-5 -5z"
@@ -82,6 +82,10 @@ def test_each_wording_has_a_plot_of_its_own():
     assert re.findall(r'class="label">([^<]+)<', drawing) == ["Official wording", "Provisional wording"]
     assert drawing.count("Episodes judged") == 2
     assert drawing.count("<svg") == 1
+
+
+def test_a_plot_on_which_no_unit_would_stand_is_not_drawn():
+    assert drawn(("All", 50, 4), ("a", 30, 4), ("b", 20, 0), audience="quality") == ""
 
 
 def test_nobody_is_no_plot():
@@ -151,4 +155,5 @@ def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path: Path, num
 
     assert accessibility_faults(page) == []
     assert not too_wide(page)
+    assert texts_cut_off(page) == []
     page.close()

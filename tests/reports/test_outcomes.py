@@ -23,7 +23,7 @@ from tests.reports.test_as_of import (
     files,
     other_names,
 )
-from tests.support.browser import accessibility_faults, too_wide
+from tests.support.browser import accessibility_faults, texts_cut_off, too_wide
 
 OFFICIAL, OWN = "official", "provisional wording"
 
@@ -289,6 +289,7 @@ def test_each_plot_has_a_title_a_description_and_its_table(session, record):
     assert len(re.findall(r'role="img" aria-labelledby="(\w+)-title \1-desc"', page)) == 3
     assert len(re.findall(r"</figure><div class=scroll role=region", page)) == 3
     assert "All 3 months 3.0 (-18.2 to 24.2, n 6); A 3 months 14.7" in page
+    assert re.search(r">All, 3 months \(n 6\)<.*?>by group, 3 months:<.*?>A \(n \d\)<", page)
     assert "3 months median 60.0, quartiles 56.1 to 65.5, 8 scores; measurement error of one person 17.22" in page
 
 
@@ -329,6 +330,7 @@ def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path, session, 
 
     assert accessibility_faults(page) == []
     assert not too_wide(page)
+    assert texts_cut_off(page) == []
     page.set_viewport_size({"width": 1280, "height": 900})
     assert not too_wide(page)
     page.close()

@@ -14,7 +14,7 @@ from prom_service.reports.report import Report, report_of
 from prom_service.reports.utilization.charts import outcome_chart, visits_chart
 from prom_service.reports.utilization.extract import extract
 from tests.reports.cohort import Cohort, a_cohort
-from tests.support.browser import accessibility_faults, too_wide
+from tests.support.browser import accessibility_faults, texts_cut_off, too_wide
 
 
 @pytest.fixture
@@ -96,4 +96,5 @@ def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path: Path, ses
 
     assert accessibility_faults(page) == []
     assert not too_wide(page)
+    assert texts_cut_off(page) == []
     page.close()

@@ -1,13 +1,20 @@
 """What was done in the course of care, counted by hand: each test says who documents what."""
 
 import datetime as dt
+import re
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from prom_service.models import Episode
 from prom_service.reports import ReportQuery, make_report
+from prom_service.reports.forms.page import report_style
+from prom_service.reports.process.charts import process_chart
+from prom_service.reports.process.measures import MEASURES
 from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START
+from tests.support.browser import texts_cut_off
 
 DOSE = {
     "exercise_load": "12 kg",
@@ -221,4 +228,40 @@ def test_each_group_has_every_measure_beside_the_total(session, record, clinic):
         ["left", 1, 1, 1.0],
         ["right", 2, 1, 0.5],
     ]
-    assert table.groupby("group").size().nunique() == 1
+    assert len(set(table.groupby("group").size())) == 1
+
+
+def drawn(documented: object, met: object, share: object) -> str:
+    """The plot of a report in which every measure has these figures."""
+    names = {"measure": [one.key for one in MEASURES], "title": [one.title for one in MEASURES]}
+    figures = {"documented": documented, "met": met, "share": share}
+    rows = pd.DataFrame({**names, "group": "All", "wording": "", **figures})
+    measures = pd.DataFrame({"measure": names["measure"], "better": [one.better for one in MEASURES]})
+    return process_chart({"process": rows, "measures": measures})
+
+
+@pytest.mark.parametrize(
+    ("documented", "met", "share", "told"),
+    [
+        (25, 15, 0.6, "60 % (15 of 25)"),
+        (125, "<10", "<10", "&lt;10 of 125"),
+        ("<10", "<10", "<10", "&lt;10 documented"),
+        (0, 0, None, "not documented"),
+    ],
+)
+def test_beside_a_bar_stands_no_more_than_can_be_told(documented, met, share, told):
+    written = re.findall(r">([^<]+)</text>", drawn(documented, met, share).replace("\N{NO-BREAK SPACE}", " "))
+
+    assert written.count(told) == len(MEASURES)
+
+
+def test_no_word_of_the_plot_is_cut_off(browser, tmp_path: Path):
+    path = tmp_path / "plot.html"
+    path.write_text(f"<style>{report_style()}</style><div class=report>{drawn(600_000, 234_567, 0.39)}</div>")
+
+    page = browser.new_page(viewport={"width": 640, "height": 900})
+    page.goto(path.as_uri())
+
+    assert "(234567 of 600000)" in page.content()
+    assert texts_cut_off(page) == []
+    page.close()

@@ -53,6 +53,17 @@ def too_wide(page: Any) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth") > page.viewport_size["width"])
 
 
+def texts_cut_off(page: Any) -> list[str]:
+    """Return the texts of pictures (SVG) that reach beyond their picture, which cuts them off."""
+    page.wait_for_load_state("load")
+    cut: list[str] = page.evaluate("""[...document.querySelectorAll("svg")].flatMap(svg =>
+        [...svg.querySelectorAll("text")].filter(text => {
+            const [word, whole] = [text.getBoundingClientRect(), svg.getBoundingClientRect()];
+            return word.left < whole.left - 1 || word.right > whole.right + 1;
+        }).map(text => text.textContent))""")
+    return cut
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
     """Yield a running headless browser (playwright's ``Browser``)."""

@@ -53,7 +53,8 @@ def over_limit_funnel(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _picture(name: str, title: str, plots: list[tuple[str, pd.DataFrame]], *, axis: str) -> str:
-    """Return the plots one below the other; nothing when there is none."""
+    """Return the plots one below the other, without those on which no unit would stand; nothing when none is left."""
+    plots = [(heading, table) for heading, table in plots if len(_units_drawn(_shown(table)))]
     if not plots:
         return ""
     parts, told = [], []
@@ -67,19 +68,28 @@ def _picture(name: str, title: str, plots: list[tuple[str, pd.DataFrame]], *, ax
 
 def _funnel(table: pd.DataFrame, axis: str) -> tuple[list[str], str]:
     """Draw the columns group, size, share, target and position, and tell of them; a hidden figure is not drawn."""
-    figures = table[["size", "share", "target"]].apply(pd.to_numeric, errors="coerce")
-    shown = pd.concat([table[["group", "position"]], figures], axis="columns")
+    shown = _shown(table)
     total = shown["group"] == EVERYTHING
-    points = shown[~total & shown["share"].notna()]
+    points = _units_drawn(shown)
     target = shown.loc[total, "target"].dropna()
     largest = max([5, *points["size"].astype("int64")])
     step = tick_step(largest)
     plane = Plane(-(-largest // step) * step, step)
     drawn = [*_key(), *_axes(plane, axis)]
-    if len(target) and len(points):
+    if len(target):
         drawn += _limits(plane, target.iloc[0])
     drawn += [*_names(plane, points), *_points(plane, points)]
     return drawn, _description(points, int((~total).sum()), target)
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its hidden figures missing."""
+    figures = table[["size", "share", "target"]].apply(pd.to_numeric, errors="coerce")
+    return pd.concat([table[["group", "position"]], figures], axis="columns")
+
+
+def _units_drawn(shown: pd.DataFrame) -> pd.DataFrame:
+    return shown[(shown["group"] != EVERYTHING) & shown["share"].notna()]
 
 
 def _key() -> Iterator[str]:

@@ -18,6 +18,8 @@ HIGH, BELOW = 120, 58
 GROUPS_DRAWN = 12
 """With more groups than these only all together are drawn; the table has every group."""
 ROW = 17
+NAME_DRAWN = 18
+"""Letters of a group's name for which there is room."""
 BLUE, LIGHT, GREY = "#1b5e9e", "#9cc9e8", "#dcdcdc"
 
 
@@ -50,7 +52,7 @@ def changes_chart(tables: Tables) -> str:
     blocks = [rows for _, rows in changes.groupby(["scale", "wording"], sort=False)]
     shown = [_rows_of(block) for block in blocks]
     head = legend([("Mean with CI", BLUE), ("Error of one person", GREY)], x=LEFT, y=14)
-    parts = [Part(40 + ROW * len(rows), _block(rows, spans, errors, top=6)) for rows in shown]
+    parts = [Part(40 + ROW * len(list(_lines(rows))), _block(rows, spans, errors, top=6)) for rows in shown]
     description = " ".join(_changes_in_words(rows) for rows in shown) or "No change is known."
     return stacked("change", "Mean change since the start", description, parts, Part(24, [head]))
 
@@ -120,7 +122,8 @@ def _rows_of(block: pd.DataFrame) -> pd.DataFrame:
 
 def _block(rows: pd.DataFrame, spans: dict[str, float], errors: dict[str, float], *, top: float) -> Iterator[str]:
     span, error = spans[rows["scale"].iloc[0]], errors.get(rows["scale"].iloc[0])
-    left, right, bottom = 150.0, float(RIGHT - 8), top + 14 + ROW * len(rows)
+    lines = list(_lines(rows))
+    left, right, bottom = 150.0, float(RIGHT - 8), top + 14 + ROW * len(lines)
 
     def along(change: float) -> float:
         return left + (min(max(change / span, -0.5), 0.5) + 0.5) * (right - left)
@@ -128,16 +131,26 @@ def _block(rows: pd.DataFrame, spans: dict[str, float], errors: dict[str, float]
     yield text(4, top + 8, f"{rows['scale'].iloc[0]}, {rows['wording'].iloc[0]}", "start", "label")
     if error is not None:
         x, width = along(-error), along(error) - along(-error)
-        yield f'<rect x="{x:.1f}" y="{top + 14:.1f}" width="{width:.1f}" height="{ROW * len(rows)}" fill="{GREY}"/>'
+        yield f'<rect x="{x:.1f}" y="{top + 14:.1f}" width="{width:.1f}" height="{ROW * len(lines)}" fill="{GREY}"/>'
     yield f'<path d="M{along(0):.1f} {top + 14:.1f}V{bottom:.1f}" stroke="#555"/>'
-    for number, row in enumerate(rows.to_dict("records")):
+    for number, (name, row) in enumerate(lines):
         y = top + 14 + ROW * (number + 0.5)
-        moment = row["timepoint"].replace("-", " ")
-        name = f"All, {moment}" if row["group"] == EVERYTHING else row["group"]
-        yield text(left - 6, y + 4, f"{name[:20]} (n {row['pairs']})", "end")
-        yield from _mean(row, along, y)
+        yield text(left - 6, y + 4, name, "end")
+        yield from _mean(row, along, y) if row else ()
     for change in (-span / 2, 0, span / 2):
         yield text(along(change), bottom + 12, _signed(change), "middle")
+
+
+def _lines(rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name and the row of each line; one without a row says at which timepoint the groups below it are."""
+    below = False
+    for row in rows.to_dict("records"):
+        moment = row["timepoint"].replace("-", " ")
+        if row["group"] != EVERYTHING and not below:
+            below = True
+            yield f"by group, {moment}:", {}
+        name = f"All, {moment}" if row["group"] == EVERYTHING else row["group"]
+        yield f"{name[:NAME_DRAWN]} (n {row['pairs']})", row
 
 
 def _mean(row: dict[str, Any], along: Any, y: float) -> Iterator[str]:

@@ -8,8 +8,8 @@ import pandas as pd
 from prom_service.reports.drawing import Part, bar, share_text, stacked, text
 from prom_service.reports.rounding import HIDDEN
 
-ROW, TOP = 34, 22
-FRAME = '<rect x="4" y="17" width="300" height="10" fill="#fff" stroke="#767676"/>'
+ROW, TOP, FULL = 34, 22, 240
+FRAME = f'<rect x="4" y="17" width="{FULL}" height="10" fill="#fff" stroke="#767676"/>'
 NOTHING = "not documented"
 MORE, FEWER = "#1b5e9e", "#a63a1e"
 
@@ -24,17 +24,30 @@ def process_chart(tables: Mapping[str, pd.DataFrame]) -> str:
         told = f"{_label(row)} (fewer is better)" if row.measure in fewer else _label(row)
         yield text(4, 12, told, "start")
         yield FRAME
-        known = not (row.share == HIDDEN or pd.isna(row.share))
-        yield bar(4, 17, float(row.share) * 300 if known else 0, 10, FEWER if row.measure in fewer else MORE)
-        shown = f"{share_text(row.share)} ({row.met} of {row.documented})" if row.documented != 0 else NOTHING
-        yield text(310, 26, shown, "start")
+        known = _is_known(row)
+        yield bar(4, 17, float(row.share) * FULL if known else 0, 10, FEWER if row.measure in fewer else MORE)
+        yield text(FULL + 10, 26, _figures(row), "start")
 
-    head = text(4, 12, "Right of each bar: met of documented. More is better, but where it says fewer.", "start")
+    head = text(4, 12, "Beside each bar: met of documented. More is better, unless said.", "start")
     bars = [Part(ROW, drawn(row)) for row in rows.itertuples()]
     parts = [f"{_label(row)} {row.met} of {row.documented}" for row in rows.itertuples() if row.documented != 0]
     description = "; ".join(parts) or "Nothing is documented."
     title = "Share of documented episodes that meet each measure"
     return stacked("process", title, description, bars, Part(TOP, [head]))
+
+
+def _is_known(row: Any) -> bool:
+    return not (row.share == HIDDEN or pd.isna(row.share))
+
+
+def _figures(row: Any) -> str:
+    """Return what stands beside a bar: no more than is shown."""
+    if row.documented == 0:
+        return NOTHING
+    if row.documented == HIDDEN:
+        return f"{HIDDEN} documented"
+    counts = f"{row.met} of {row.documented}"
+    return f"{share_text(row.share)} ({counts})" if _is_known(row) else counts
 
 
 def _label(row: object) -> str:
