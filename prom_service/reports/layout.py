@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from prom_service.reports.rounding import HIDDEN, Rounding
+from prom_service.reports.rounding import HIDDEN, WITHHELD, Rounding
 from prom_service.reports.statistics import wilson_interval
 
 POOLED = "(small groups)"
@@ -76,9 +76,10 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rou
         elif column.kind == NUMBER:
             hidden[column.key] = hidden[column.rests_on]
     frame = frame[layout.named()]
-    for key in layout.named():
-        if hidden[key].any():
-            frame[key] = frame[key].astype(object).mask(hidden[key], HIDDEN)
+    for column in layout.columns:
+        if hidden[column.key].any():
+            stand_ins = _stand_ins(column, hidden)
+            frame[column.key] = frame[column.key].astype(object).mask(hidden[column.key], stand_ins)
     if audience == "quality":
         frame = _telling(frame, hidden, layout)
     return layout.derive(frame) if layout.derive else frame
@@ -96,6 +97,14 @@ def _guard(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout, rounding: 
     for column in layout.columns:
         if column.kind == COUNT and column.rests_on:
             hidden[column.key] |= hidden[column.rests_on]
+
+
+def _stand_ins(column: Column, hidden: pd.DataFrame) -> pd.Series:
+    """Return what stands in each row of the column where its figure is hidden: a bound only where it holds."""
+    if column.kind != COUNT:
+        return pd.Series(WITHHELD, index=hidden.index)
+    bound = pd.Series(HIDDEN, index=hidden.index)
+    return bound.mask(hidden[column.rests_on], WITHHELD) if column.rests_on else bound
 
 
 def _telling(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout) -> pd.DataFrame:

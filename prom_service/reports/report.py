@@ -17,14 +17,14 @@ from prom_service.reports.kind import Facts, ReportKind, Tables
 from prom_service.reports.layout import NEAREST, finish
 from prom_service.reports.progress import Told, counting, nobody, tabulating
 from prom_service.reports.query import FINAL, ReportQuery
-from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, Rounding, rounding_of
+from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, WITHHELD, Rounding, rounding_of
 
 GUARDED = (
     f"Counts are rounded up or down to a multiple of {ROUNDED_TO}, each by less than {ROUNDED_TO}; shares are computed"
-    f" from rounded counts. Counts below {SMALLEST_SHOWN}, some of 8 and 9, and figures that rest on them,"
-    f" read {HIDDEN}: fewer than {2 * ROUNDED_TO}, perhaps none. Rows without a count that may be shown are left out."
-    " Figures that are no counts have fewer digits than the clinic sees. A period is shown as it stood at its end, and"
-    f" from {FINAL} months later on as it stood then, for good."
+    f" from rounded counts. Counts below {SMALLEST_SHOWN}, and some of 8 and 9, read {HIDDEN}: fewer than"
+    f" {2 * ROUNDED_TO}, perhaps none. Figures that rest on such a count read “{WITHHELD}”. Rows without a count that"
+    " may be shown are left out. Figures that are no counts have fewer digits than the clinic sees. A period is shown"
+    f" as it stood at its end, and from {FINAL} months later on as it stood then, for good."
 )
 """What a reader outside the clinic must know before the first figure."""
 

@@ -24,7 +24,9 @@ SMALLEST_SHOWN = 8
 """Fewer are never shown; 8 and 9 are when they are rounded up."""
 ROUNDED_TO = 5
 HIDDEN = f"<{2 * ROUNDED_TO}"
-"""Stands where a count is not shown, none at all included, and for every figure that rests on one."""
+"""Stands where a count is not shown, none at all included."""
+WITHHELD = "hidden"
+"""Stands for every figure that rests on such a count: it may itself be of any size."""
 TOO_FEW = f"Fewer than {2 * ROUNDED_TO} episodes match this question, perhaps none: there is no figure to show."
 
 

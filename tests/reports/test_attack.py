@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from prom_service.db import make_engine
 from prom_service.reports.kinds import REPORTS
 from prom_service.reports.report import make_report
-from prom_service.reports.rounding import HIDDEN, Rounding
+from prom_service.reports.rounding import Rounding
 from prom_service.simulation.population import Size, write_population
 from tests.reports.attacker import NEAREST, Bounds, Period, pinned, work_out
 from tests.reports.world import GROUPS, MONTHS, NOT_BY_GROUP, World, allowed, counts_of, unchecked, world_of
@@ -157,6 +157,6 @@ def _told(report: Any, by: str) -> Iterator[tuple[Any, int]]:
             continue
         for row in table.to_dict("records"):
             for column, keys in counts_of(layout):
-                if row[column] != HIDDEN:
+                if not isinstance(row[column], str):  # Else it is hidden.
                     who = ("", "All") if row["group"] == "All" else (by, row["group"])
                     yield (*who, layout.name, tuple(str(row[key]) for key in keys), column), row[column]

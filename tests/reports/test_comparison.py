@@ -11,7 +11,7 @@ from prom_service.reports.comparison.layouts import RESPONDER_MEANS, RESPONDERS,
 from prom_service.reports.comparison.tables import mean_and_deviation
 from prom_service.reports.forms import export
 from prom_service.reports.layout import POOLED, finish
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import WITHHELD
 from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, TARGET, a_cohort
 
@@ -168,7 +168,7 @@ def test_outside_the_clinic_the_verdict_rests_on_what_is_shown():
 def test_outside_the_clinic_nothing_is_compared_with_a_hidden_overall_share():
     table = over_limit(("All", 90, 7), ("a", 60, 7), audience="quality")
 
-    assert table["share_over"].tolist() == [HIDDEN, HIDDEN]
+    assert table["share_over"].tolist() == [WITHHELD, WITHHELD]
     assert table["target"].isna().all()
     assert table["reason"][1] == "count not shown"
 
@@ -252,9 +252,9 @@ def test_a_difference_resting_on_fewer_than_8_is_hidden_outside_the_clinic():
         pd.DataFrame([{**means, "non_responders": few} for few in (7, 10)]), RESPONDER_MEANS, audience="quality"
     )
 
-    assert by_share["difference"].tolist() == [HIDDEN, pytest.approx(10 / 30 - 10 / 20)]
-    assert by_mean["difference"].tolist() == [HIDDEN, -5.0]
-    assert by_mean["standardised"].tolist() == [HIDDEN, -0.5]
+    assert by_share["difference"].tolist() == [WITHHELD, pytest.approx(10 / 30 - 10 / 20)]
+    assert by_mean["difference"].tolist() == [WITHHELD, -5.0]
+    assert by_mean["standardised"].tolist() == [WITHHELD, -0.5]
 
 
 def test_the_mean_of_nobody_and_the_deviation_of_one_are_missing():

@@ -11,6 +11,7 @@ import pytest
 from prom_service.errors import InvalidInputError
 from prom_service.models import Episode, Response
 from prom_service.reports import ReportQuery, default_period, known, make_report
+from prom_service.reports.continued.layouts import VISITS_AFTER_IMPROVEMENT
 from prom_service.reports.denominators.layouts import RESPONSE_BY_CHANNEL
 from prom_service.reports.forms import export
 from prom_service.reports.layout import COUNT, POOLED, finish
@@ -92,14 +93,14 @@ def test_a_share_resting_on_a_hidden_count_is_hidden(hidden):
     table = finish(counts(**hidden), VISITS_PER_EPISODE, audience="quality")
 
     shares = ["share_over", "share_over_low", "share_over_high"]
-    assert table[shares].to_numpy().tolist() == [["<10", "<10", "<10"]]
+    assert table[shares].to_numpy().tolist() == [["hidden", "hidden", "hidden"]]
 
 
 def test_a_median_of_fewer_than_8_is_hidden():
     table = finish(counts(closed=7), VISITS_PER_EPISODE, audience="quality")
 
     resting = ["median", "percentile_75", "percentile_75_low", "percentile_75_high"]
-    assert table[resting].to_numpy().tolist() == [["<10"] * 4]
+    assert table[resting].to_numpy().tolist() == [["hidden"] * 4]
 
 
 def test_a_percentile_has_no_fraction_that_tells_how_many_it_rests_on():
@@ -122,6 +123,29 @@ def test_the_visits_of_a_few_are_hidden_however_many_there_are():
     table = finish(rows, ACTIVITY_BY_MONTH, audience="quality")
 
     assert table[["month", "visits", "served"]].to_numpy().tolist() == [["2026-02", 30, 10]]
+
+
+def test_only_of_a_small_count_it_is_said_that_it_is_small():
+    few = pd.DataFrame(
+        {
+            "group": "All",
+            "wording": "official",
+            "episodes": 30,
+            "demonstrated": 20,
+            "closed": 6,
+            "visits_closed": 84,
+            "median": 14.0,
+            "percentile_75": 15.0,
+            "open": 14,
+            "visits_open": 3,
+        },
+        index=[0],
+    )
+
+    shown = finish(few, VISITS_AFTER_IMPROVEMENT, audience="quality").loc[0]
+
+    figures = ["closed", "visits_closed", "median", "open", "visits_open"]
+    assert shown[figures].tolist() == ["<10", "hidden", "hidden", 15, "<10"]
 
 
 def test_a_count_repeated_from_other_rows_does_not_keep_a_row():
@@ -153,7 +177,7 @@ def test_no_table_of_a_quality_report_shows_a_small_or_an_exact_count(session, r
         for value in report.tables[layout.name][column.key]
     }
     assert "<10" in shown
-    assert all(value == "<10" or (value >= 10 and value % 5 == 0) for value in shown)
+    assert all(value in ("<10", "hidden") or (value >= 10 and value % 5 == 0) for value in shown)
     assert report.tables["visits_per_episode"]["group"].tolist() == ["All", "north"]
     assert json.loads(export.render(report, "json"))["tables"]["visits_per_episode"]["rows"][0]["over"] == "<10"
 

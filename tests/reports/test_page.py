@@ -72,7 +72,7 @@ def test_hidden_counts_are_not_drawn():
 
 def test_a_share_that_is_hidden_has_no_segment():
     values = {"group": "All", "visits": ["within", "over"], "outcome": "improved", "wording": "official"}
-    hidden = pd.DataFrame({**values, "episodes": "<10", "due": 10, "share": "<10"})
+    hidden = pd.DataFrame({**values, "episodes": "<10", "due": 10, "share": "hidden"})
     shown = hidden.assign(episodes=10, share=1.0)
     waiting = hidden.assign(outcome="not_yet_due", episodes=0)
 

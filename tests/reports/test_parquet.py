@@ -13,7 +13,7 @@ from arro3.io import read_parquet
 from prom_service.errors import InvalidInputError
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import HIDDEN, WITHHELD
 from prom_service.reports.utilization.layouts import LAYOUTS
 from tests.reports.cohort import a_cohort
 
@@ -60,7 +60,7 @@ def test_a_hidden_figure_is_null_and_the_column_beside_it_says_why(session, reco
 
     assert (one["episodes"].to_pylist(), one["episodes_note"].to_pylist()) == ([10], [None])
     assert (one["closed"].to_pylist(), one["closed_note"].to_pylist()) == ([None], [HIDDEN])
-    assert (one["median"].to_pylist(), one["median_note"].to_pylist()) == ([None], [HIDDEN])
+    assert (one["median"].to_pylist(), one["median_note"].to_pylist()) == ([None], [WITHHELD])
 
 
 def test_a_file_says_what_it_is_about_and_what_its_columns_mean(session, record):

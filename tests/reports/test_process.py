@@ -244,8 +244,8 @@ def drawn(documented: object, met: object, share: object) -> str:
     ("documented", "met", "share", "told"),
     [
         (25, 15, 0.6, "60 % (15 of 25)"),
-        (125, "<10", "<10", "&lt;10 of 125"),
-        ("<10", "<10", "<10", "&lt;10 documented"),
+        (125, "<10", "hidden", "&lt;10 of 125"),
+        ("<10", "<10", "hidden", "&lt;10 documented"),
         (0, 0, None, "not documented"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import WITHHELD
 
 
 def of_shares(shown: pd.DataFrame) -> pd.DataFrame:
@@ -20,14 +20,14 @@ def of_means(shown: pd.DataFrame) -> pd.DataFrame:
     deviations = [_numbers(shown, f"deviation_{side}") for side in ("responders", "non_responders")]
     pooled = np.sqrt((deviations[0] ** 2 + deviations[1] ** 2) / 2)
     standardised = (pd.to_numeric(plain, errors="coerce") / pooled.where(pooled > 0)).astype("float64").round(2)
-    return shown.assign(difference=plain, standardised=standardised.astype(object).mask(plain == HIDDEN, HIDDEN))
+    return shown.assign(difference=plain, standardised=standardised.astype(object).mask(plain == WITHHELD, WITHHELD))
 
 
 def _difference(shown: pd.DataFrame, figure: str) -> pd.Series:
     sides = [f"{figure}_responders", f"{figure}_non_responders"]
     difference = _numbers(shown, sides[0]) - _numbers(shown, sides[1])
-    hidden = (shown[sides] == HIDDEN).any(axis="columns")
-    return difference.astype(object).mask(hidden, HIDDEN) if hidden.any() else difference
+    hidden = (shown[sides] == WITHHELD).any(axis="columns")
+    return difference.astype(object).mask(hidden, WITHHELD) if hidden.any() else difference
 
 
 def _numbers(shown: pd.DataFrame, key: str) -> pd.Series:

@@ -11,7 +11,7 @@ from prom_service.reports.report import Report
 
 
 def as_json(report: Report) -> bytes:
-    """Return strict JSON: a missing figure is null, a hidden one the text ``<10``."""
+    """Return strict JSON: a missing figure is null, a hidden one a text: ``<10`` for a count, else ``hidden``."""
     document = {
         "report": report.kind.name,
         "parameters": dict(report.parameters),

@@ -10,10 +10,10 @@ from prom_service.errors import InvalidInputError
 from prom_service.reports.forms.content import rows_of
 from prom_service.reports.layout import COUNT, KEY, NUMBER, SHARE, TEXT, Column, Layout
 from prom_service.reports.report import Report
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import HIDDEN, WITHHELD
 
 TYPES = {TEXT: "string", KEY: "int64", COUNT: "int64", SHARE: "float64", NUMBER: "float64"}
-NOTED = f"Stands in place of the figure that is not shown, such as {HIDDEN}; null where there is one or nothing."
+NOTED = f"Stands in place of the figure that is not shown, {HIDDEN} or {WITHHELD}; null where there is one or nothing."
 MISSING = "This installation writes no Parquet: install prom-service[parquet], or choose csv, which says the same."
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from prom_service.reports.drawing import LEFT, RIGHT, Part, legend, stacked, text
 from prom_service.reports.kind import Tables
 from prom_service.reports.outcomes.layouts import MOMENTS
-from prom_service.reports.rounding import EVERYTHING, HIDDEN
+from prom_service.reports.rounding import EVERYTHING, WITHHELD
 
 HIGH, BELOW = 120, 58
 """Height of one plot of scores, and what its title and axis take."""
@@ -186,7 +186,7 @@ def _signed(change: float) -> str:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:.1f}" if _is_shown(value) else HIDDEN if value == HIDDEN else "unknown"
+    return f"{value:.1f}" if _is_shown(value) else WITHHELD if value == WITHHELD else "unknown"
 
 
 def _is_shown(value: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from prom_service.reports.drawing import Part, bar, share_text, stacked, text
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import HIDDEN, WITHHELD
 
 ROW, TOP, FULL = 34, 22, 240
 FRAME = f'<rect x="4" y="17" width="{FULL}" height="10" fill="#fff" stroke="#767676"/>'
@@ -37,7 +37,7 @@ def process_chart(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _is_known(row: Any) -> bool:
-    return not (row.share == HIDDEN or pd.isna(row.share))
+    return not (row.share == WITHHELD or pd.isna(row.share))
 
 
 def _figures(row: Any) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prom_service.reports.drawing import LEFT, RIGHT, WIDTH, bar, count_drawn, legend, share_text, svg, text, tick_step
-from prom_service.reports.rounding import HIDDEN
+from prom_service.reports.rounding import HIDDEN, WITHHELD
 from prom_service.reports.utilization.tables import SHOWN_AT_LEAST
 
 BINS = 31
@@ -92,7 +92,7 @@ def outcome_chart(tables: Mapping[str, pd.DataFrame]) -> str:
 def _segments(due: pd.DataFrame, top: int) -> Iterator[str]:
     x = 4.0
     for row in due.itertuples():
-        width = (0 if row.share == HIDDEN or pd.isna(row.share) else float(row.share)) * 388
+        width = (0 if row.share == WITHHELD or pd.isna(row.share) else float(row.share)) * 388
         if width <= 0:
             continue
         _label, colour, ink = OUTCOMES[row.outcome]
