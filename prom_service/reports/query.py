@@ -125,12 +125,18 @@ NOT_OVER = (
 )
 
 
+def looks(to_on: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the instants as of which a period that ends there is seen outside the clinic: first, and for good."""
+    final = to_on.year * 12 + to_on.month - 1 + FINAL
+    first, last = (
+        dt.datetime.combine(day, dt.time.min, dt.UTC) for day in (to_on, dt.date(final // 12, final % 12 + 1, 1))
+    )
+    return first, last
+
+
 def _look(to_on: dt.date, as_of: dt.datetime) -> dt.datetime | None:
     """Return the newest instant as of which a period that ends there is seen outside the clinic, or None."""
-    final = to_on.year * 12 + to_on.month - 1 + FINAL
-    looks = (to_on, dt.date(final // 12, final % 12 + 1, 1))
-    instants = (dt.datetime.combine(day, dt.time.min, dt.UTC) for day in looks)
-    return max((instant for instant in instants if instant <= as_of), default=None)
+    return max((instant for instant in looks(to_on) if instant <= as_of), default=None)
 
 
 def _is_apart(from_on: dt.date, to_on: dt.date) -> bool:

@@ -16,15 +16,14 @@ from prom_service.reports.abreast import reading_abreast
 from prom_service.reports.kind import Facts, ReportKind, Tables
 from prom_service.reports.layout import NEAREST, finish
 from prom_service.reports.progress import Told, counting, nobody, tabulating
-from prom_service.reports.query import FINAL, ReportQuery
+from prom_service.reports.query import FINAL, ReportQuery, looks
 from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, WITHHELD, Rounding, rounding_of
 
 GUARDED = (
     f"Counts are rounded up or down to a multiple of {ROUNDED_TO}, each by less than {ROUNDED_TO}; shares are computed"
     f" from rounded counts. Counts below {SMALLEST_SHOWN}, and some of 8 and 9, read {HIDDEN}: fewer than"
     f" {2 * ROUNDED_TO}, perhaps none. Figures that rest on such a count read “{WITHHELD}”. Rows without a count that"
-    " may be shown are left out. Figures that are no counts have fewer digits than the clinic sees. A period is shown"
-    f" as it stood at its end, and from {FINAL} months later on as it stood then, for good."
+    " may be shown are left out. Figures that are no counts have fewer digits than the clinic sees."
 )
 """What a reader outside the clinic must know before the first figure."""
 
@@ -93,6 +92,18 @@ def _notes(kind: ReportKind, facts: Facts, tables: Tables, query: ReportQuery) -
     yield from kind.notes(facts, tables, query)
     if query.audience == "quality":
         yield GUARDED
+        yield _seen(query)
+
+
+def _seen(query: ReportQuery) -> str:
+    """Say as of when a reader outside the clinic sees the period, and whether that will change."""
+    final = looks(query.to_on)[1]
+    if query.as_of >= final:
+        return f"The period is shown as it stood {FINAL} months after its end, for good."
+    return (
+        f"The period is shown as it stood at its end, when part of it was not yet due. Asked for from {final:%Y-%m-%d}"
+        " on, it is shown as it stood on that day, for good."
+    )
 
 
 def _definitions(kind: ReportKind) -> Iterator[Definition]:

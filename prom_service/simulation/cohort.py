@@ -140,7 +140,7 @@ def _person(draw: random.Random, number: int, today: dt.date, **changes: object)
         side=draw.choice(("left", "right")),
         pathway=pathway,
         diagnosis=draw.choice(PATHWAYS[pathway]),
-        clinician=f"PT-{clinic + 1}{draw.choice('ABC')}",
+        clinician=draw.choice("ABC"),
         started_on=today - dt.timedelta(days=draw.randint(4, WEEKS * 7 - 4)),
         enrolled_days_before=draw.choice((0, 1, 2, 3)),
         course=course,
@@ -153,7 +153,8 @@ def _person(draw: random.Random, number: int, today: dt.date, **changes: object)
         noise=draw.randrange(2**32),
         language="es" if number % SPANISH_EVERY == 0 else "en",
     )
-    return replace(person, **changes)  # type: ignore[arg-type]
+    person = replace(person, **changes)  # type: ignore[arg-type]
+    return replace(person, clinician=f"PT-{person.clinic + 1}{person.clinician}")
 
 
 def _habits(draw: random.Random) -> dict[str, int | None]:
@@ -237,9 +238,7 @@ def _cast(draw: random.Random, today: dt.date) -> Iterator[Person]:
     ]
     for number, (days, part) in enumerate([*parts, *waiting]):
         person = _person(draw, number, today, started_on=today - dt.timedelta(days=days), **{**plain, **part})
-        yield replace(
-            person, email=person.email.removeprefix(BOUNCES), clinician=f"PT-{person.clinic + 1}{person.clinician[-1]}"
-        )
+        yield replace(person, email=person.email.removeprefix(BOUNCES))
     number = len(parts) + len(waiting)
     refused = _person(draw, number, today, started_on=today - dt.timedelta(days=58), **{**plain, "course": "improver"})
     yield replace(refused, email=f"{BOUNCES}{number}@example.org")

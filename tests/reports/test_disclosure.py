@@ -162,6 +162,28 @@ def test_the_clinic_itself_sees_exact_numbers():
     assert table[["closed", "over", "share_over"]].to_numpy().tolist() == [[7, 1, 1 / 7]]
 
 
+@pytest.mark.parametrize(
+    ("as_of", "told"),
+    [
+        (
+            dt.datetime(2026, 12, 31, tzinfo=dt.UTC),
+            "at its end, when part of it was not yet due. Asked for from 2027-01-01 on",
+        ),
+        (dt.datetime(2027, 1, 1, tzinfo=dt.UTC), "6 months after its end, for good"),
+    ],
+)
+def test_a_reader_outside_the_clinic_is_told_whether_the_figures_will_change(session, record, as_of, told):
+    cohort = a_cohort(record)
+
+    outside, inside = (
+        make_report(session, "utilization", cohort.query(audience=audience, as_of=as_of)).notes
+        for audience in ("quality", "clinic")
+    )
+
+    assert [note for note in outside if f"The period is shown as it stood {told}" in note]
+    assert not [note for note in inside if "The period is shown" in note]
+
+
 def test_no_table_of_a_quality_report_shows_a_small_or_an_exact_count(session, record):
     cohort = a_cohort(record)
     for _ in range(13):

@@ -47,6 +47,7 @@ def test_each_plot_has_a_title_a_description_and_its_table(session, cohort):
     assert len(re.findall(r"</figure><div class=scroll role=region", page)) == 3
     assert len(re.findall(r'role="img" aria-labelledby="(\w+)-title \1-desc"', page)) == 3
     assert "Within the limit: improved official 20 % of 5 due" in page
+    assert set(re.findall(">(3.months)</t[dh]>", page)) == {"3 months"}
 
 
 def test_a_name_cannot_put_markup_into_the_page(session, cohort):

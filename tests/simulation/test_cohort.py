@@ -28,10 +28,13 @@ def test_a_larger_cohort_has_the_same_cast() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_everybody_is_an_adult_with_an_address_and_started_within_the_time_that_is_lived_through(seed: int) -> None:
+def test_everybody_is_an_adult_of_a_clinician_of_the_clinic_and_started_within_the_time_that_is_lived_through(
+    seed: int,
+) -> None:
     people = cohort.people(300, seed=seed, today=TODAY)
 
     assert len({person.email for person in people}) == 300
+    assert all(person.clinician.startswith(f"PT-{person.clinic + 1}") for person in people)
     assert all((person.started_on - person.born_on).days > 18 * 366 for person in people)
     assert all(TODAY - dt.timedelta(weeks=cohort.WEEKS) <= person.started_on < TODAY for person in people)
 

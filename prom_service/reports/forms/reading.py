@@ -14,6 +14,9 @@ from prom_service.reports.rounding import EVERYTHING
 
 SPOKEN = re.compile(r"<title[^>]*>(.*?)</title><desc[^>]*>(.*?)</desc>", re.DOTALL)
 
+BLANKS = {"outcome": "_", "step": "_", "reason": "_", "timepoint": "-", "checkpoint": "-"}
+"""What stands for a blank in the words of a column."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -96,7 +99,7 @@ def _row(columns: Sequence[Column], values: tuple[Any, ...]) -> Row:
 def cell_text(column: Column, value: Any) -> str:
     """Return a cell as people read it: shares in per cent, numbers with one decimal, missing as a dash."""
     if isinstance(value, str):
-        return value.replace("_", " ") if column.key in ("outcome", "step", "reason") else value
+        return value.replace(BLANKS[column.key], " ") if column.key in BLANKS else value
     if pd.isna(value):
         return "–"
     shapes = {SHARE: "{:.1%}", NUMBER: "{:.1f}", COUNT: "{:d}", KEY: "{:d}", TEXT: "{}"}

@@ -71,6 +71,14 @@ def test_an_analyst_reads_all_clinics_of_the_role_with_small_counts_hidden(analy
     assert "small counts hidden" in analyst.get(ASKED).text
 
 
+def test_who_may_not_read_answers_is_not_told_to_read_them(analyst: Desk) -> None:
+    assert "read the answers yourself" not in analyst.get("/reports").text
+
+
+def test_who_may_read_answers_is_told_to_read_them(staffed: Desk) -> None:
+    assert "read the answers yourself" in staffed.get("/reports").text
+
+
 def test_what_an_analyst_may_not_ask_is_said_beside_the_field(analyst: Desk) -> None:
     answer = analyst.get(f"{ASKED}&from=2026-01-02&to=2026-02-01")
 
