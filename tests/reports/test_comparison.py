@@ -7,7 +7,7 @@ import pytest
 
 from prom_service.models import Patient
 from prom_service.reports import ReportQuery, make_report
-from prom_service.reports.comparison.layouts import RESPONDER_MEANS, RESPONDERS, SHARE_IMPROVED, SHARE_OVER
+from prom_service.reports.comparison.layouts import BOUNDS, RESPONDER_MEANS, RESPONDERS, SHARE_IMPROVED, SHARE_OVER
 from prom_service.reports.comparison.tables import mean_and_deviation
 from prom_service.reports.forms import export
 from prom_service.reports.layout import POOLED, finish
@@ -74,6 +74,15 @@ def test_the_bounds_count_those_not_judged_as_not_improved_and_as_improved(sessi
         ("official", 2, 2 / 6, 4 / 6),
         ("provisional wording", 2, 0.0, 2 / 3),
     ]
+
+
+def test_the_best_case_of_rounded_counts_is_no_less_than_the_share():
+    counts = {"judged": 32, "improved": 23, "not_judged": 6, "everyone": 38, "at_best": 29}
+
+    outside = finish(pd.DataFrame({"group": ["All"], "wording": "official", **counts}), BOUNDS, audience="quality")
+
+    # 32, 23, 38 and 29 are shown as 30, 25, 40 and 30: the share is 25 / 30, and 30 / 40 would be less.
+    assert rows(outside, "share_improved", "worst", "best") == [(25 / 30, 25 / 40, 25 / 30)]
 
 
 def test_closed_episodes_over_the_limit_are_compared(session, record):

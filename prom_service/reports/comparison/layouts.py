@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from prom_service.reports.comparison import differences
+from prom_service.reports.comparison.bounds import no_less_than_the_share
 from prom_service.reports.comparison.limits import against_limits
 from prom_service.reports.layout import GROUP, NUMBER, SHARE, TEXT, Column, Layout, with_interval
 
@@ -111,8 +112,16 @@ BOUNDS = Layout(
         Column("everyone", "Judged or not", "Judged under this wording, or not judged at all.", repeated=True),
         Column("at_best", "Improved at best", "Improved, or not judged at all.", repeated=True),
         Column("worst", "If none improved", "Improved / judged or not.", SHARE, part="improved", whole="everyone"),
-        Column("best", "If all improved", "Improved at best / judged or not.", SHARE, part="at_best", whole="everyone"),
+        Column(
+            "best",
+            "If all improved",
+            "Improved at best / judged or not, and no less than the share improved.",
+            SHARE,
+            part="at_best",
+            whole="everyone",
+        ),
     ),
+    derive=no_less_than_the_share,
 )
 CHARACTERISTIC = Column("characteristic", "Characteristic", "What is compared.", TEXT)
 WHO = (
