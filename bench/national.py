@@ -17,6 +17,7 @@ from time import monotonic
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import psycopg  # noqa: F401 (An engine imports its driver when it is made, and importing is not measured.)
 import sqlalchemy as sa
 
 from prom_service import db

@@ -12,12 +12,14 @@ So of those who hold counters, the one that holds the last in order waits for no
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, inspect, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import get_history, set_committed_value
+from sqlalchemy.orm.exc import StaleDataError
 
 from prom_service.db import new_id
 from prom_service.models import Base, Clinic, Episode, Flag, FlagEvent, Patient
@@ -38,6 +40,13 @@ HELD = (  # In this order, or two writers may wait for each other.
     .with_for_update(key_share=True)
 )
 COUNTED = update(COUNTER).where(COUNTER.c.id == bindparam("clinic")).values(flag_event_count=bindparam("count"))
+FLAG = Base.metadata.tables[Flag.__tablename__]
+CHANGED = update(FLAG).where(FLAG.c.id == bindparam("flag"), FLAG.c.version == bindparam("before"))
+MAY_CHANGE = (
+    *("severity", "queue", "status", "why", "evidence", "updated_at", "number", "version"),
+    *("assignee_id", "snoozed_until", "escalated_to", "escalate_at"),
+    *("resolution", "resolution_note", "resolved_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,7 @@ def write(session: Session, steps: Sequence[Step], *, now: dt.datetime) -> None:
     for step in steps:
         step.flag.number = step.view["number"] = next_number[step.flag.clinic_id]
         next_number[step.flag.clinic_id] += 1
-    session.add_all(step.flag for step in steps)
-    session.flush()
+    _write_flags(session, {step.flag.id: step.flag for step in steps}.values())
     session.execute(insert(FlagEvent), [_event(step, now) for step in steps])
     audit.note_all(session, [_act(step) for step in steps], now=now)
 
@@ -115,6 +123,30 @@ def note(
 ) -> None:
     """Write the flag and its next event."""
     write(session, [take(flag, Whose.of(episode, patient), type_, actor, detail, now)], now=now)
+
+
+def _write_flags(session: Session, flags: Collection[Flag]) -> None:
+    """Write those that are new, and what has changed of the others by one statement: the ORM would send one for each.
+
+    Raises ``StaleDataError`` where another wrote one of them meanwhile, as the ORM does.
+    """
+    known = [flag for flag in flags if inspect(flag).persistent]
+    rows = [
+        {"flag": flag.id, "before": _version_on_record(flag), **{name: getattr(flag, name) for name in MAY_CHANGE}}
+        for flag in known
+    ]
+    if rows and session.connection().execute(CHANGED, rows).rowcount != len(rows):
+        raise StaleDataError("a flag was changed by somebody else meanwhile")
+    for flag in known:
+        for name in MAY_CHANGE:
+            set_committed_value(flag, name, getattr(flag, name))
+    session.add_all(flags)
+    session.flush()
+
+
+def _version_on_record(flag: Flag) -> int:
+    was: Sequence[int] = get_history(flag, "version").deleted
+    return was[0] if was else flag.version
 
 
 def _take_numbers(session: Session, steps: Sequence[Step]) -> dict[uuid.UUID, int]:

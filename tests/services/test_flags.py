@@ -4,6 +4,8 @@ import datetime as dt
 import uuid
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm.exc import StaleDataError
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Flag, Patient
@@ -63,6 +65,18 @@ def test_every_step_is_a_numbered_event_with_the_flag_as_it_then_was(
     assert events[1]["actor"] == {"id": "key:1", "on_behalf_of": {"id": "7", "name": "Dr Day"}}
     assert shown["number"] == events[-1]["number"] == position
     assert shown["history"][-1]["detail"] == {"reason": "reassessed", "note": "seen"}
+
+
+def test_a_flag_that_another_changed_meanwhile_is_not_overwritten(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    with runtime.transaction() as session:
+        flag = held(session, clinic, "non_responder")
+        newer = flag.version + 1
+        session.connection().execute(sa.update(Flag.__table__).values(version=newer, status="acknowledged"))
+
+        with pytest.raises(StaleDataError):
+            flags.resolve(session, flag, "reassessed", note="", actor="key:1", now=clock.now())
 
 
 def test_a_snoozed_flag_wakes_as_open(runtime: Runtime, clock: Clock, clinic: Clinic) -> None:
