@@ -1,7 +1,7 @@
 """What is true of a population, and what every report that may be asked for outside the clinic shows of it."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations
@@ -9,54 +9,31 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from prom_service.errors import InvalidInputError
 from prom_service.models import Organisation
 from prom_service.reports import ReportQuery
-from prom_service.reports.cohort import Cohort
-from prom_service.reports.kinds import REPORTS
-from prom_service.reports.layout import COUNT, KEY, TEXT
-from prom_service.reports.report import make_report
+from prom_service.reports.cohort import NAMED_PATIENTS, TYPED_IN
+from prom_service.reports.layout import POOLED
 from prom_service.reports.rounding import EVERYTHING, rounding_of
-from tests.reports.attacker import Known, Period
+from tests.reports.attacker import FAR, NOT_TOLD, Known, Shown
+from tests.reports.counted import ACTIVITY, MONTHS, Count, Counts, Period, Series, days_of
+from tests.reports.relations import PARTS, PAST_LIMIT, RESTS_ON, Relations, is_divided, is_told
+from tests.reports.visits_counted import named_groups, visits_of_groups, visits_of_pools
 
-FIRST, MONTHS = 2024 * 12, 24
 PERIODS = list(combinations(range(MONTHS + 1), 2))
 """Every range of months."""
 LAST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
-BETWEEN = "\N{SYMBOL FOR UNIT SEPARATOR}"
-GROUPS = ("clinic", "clinician", "pathway", "diagnosis", "side")
-"""By month of start they are counted as reports of that month are, so ``period`` is another way to ask for those. A
-small clinician or diagnosis is told by name here: more than the reports tell."""
-NOT_BY_GROUP = ("activity", "activity_by_month")
-"""A visit may serve two episodes of two groups, so these do not add up."""
-WHOSE = {
-    ("visits_by_outcome", "due"): ("visits",),
-    ("short_programmes", "short"): ("checkpoint",),
-    ("bounds", "not_judged"): (),
-    ("bounds", "everyone"): ("wording",),
-    ("bounds", "at_best"): ("wording",),
-}
-"""Counts that stand beside several rows and are nowhere else: the part of the row that they are about."""
-PARTS = {
-    ("visits_per_episode", "episodes"): ("closed", "open"),
-    ("denominators", "episodes"): ("not_yet_due", "due"),
-    ("denominators", "due"): ("excluded", "eligible"),
-    ("visits_after_improvement", "demonstrated"): ("closed", "open"),
-    ("visits_without_review", "flagged"): ("reviewed", "unreviewed"),
-    ("process", "applies"): ("documented", "not_documented"),
-    ("reliable_change", "assessable"): ("better", "within", "worse"),
-}
-Series = tuple[str, str, str, tuple[str, ...], str]
-"""Divided by what, the group, the table, its row and its column."""
+NOWHERE = -1
+Named = Mapping[str, Mapping[Period, frozenset[str]]]
+"""Which groups of a division are named in each period that is seen."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The counts that are true: for each day (``as_of``), series and period."""
+    """The counts that are true: for each day (``as_of``), series and period; ``named`` for each day, too."""
 
     session: Session
     organisation: Organisation
@@ -64,91 +41,137 @@ class World:
     days: Sequence[dt.datetime]
     series: Sequence[Series]
     true: Sequence[Mapping[Period, np.ndarray]]
+    named: Sequence[Named]
 
     def ask(self, period: Period, **changes: Any) -> ReportQuery:
         """The question about a period, of all clinics together and from outside unless said otherwise."""
         asked = {"organisation_id": self.organisation.id, "basis": self.basis, "as_of": self.days[-1]}
         return ask(period, **{**asked, **changes})
 
-    def seen(self) -> list[list[Period]]:
-        """The periods that are seen outside the clinic as of each of the days."""
-        looks = [_looks(self.organisation, day) for day in self.days]
-        return [[period for period in true if period in at] for at, true in zip(looks, self.true, strict=True)]
+    def periods(self, day: int) -> list[Period]:
+        """The periods that are seen outside the clinic as of a day."""
+        looks = _looks(self.organisation, self.days[day])
+        return [period for period in self.true[day] if period in looks]
+
+    def seen(self) -> Shown:
+        """What is seen outside the clinic as of each of the days, of every period."""
+        return [self._seen(day) for day in range(len(self.days))]
 
     @cached_property
-    def groups(self) -> tuple[list[tuple[str, str]], np.ndarray]:
-        """The groups, and to which of them each series belongs."""
-        every = list(dict.fromkeys(one[:2] for one in self.series))
-        return every, np.array([every.index(one[:2]) for one in self.series])
+    def groups(self) -> np.ndarray:
+        """To which of the groups each series belongs, by number."""
+        every = {group: number for number, group in enumerate(dict.fromkeys(one[:2] for one in self.series))}
+        return np.array([every[one[:2]] for one in self.series])
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """Which series stand in reports."""
+        return np.array([is_told(one) for one in self.series])
+
+    @cached_property
+    def relations(self) -> Relations:
+        return Relations(self.series, self.basis)
 
     def shown(self, period: Period, day: int = -1, ask: Callable[..., ReportQuery] | None = None) -> np.ndarray:
-        """What the report of a period shows of each series; 0 is hidden."""
-        every, of_series = self.groups
+        """What the report of a period shows of each series; 0 is hidden, and some are not told."""
         counts = self.true[day][period]
-        tables = []
-        for by, group in every:
+        shown = np.full(len(counts), NOT_TOLD)
+        divisions = np.array([one[0] for one in self.series])
+        for by in dict.fromkeys(divisions):
             rounding = rounding_of(self.session, (ask or self.ask)(period, as_of=LAST, group_by=by or None))
-            row = pd.DataFrame({"group": [group] * (counts.max() + 1)})
-            tables.append(rounding.shown(pd.Series(row.index), rounding.questions(row)).to_numpy())
-        return np.array(tables)[of_series, counts]
+            which = np.flatnonzero((divisions == by) & self.cells)
+            rows = pd.DataFrame({"group": [self.series[number][1] for number in which]})
+            shown[which] = rounding.shown(pd.Series(counts[which]), rounding.questions(rows))
+        hidden = np.append(shown == 0, True)
+        shown[hidden[self._rests_on] & (self._rests_on != NOWHERE)] = NOT_TOLD
+        for by, named in self.named[day].items():
+            unnamed = [one[0] == by and one[1] not in {*named.get(period, ()), POOLED} for one in self.series]
+            shown[unnamed] = NOT_TOLD
+        return shown
 
     def known(self, **changes: Any) -> Known:
         """What the attacker knows beside the reports."""
-        running = self.basis == "episodes"
+        relations = self.relations
+        pools = [relations.pools(by, [named[by] for named in self.named], self._most(by)) for by in self.named[0]]
         return Known(
             **{
                 "months": MONTHS,
-                "sums": self.sums(),
                 "growing": self.growing(),
-                "groups": self.groups[1],
-                "running": running,
+                "sums": list(relations.sums()),
+                "unions": list(relations.unions()),
+                "within": list(relations.within()),
+                "pools": pools,
+                "groups": self.groups,
+                **relations.months(),
                 **changes,
             }
         )
 
     def growing(self) -> np.ndarray:
-        """Which series never go down from one day to a later one."""
-        never = np.ones(len(self.series), dtype=bool)
+        """Which series never go down from one day to a later one; of small groups that is not told."""
+        never = np.array([group != POOLED for _, group, *_ in self.series])
         for before, after in zip(self.true, self.true[1:], strict=False):
             for period, counts in before.items():
                 never &= after[period] >= counts
         return never
 
-    def sums(self) -> Iterator[tuple[int, list[int]]]:
-        """Which series is the sum of which others: a total of the groups, a whole of its parts, a table of its rows."""
-        place = {one: number for number, one in enumerate(self.series)}
-        groups: dict[Any, list[int]] = {}
-        rows: dict[Any, list[int]] = {}
-        for (by, group, table, row, column), number in place.items():
-            if by:
-                groups.setdefault((by, table, row, column), []).append(number)
-            if (table, column) == ("visits_by_outcome", "episodes"):
-                rows.setdefault((by, group), []).append(number)
-            parts = [place.get((by, group, table, row, one)) for one in PARTS.get((table, column), ())]
-            if parts:
-                yield number, [part for part in parts if part is not None]
-        for (_, *rest), parts in groups.items():
-            yield place["", EVERYTHING, *rest], parts
-        for who, parts in rows.items():
-            yield place[*who, "visits_per_episode", (), "episodes"], parts
+    def _seen(self, day: int) -> dict[Period, np.ndarray]:
+        seen = {period: self.shown(period, day) for period in self.periods(day)}
+        told = np.array([self._is_told_by_month(one) for one in self.series])
+        for first, after in list(seen):
+            for month in zip(range(first, after), range(first + 1, after + 1), strict=True):
+                if month not in seen and month in self.true[day]:
+                    seen[month] = np.where(told, self.shown(month, day), NOT_TOLD)
+        return seen
+
+    def _is_told_by_month(self, one: Series) -> bool:
+        """Whether a longer report shows its months: those of the start, or of the visits."""
+        if self.basis == "episodes":
+            return one[0] == "" and is_divided(one)
+        return one[:3] == ("", EVERYTHING, ACTIVITY)
+
+    @cached_property
+    def _rests_on(self) -> np.ndarray:
+        """The series on which each rests, by number: none, or one that is always nothing."""
+        place = self.relations.place
+        found = []
+        for by, group, table, row, column in self.series:
+            other = RESTS_ON.get((table, column))
+            found.append(NOWHERE if other is None else place.get((by, group, table, row, other), len(self.series)))
+        return np.array(found)
+
+    def _most(self, by: str) -> int:
+        """The most episodes that a group had that was not named, as far as the attacker knows."""
+        if by != "clinician":
+            return FAR
+        pools = self.relations.pools(by, [], FAR)
+        names = np.array([one[1] for one in self.series], dtype=object)
+        counts = [
+            self.true[day][period][number]
+            for day, named in enumerate(self.named)
+            for period, groups in named[by].items()
+            for number in pools.sizes
+            if names[number] not in groups
+        ]
+        return max([NAMED_PATIENTS - 1, *counts])
 
 
 def ask(period: Period, **values: Any) -> ReportQuery:
     """A question from outside about months of the world."""
-    return ReportQuery(**{"clinic_ids": (), "audience": "quality", **_days(period), **values})
+    return ReportQuery(**{"clinic_ids": (), "audience": "quality", **days_of(period), **values})
 
 
 def unchecked(query: ReportQuery, period: Period) -> ReportQuery:
     """A question about months that is refused in life."""
     forbidden = object.__new__(ReportQuery)
-    for name, value in {**vars(query), **_days(period)}.items():
+    for name, value in {**vars(query), **days_of(period)}.items():
         object.__setattr__(forbidden, name, value)
     return forbidden
 
 
-def allowed(world: World) -> list[Period]:
+def allowed(organisation: Organisation) -> list[Period]:
     """Every period that may be seen outside the clinic once it is over."""
-    return [period for period in PERIODS if _is_allowed(world.organisation, period)]
+    return [period for period in PERIODS if _is_allowed(organisation, period)]
 
 
 def _is_allowed(organisation: Organisation, period: Period, day: dt.datetime = LAST) -> bool:
@@ -165,11 +188,6 @@ def _looks(organisation: Organisation, day: dt.datetime) -> set[Period]:
     return {period for period in over if ask(period, organisation_id=organisation.id, as_of=day).as_of == day}
 
 
-def _days(period: Period) -> dict[str, dt.date]:
-    first, after = (dt.date((FIRST + month) // 12, (FIRST + month) % 12 + 1, 1) for month in period)
-    return {"from_on": first, "to_on": after}
-
-
 def world_of(
     session: Session,
     days: Sequence[dt.datetime],
@@ -181,87 +199,55 @@ def world_of(
 ) -> World:
     """Count with the clinic's own reports, which are exact, all groups at once."""
     organisation = session.scalars(sa.select(Organisation)).one()
-    count = _Count(session, organisation, basis, reports, groups)
-    found = [count.by_start(day, periods) if basis == "episodes" else count.each(day, periods) for day in days]
+    found, named = [], []
+    for day in days:
+        count = Count(session, organisation, basis, reports, groups, day)
+        looks = _looks(organisation, day)
+        names = _named(count, [period for period in periods if period in looks])
+        found.append(_counts(count, periods, names))
+        named.append(names)
     series = list(dict.fromkeys(one for day in found for one in day))
     nothing = np.zeros(len(periods), dtype="int64")
     true = []
     for day in found:
         counts = np.array([day.get(one, nothing) for one in series])
         true.append({period: counts[:, place] for place, period in enumerate(periods)})
-    return World(session, organisation, basis, days, series, true)
+    return World(session, organisation, basis, days, series, true, named)
 
 
-@dataclass(frozen=True)
-class _Count:
-    session: Session
-    organisation: Organisation
-    basis: str
-    reports: Sequence[str]
-    groups: Sequence[str]
-
-    def by_start(self, day: dt.datetime, periods: Sequence[Period]) -> dict[Series, np.ndarray]:
-        """Of every series and period, from the months in which episodes started."""
-        found: dict[Series, np.ndarray] = {}
-        for one, month, count in self._counted(day, (0, MONTHS)):
-            found.setdefault(one, np.zeros(MONTHS + 1, dtype="int64"))[month + 1] += count
-        first, after = (list(ends) for ends in zip(*periods, strict=True))
-        return {one: months.cumsum()[after] - months.cumsum()[first] for one, months in found.items()}
-
-    def each(self, day: dt.datetime, periods: Sequence[Period]) -> dict[Series, np.ndarray]:
-        """Of every series and period, each counted by itself."""
-        found: dict[Series, np.ndarray] = {}
-        for place, period in enumerate(periods):
-            for one, _, count in self._counted(day, period):
-                found.setdefault(one, np.zeros(len(periods), dtype="int64"))[place] += count
-        return found
-
-    def _counted(self, day: dt.datetime, period: Period) -> Iterator[tuple[Series, int, int]]:
-        inside = {"audience": "clinic", "group_by": "period", "basis": self.basis, "as_of": day}
-        query = ask(period, organisation_id=self.organisation.id, **inside)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Cohort, "_label", _every_label)
-            made = [make_report(self.session, REPORTS[name], query) for name in self.reports]
-        for report in made:
-            for labels, rest, count in _cells(report):
-                *groups, month = labels.split(BETWEEN)
-                start = int(month[:4]) * 12 + int(month[5:]) - 1 - FIRST
-                yield ("", EVERYTHING, *rest), start, count
-                for by, group in zip(GROUPS, groups, strict=True):
-                    if by in self.groups:
-                        yield (by, group, *rest), start, count
+def _named(count: Count, periods: Sequence[Period]) -> Named:
+    patients = count.patients() if set(TYPED_IN) & set(count.groups) else None
+    started = count.basis == "episodes"
+    return {
+        by: {period: named_groups(patients, by, period if started else None) for period in periods}
+        for by in TYPED_IN
+        if by in count.groups
+    }
 
 
-def _every_label(cohort: Cohort, episodes: Any = None, clinician: Any = None) -> sa.ColumnElement[str]:
-    """Every group of an episode at once, and the month in which it started."""
-    who = (cohort.chosen if episodes is None else episodes).c
-    said = [sa.case((column == "", "(not recorded)"), else_=column) for column in (who.clinician, who.diagnosis)]
-    parts = [who.clinic, who.clinic + " / " + said[0], who.pathway, said[1], who.side]
-    label = sa.func.substr(who.started_on, 1, len("2026-01"))
-    for part in reversed(parts):
-        label = part + BETWEEN + label
-    return label
+def _counts(count: Count, periods: Sequence[Period], named: Named) -> Counts:
+    """Every count of a day, also those that are in no report, and those of small groups together."""
+    found = count.of_episodes(periods)
+    for one in [one for one in found if one[2] == "visits_per_episode"]:
+        if one[4] in PARTS["visits_per_episode", PAST_LIMIT]:
+            past = (*one[:4], PAST_LIMIT)
+            found[past] = found[one] + found.get(past, 0)
+    if "utilization" in count.reports:
+        services = count.services()
+        found |= visits_of_groups(services, count.basis, count.groups, periods)
+    for by, names in named.items():
+        found |= _pools(found, by, periods, names)
+        if "utilization" in count.reports:
+            found |= visits_of_pools(services, count.basis, by, periods, names)
+    return found
 
 
-def _cells(report: Any) -> Iterator[tuple[str, tuple[str, tuple[str, ...], str], int]]:
-    """Every count of every group that is not nothing, and what it is called."""
-    for layout in report.kind.layouts:
-        table = report.tables[layout.name]
-        if "group" not in table or layout.name in NOT_BY_GROUP:
-            continue
-        table = table[table["group"] != EVERYTHING]
-        for column, keys in counts_of(layout):
-            once = table[["group", *keys, column]].drop_duplicates(["group", *keys])
-            for group, *row, count in once[once[column] > 0].itertuples(index=False):
-                yield group, (layout.name, tuple(map(str, row)), column), int(count)
-
-
-def counts_of(layout: Any) -> Iterator[tuple[str, list[str]]]:
-    """The counts of a table, each with what names its row; those repeated from another table are there."""
-    named = (one for one in layout.columns if one.kind in (TEXT, KEY) and not one.derived)
-    row = [one.key for one in named if one.key not in ("group", "visit_limit", "title")]
-    for column in layout.columns:
-        if column.kind == COUNT and not column.derived and not column.repeated:
-            yield column.key, row
-        elif (layout.name, column.key) in WHOSE:
-            yield column.key, list(WHOSE[layout.name, column.key])
+def _pools(found: Counts, by: str, periods: Sequence[Period], named: Mapping[Period, frozenset[str]]) -> Counts:
+    """The counts of the groups that are not named, together, of the periods that are seen."""
+    pools: Counts = {}
+    for one, counts in found.items():
+        if one[0] == by:
+            unnamed = np.array([period in named and one[1] not in named[period] for period in periods])
+            pool = pools.setdefault((by, POOLED, *one[2:]), np.zeros(len(periods), dtype="int64"))
+            pool += np.where(unnamed, counts, 0)
+    return pools
