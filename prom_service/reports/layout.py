@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from prom_service.reports.rounding import HIDDEN, WITHHELD, Rounding
+from prom_service.reports.rounding import EVERYTHING, HIDDEN, WITHHELD, Rounding
 from prom_service.reports.statistics import wilson_interval
 
 POOLED = "(small groups)"
@@ -88,15 +88,32 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rou
 def _guard(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout, rounding: Rounding) -> None:
     """Round the counts and the numbers of ``frame``, and mark as ``hidden`` the counts that may not be shown."""
     questions = rounding.questions(frame)
+    total, questions_of_all = frame, questions
+    if "group" in frame and rounding.months != "group":
+        total, questions_of_all = _of_all(frame, layout, questions)
     for column in layout.columns:
         if column.kind == COUNT and not column.derived:
-            frame[column.key] = rounding.shown(frame[column.key], questions)
+            own = frame[column.key] != total[column.key]
+            frame[column.key] = rounding.shown(frame[column.key], questions.where(own, questions_of_all))
             hidden[column.key] = frame[column.key] == 0
         elif column.kind == NUMBER and not column.derived:
             frame[column.key] = frame[column.key].astype("float64").round(column.decimals)
     for column in layout.columns:
         if column.kind == COUNT and column.rests_on:
             hidden[column.key] |= hidden[column.rests_on]
+
+
+def _of_all(frame: pd.DataFrame, layout: Layout, questions: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+    """Return beside each row that of all groups, and the question that it answers.
+
+    A group that has all there is in a row is rounded as the total is: the same count, rounded twice, would tell more
+    than once.
+    """
+    names = ["table", *(key for key in layout.named(TEXT) if key in frame and key != "group")]
+    rows = frame.assign(table=layout.name, question=questions)
+    total = rows[names].merge(rows[rows["group"] == EVERYTHING].drop(columns="group"), on=names, how="left")
+    total.index = frame.index
+    return total, total["question"].where(total["question"].notna(), questions)
 
 
 def _stand_ins(column: Column, hidden: pd.DataFrame) -> pd.Series:

@@ -124,6 +124,8 @@ class Known:
     unions: Sequence[Sum] = ()
     within: Sequence[tuple[int, int]] = ()
     pools: Sequence[Pools] = ()
+    alike: Sequence[Mapping[Period, np.ndarray]] = ()
+    """For each day and period, which series each is seen to equal: itself or another."""
     groups: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype="int64"))
     """Which series have their points in common."""
     points: Callable[[np.ndarray, int], Points] = DRAWN
@@ -142,6 +144,8 @@ def work_out(shown: Shown, known: Known) -> Bounds:
                 if len(which):
                     most[day, which] = close(most[day, which])
             _relate(most[day], known)
+            for period, same in known.alike[day].items() if known.alike else ():
+                bounds.narrow(day, period, *_alike(*bounds.of(day, period), same))
             for pools in known.pools:
                 for period, named in pools.named[day].items():
                     bounds.narrow(day, period, *_pooled(*bounds.of(day, period), pools, named))
@@ -226,6 +230,13 @@ def _add_up(
     together = each.sum(axis=0, dtype="int32")
     lacking = (most[whole] + (together - each).transpose(0, 2, 1)) // often[:, None, None]
     return together, np.minimum(most[parts], lacking)
+
+
+def _alike(least: np.ndarray, most: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    least, most = least.copy(), most.copy()
+    np.maximum.at(least, same, least)
+    np.minimum.at(most, same, most)
+    return least[same], most[same]
 
 
 def _pooled(least: np.ndarray, most: np.ndarray, pools: Pools, named: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -79,6 +79,19 @@ def test_a_month_among_the_groups_goes_the_way_of_the_report_of_that_month():
     assert questions.tolist() == ["episodes 2026-01 2026-12", "episodes 2026-01", "episodes 2026-01 2026-12"]
 
 
+def test_a_group_that_has_all_there_is_goes_the_way_of_the_total():
+    rounding = Rounding(b"key", "episodes", "2026", group_by="clinic")
+    rows = pd.concat([counts(), counts(group="north")], ignore_index=True)
+
+    tables = [
+        finish(rows.assign(episodes=number), VISITS_PER_EPISODE, audience="quality", rounding=rounding)
+        for number in range(20, 80)
+    ]
+
+    assert all(len(set(table["episodes"])) == 1 for table in tables)
+    assert rounding.questions(rows).nunique() == 2
+
+
 def test_a_share_is_computed_from_what_is_shown():
     table = finish(counts(over=8, closed=23), VISITS_PER_EPISODE, audience="quality")
 

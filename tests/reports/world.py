@@ -82,12 +82,31 @@ class World:
             which = np.flatnonzero((divisions == by) & self.cells)
             rows = pd.DataFrame({"group": [self.series[number][1] for number in which]})
             shown[which] = rounding.shown(pd.Series(counts[which]), rounding.questions(rows))
+        shown = np.where(self._equals(counts), shown[self._of_all], shown)
         hidden = np.append(shown == 0, True)
         shown[hidden[self._rests_on] & (self._rests_on != NOWHERE)] = NOT_TOLD
         for by, named in self.named[day].items():
             unnamed = [one[0] == by and one[1] not in {*named.get(period, ()), POOLED} for one in self.series]
             shown[unnamed] = NOT_TOLD
         return shown
+
+    def read(self, period: Period, day: int = -1, ask: Callable[..., ReportQuery] | None = None) -> np.ndarray:
+        """The same without what repeats the total: a group that has all of it is rounded as the total is."""
+        return np.where(self._equals(self.true[day][period]), NOT_TOLD, self.shown(period, day, ask))
+
+    def alike(self) -> list[Mapping[Period, np.ndarray]]:
+        """For each day and period that is seen, which series repeats which, as far as it is shown."""
+        each, found = np.arange(len(self.series)), []
+        for day in range(len(self.days)):
+            shown = {period: self.shown(period, day) for period in self.periods(day)}
+            true = self.true[day]
+            found.append(
+                {
+                    period: np.where(self._equals(true[period]) & (counts > 0), self._of_all, each)
+                    for period, counts in shown.items()
+                }
+            )
+        return found
 
     def known(self, **changes: Any) -> Known:
         """What the attacker knows beside the reports."""
@@ -101,6 +120,7 @@ class World:
                 "unions": list(relations.unions()),
                 "within": list(relations.within()),
                 "pools": pools,
+                "alike": self.alike(),
                 "groups": self.groups,
                 **relations.months(),
                 **changes,
@@ -116,12 +136,12 @@ class World:
         return never
 
     def _seen(self, day: int) -> dict[Period, np.ndarray]:
-        seen = {period: self.shown(period, day) for period in self.periods(day)}
+        seen = {period: self.read(period, day) for period in self.periods(day)}
         told = np.array([self._is_told_by_month(one) for one in self.series])
         for first, after in list(seen):
             for month in zip(range(first, after), range(first + 1, after + 1), strict=True):
                 if month not in seen and month in self.true[day]:
-                    seen[month] = np.where(told, self.shown(month, day), NOT_TOLD)
+                    seen[month] = np.where(told, self.read(month, day), NOT_TOLD)
         return seen
 
     def _is_told_by_month(self, one: Series) -> bool:
@@ -129,6 +149,17 @@ class World:
         if self.basis == "episodes":
             return one[0] == "" and is_divided(one)
         return one[:3] == ("", EVERYTHING, ACTIVITY)
+
+    def _equals(self, counts: np.ndarray) -> np.ndarray:
+        """Which series of groups are as many as their total."""
+        groups = np.array([one[0] != "" for one in self.series])
+        return groups & self.cells & (counts == counts[self._of_all])
+
+    @cached_property
+    def _of_all(self) -> np.ndarray:
+        """The series of the total of each, by number."""
+        place = self.relations.place
+        return np.array([place["", EVERYTHING, *one[2:]] for one in self.series])
 
     @cached_property
     def _rests_on(self) -> np.ndarray:
