@@ -154,7 +154,7 @@ def _undivided(kind: Any, facts: Any) -> Iterator[tuple[Series, int, int]]:
     for layout in (one for one in kind.layouts if one.name in UNDIVIDED):
         make, name = UNDIVIDED[layout.name]
         frame = facts.frames()[name]
-        months = frame["group"].str.rpartition(BETWEEN)[2]
+        months = frame["group"].str.split(BETWEEN).str[-1]
         for month in sorted(set(months)):
             for _, rest, count in _table(layout, make(frame[months == month]).assign(group="")):
                 yield ("", EVERYTHING, *rest), month_of(month), count
