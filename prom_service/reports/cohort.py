@@ -212,6 +212,10 @@ class Cohort:
         """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""
         return self.frames({"": count_cells(rows, flags=flags)})[""]
 
+    def summed(self, rows: known.Rows, counts: Sequence[str]) -> pd.DataFrame:
+        """Return the rows, whose ``counts`` are sums over episodes; every other column is text."""
+        return self.frames({"": Cells(rows, counts=tuple(counts), added=tuple(counts))})[""]
+
     def frame(self, statement: Any, counts: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the rows in one order on every database."""
         found = self.session.execute(statement)

@@ -99,7 +99,7 @@ def _of_drugs(cohort: Cohort, drug: sa.CTE) -> pd.DataFrame:
         sa.func.count().label("documented"),
         sa.func.sum(drug.c.first).label("met"),
     ).join_from(drug, cohort.chosen, cohort.chosen.c.id == drug.c.episode_id)
-    return cohort.frame(rows.group_by("group"), counts=COUNTS)
+    return cohort.summed(rows.group_by("group"), COUNTS)
 
 
 def _of_programmes(cohort: Cohort) -> pd.DataFrame:
@@ -217,7 +217,7 @@ def _red_flags(cohort: Cohort) -> sa.CTE:
 def _long(cohort: Cohort, rows: Any, keys: list[str], measures: tuple[str, ...]) -> pd.DataFrame:
     """Return one row for each combination of keys and measure, of columns named ``<measure> <count>``."""
     names_ = [f"{measure} {count}" for measure in measures for count in COUNTS]
-    wide = cohort.frame(rows, counts=tuple(names_))
+    wide = cohort.summed(rows, names_)
     parts = [
         wide[[*keys, *(f"{measure} {count}" for count in COUNTS)]]
         .set_axis([*keys, *COUNTS], axis="columns")
