@@ -71,7 +71,7 @@ def _answer(session: Session, name: str, query: Mapping[str, Any]) -> Response:
 
     report = make_report(session, name, question)
     audit.about(shown=sum(map(len, report.tables.values())), detail=question.in_words())
-    return file_answer(name, query["format"], export.render(report, query["format"]))
+    return file_answer(name, query["format"], export.render(report, query["format"]), report.parameters)
 
 
 def wants_it_later() -> bool:

@@ -55,7 +55,7 @@ def show_result(session: Session, task_id: uuid.UUID) -> Response:
     """Give the file: 409 while it is not there yet, 410 when it is kept no longer (after 7 days)."""
     task, content = report_tasks.fetch(session, task_id, requested_by=principal.actor, now=prom.now())
     audit.about(detail=f"{task.report} {task.form}")
-    return file_answer(task.report, task.form, content)
+    return file_answer(task.report, task.form, content, task.parameters)
 
 
 def shown(task: ReportTask) -> dict[str, Any]:

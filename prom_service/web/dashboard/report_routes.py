@@ -70,7 +70,7 @@ def download_report() -> Response:
             raise BadRequest("The address asks for a report there is none of. Ask again on the page Reports.") from None
         report = make_report(session, question.form["report"], query)
         _note(session, query, shown=sum(map(len, report.tables.values())))
-    return attachment(report.kind.name, form, export.render(report, form))
+    return attachment(report.kind.name, form, export.render(report, form), report.parameters)
 
 
 @blueprint.get("/reports/style.css")

@@ -83,7 +83,7 @@ def download_report_task(task_id: uuid.UUID) -> Response:
         task, content = report_tasks.fetch(session, task_id, requested_by=person.actor, now=prom.now())
         clinics = [uuid.UUID(one) for one in task.clinic_ids] or clinics_of(session, task.organisation_id)
     audit.about(detail=f"{task.report} {task.form}", clinics=clinics)
-    return attachment(task.report, task.form, content)
+    return attachment(task.report, task.form, content, task.parameters)
 
 
 @blueprint.post("/reports/tasks/<uuid:task_id>/cancel")

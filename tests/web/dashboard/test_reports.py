@@ -19,6 +19,7 @@ from tests.fakes import Clock
 from tests.web.dashboard.desk import Desk, text_of
 
 ASKED = "/reports?report=utilization"
+NAMED = "utilization-2025-03-01-to-2026-03-01-as-of-2026-03-02"
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_each_form_of_the_report_is_a_file(staffed: Desk, form: str) -> None:
     answer = staffed.get(f"/reports/file?report=utilization&format={form}")
 
     assert answer.status_code == 200
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="utilization.{form}"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{NAMED}.{form}"'
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -206,7 +207,7 @@ def test_a_report_is_made_in_the_background_and_found_by_who_asked(staffed: Desk
     assert "Download the file" in staffed.shown(asked.location)
     assert asked.location in staffed.get("/reports").text
     file = staffed.get(f"{asked.location}/file")
-    assert file.headers["Content-Disposition"] == 'attachment; filename="utilization.csv"'
+    assert file.headers["Content-Disposition"] == f'attachment; filename="{NAMED}.csv"'
     assert "visit_distribution" in {row["table"] for row in rows_of(file)}
 
 
