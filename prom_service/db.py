@@ -23,6 +23,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.visitors import iterate
 
 from prom_service.errors import PromError
 
@@ -117,8 +118,9 @@ def _local_day_on_sqlite(instant: str | None, zone: str | None) -> str | None:
 class usually(GenericFunction[Any]):  # noqa: N801
     """The condition itself, for one that nearly every row meets.
 
-    SQLite takes a condition on no index for one that few rows meet; after a few of them it takes what is left for a
-    handful, and goes through all of it for each row that it is joined to.
+    SQLite takes a condition on no index for one that few rows meet, PostgreSQL one on what it has no statistics of;
+    after a few of them they take what is left for a handful, and go through all of it for each row it is joined to.
+    PostgreSQL takes a CASE for one that half of the rows meet. What asks whether there is another row it has to see.
     """
 
     type = sa.types.NullType()  # Of a truth SQLAlchemy would ask whether it is 1, and hide the hint.
@@ -128,13 +130,29 @@ class usually(GenericFunction[Any]):  # noqa: N801
 @compiles(usually, "postgresql")
 def _usually_on_postgresql(call: usually, compiler: Any, **options: Any) -> str:
     (condition,) = call.clauses
-    return f"({compiler.process(condition, **options)})"
+    text = compiler.process(condition, **options)
+    if any(isinstance(part, sa.Exists) for part in iterate(condition)):
+        return f"({text})"
+    return f"(CASE WHEN {text} THEN TRUE ELSE FALSE END)"
 
 
 @compiles(usually, "sqlite")
 def _usually_on_sqlite(call: usually, compiler: Any, **options: Any) -> str:
     (condition,) = call.clauses
     return f"likely({compiler.process(condition, **options)})"
+
+
+def as_many(session: Session, rows: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+    """Return the same rows, and have PostgreSQL take them for a thousand times as many as it reckons.
+
+    Rows of one clinic that are joined to others of the same clinic it takes for a handful: it multiplies the share that
+    the clinic has of either. It then goes through all of them for each row of another part. A function that returns
+    rows counts for a thousand with it; this one returns one.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return rows
+    thousand = sa.func.jsonb_path_query(sa.literal_column("'1'"), sa.literal_column("'$'")).table_valued("one")
+    return rows.join(thousand.alias("thousand"), sa.true())
 
 
 class months_later(GenericFunction[str]):  # noqa: N801

@@ -17,7 +17,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from prom_service.db import at_most
+from prom_service.db import as_many, at_most
 from prom_service.models import Clinic, Episode
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
@@ -121,6 +121,12 @@ class Cohort:
         """Return how many episodes the clinics have on record, in or out of the report."""
         there = sa.select(sa.func.count()).where(Episode.clinic_id.in_(self.scope.clinics))
         return self.session.scalars(there).one()
+
+    def part(self, name: str, rows: known.Rows) -> sa.CTE:
+        """Return the rows as a part of the statement that is computed once and joined to others."""
+        if len(self.query.clinic_ids) == 1:
+            rows = as_many(self.session, rows)
+        return rows.cte(name).prefix_with(AT_ONCE)
 
     def group(self, episodes: sa.FromClause | None = None, clinician: Any = None) -> sa.ColumnElement[str]:
         """Return the label of the group, the same for all groups too small to be named to these readers."""
@@ -229,7 +235,7 @@ class Cohort:
             sa.and_(candidates.c.pathway == pathway.ref, visits.c.format.in_(pathway.counted_formats))
             for pathway in self.pathways
         ]
-        return (
+        attended = (
             sa.select(
                 visits.c.episode_id,
                 visits.c.visit_id,
@@ -238,10 +244,10 @@ class Cohort:
                 yes(sa.or_(*counted)).label("counted"),
                 self.group(candidates, visits.c.clinician).label("group"),
             )
+            .select_from(visits)
             .join(candidates, candidates.c.id == visits.c.episode_id)
-            .cte("attended")
-            .prefix_with(AT_ONCE)
         )
+        return self.part("attended", attended)
 
 
 def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:

@@ -20,7 +20,6 @@ from prom_service.models import Administration, AnswerSet, Clinic, Score
 from prom_service.pathway.shape import GROC, FunctionCriterion, Pathway
 from prom_service.reports import known
 from prom_service.reports.cohort import Cohort
-from prom_service.reports.known import AT_ONCE
 
 Condition = sa.ColumnElement[bool]
 Criteria = Mapping[tuple[int, FunctionCriterion], list[str]]
@@ -40,7 +39,7 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
     numbered = sa.select(reached, place.label("in_order")).subquery()
     one = numbered.c
     official = sa.and_(*(_is_official(given, one.instrument, measured) for given in (one.before, one.after)))
-    return (  # Day and wording are asked of the first alone.
+    first = (  # Day and wording are asked of the first alone.
         sa.select(
             one.episode_id,
             one.group,
@@ -48,16 +47,16 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
             local_day(one.answered_at, one.zone).label("on"),
             sa.case((official, "official"), else_="own").label("wording"),
         )
+        .select_from(numbered)
         .where(one.in_order == 1)
-        .cte("demonstration")
-        .prefix_with(AT_ONCE)
     )
+    return cohort.part("demonstration", first)
 
 
 def _reached(cohort: Cohort, criteria: Criteria, measured: Collection[str]) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
     scope, chosen = cohort.scope, cohort.chosen
-    before = _before(cohort, measured).cte("before").prefix_with(AT_ONCE)
+    before = cohort.part("before", _before(cohort, measured))
     after, answer, groc = aliased(Score, name="after"), known.responses(scope).subquery(), _groc(cohort).subquery()
     met = [
         (

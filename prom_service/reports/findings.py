@@ -9,7 +9,6 @@ from prom_service.models import Clinic, Flag, FlagEvent
 from prom_service.pathway.visit_rules import REVIEWABLE
 from prom_service.reports import known
 from prom_service.reports.cohort import Cohort
-from prom_service.reports.known import AT_ONCE
 
 CHECKPOINTS = ("6-weeks", "3-months")
 REASSESSED = "reassessed"
@@ -23,17 +22,16 @@ def findings(cohort: Cohort) -> sa.CTE:
     earlier of the two).
     Days are those of the clinic, as visits are dated. A superseded finding does not stand any more.
     """
-    flags = _flags(cohort).cte("raised").prefix_with(AT_ONCE)
+    flags = cohort.part("raised", _flags(cohort))
     reassessed = _reassessed(cohort, flags).subquery()
     on, resolved_on = reassessed.c.on, flags.c.resolved_on
     earlier = sa.case((resolved_on < on, resolved_on), else_=sa.func.coalesce(on, resolved_on))
-    return (
+    found = (
         sa.select(*flags.c, reassessed.c.on.label("reassessed_on"), earlier.label("reviewed_on"))
         .select_from(flags)
         .outerjoin(reassessed, reassessed.c.flag_id == flags.c.flag_id)
-        .cte("finding")
-        .prefix_with(AT_ONCE)
     )
+    return cohort.part("finding", found)
 
 
 def _flags(cohort: Cohort) -> known.Rows:

@@ -117,7 +117,7 @@ def episodes(scope: Scope, period: tuple[dt.date, dt.date] | None) -> Rows:
     first, after = period
     unchanged = sa.and_(start.c.episode_id.is_(None), Episode.started_on >= first, Episode.started_on < after)
     earlier = sa.and_(start.c.value >= first.isoformat(), start.c.value < after.isoformat())
-    return chosen.where(sa.or_(unchanged, earlier))
+    return chosen.where(usually(sa.or_(unchanged, earlier)))
 
 
 def attended(scope: Scope) -> Rows:
