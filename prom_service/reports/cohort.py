@@ -17,7 +17,6 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from prom_service.db import as_many, at_most
 from prom_service.models import Clinic, Episode
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
@@ -25,6 +24,7 @@ from prom_service.reports import known
 from prom_service.reports.abreast import execute_each, portions, readers_of
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.layout import POOLED
+from prom_service.reports.planners import as_many, at_most
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.rounding import EVERYTHING, ROUNDED_TO
 from prom_service.reports.windows import Windows, windows_at

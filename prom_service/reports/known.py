@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from prom_service.db import usually
 from prom_service.models import (
     Administration,
     Clinic,
@@ -27,6 +26,7 @@ from prom_service.models import (
     Visit,
     VisitVersion,
 )
+from prom_service.reports.planners import usually
 from prom_service.reports.query import ReportQuery
 
 Rows = sa.Select[*tuple[Any, ...]]

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from prom_service import __version__
-from prom_service.db import joining_many
 from prom_service.reports.abreast import reading_abreast
 from prom_service.reports.kind import Facts, ReportKind, Tables
 from prom_service.reports.layout import NEAREST, finish
+from prom_service.reports.planners import joining_many
 from prom_service.reports.progress import Told, counting, nobody, tabulating
 from prom_service.reports.query import FINAL, ReportQuery, looks
 from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, WITHHELD, Rounding, rounding_of

@@ -1,0 +1,81 @@
+"""What the planners of both databases are told of the statements of a report.
+
+Neither knows how many rows a part of a statement has that is computed on the way. It takes it for few, and then goes
+through all of it for each row of another part. Nothing here changes what a statement finds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.visitors import iterate
+
+
+class usually(GenericFunction[Any]):  # noqa: N801
+    """The condition itself, for one that nearly every row meets.
+
+    SQLite takes a condition on no index for one that few rows meet, PostgreSQL one on what it has no statistics of;
+    after a few of them they take what is left for a handful, and go through all of it for each row it is joined to.
+    PostgreSQL takes a CASE for one that half of the rows meet. What asks whether there is another row it has to see.
+    """
+
+    type = sa.types.NullType()  # Of a truth SQLAlchemy would ask whether it is 1, and hide the hint.
+    inherit_cache = True
+
+
+@compiles(usually, "postgresql")
+def _usually_on_postgresql(call: usually, compiler: Any, **options: Any) -> str:
+    (condition,) = call.clauses
+    text = compiler.process(condition, **options)
+    if any(isinstance(part, sa.Exists) for part in iterate(condition)):
+        return f"({text})"
+    return f"(CASE WHEN {text} THEN TRUE ELSE FALSE END)"
+
+
+@compiles(usually, "sqlite")
+def _usually_on_sqlite(call: usually, compiler: Any, **options: Any) -> str:
+    (condition,) = call.clauses
+    return f"likely({compiler.process(condition, **options)})"
+
+
+def at_most(session: Session, part: sa.FromClause, rows: int) -> sa.FromClause:
+    """Return the part of a statement, which has no more than so many rows: SQLite is told.
+
+    A part that a statement uses again SQLite takes for a million rows. Of what it is joined to, it then looks through
+    all there is of every clinic beforehand, so as to pass over what is not there.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return part
+    return sa.select(part).limit(sa.literal_column(str(rows))).subquery()
+
+
+def as_many(session: Session, rows: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+    """Return the same rows, and have PostgreSQL take them for a thousand times as many as it reckons.
+
+    Rows of one clinic that are joined to others of the same clinic it takes for a handful: it multiplies the share that
+    the clinic has of either. It then goes through all of them for each row of another part. A function that returns
+    rows counts for a thousand with it; this one returns one.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return rows
+    thousand = sa.func.jsonb_path_query(sa.literal_column("'1'"), sa.literal_column("'$'")).table_valued("one")
+    return rows.join(thousand.alias("thousand"), sa.true())
+
+
+@contextmanager
+def joining_many(session: Session) -> Iterator[None]:
+    """Have PostgreSQL join by hash or merge, not row by row, while the block runs: for statements about many rows.
+
+    Of what a statement computes on its way PostgreSQL knows no numbers. It takes it for few rows, and then goes through
+    all of it for each row of another part.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        yield
+        return
+    session.execute(sa.text("SET LOCAL enable_nestloop = off"))
+    yield
+    session.execute(sa.text("SET LOCAL enable_nestloop = on"))
