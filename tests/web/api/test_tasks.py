@@ -48,7 +48,8 @@ def test_a_report_can_be_made_in_the_background(ours: Caller, runtime: Runtime) 
     done = ours.get(place).json
     assert (done["status"], done["progress"], done["error"]) == ("done", 1, None)
     file = ours.get(done["result"].partition(ROOT)[2])
-    assert file.headers["Content-Disposition"] == 'attachment; filename="utilization.xlsx"'
+    named = "utilization-2026-01-01-to-2026-04-01-as-of-2026-03-02.xlsx"
+    assert file.headers["Content-Disposition"] == f'attachment; filename="{named}"'
     assert file.data[:2] == b"PK"
 
 
