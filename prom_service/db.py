@@ -227,7 +227,7 @@ def for_reading(engine: Engine) -> Engine:
 
 
 def reads_abreast(engine: Engine) -> bool:
-    """Return whether a statement over many rows is done sooner by halves, each on a connection of its own.
+    """Return whether a statement over many rows is done sooner in parts, each on a connection of its own.
 
     SQLite works at a statement with one processor, PostgreSQL with several where that helps. Only for engines
     ``for_reading``: another connection sees nothing of what is not committed yet.

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,19 +24,23 @@ MOST = 4
 """However many processors there are, others have work for some."""
 PORTIONS = 2
 """So many for each session, so that one that is done takes what another has not begun."""
+_taken = Lock()
+"""Held by the report that has the processors of this process: the others have one session each, and so a connection."""
 
 
 @contextmanager
 def reading_abreast(session: Session) -> Iterator[None]:
     """Have a session for each processor, this one among them, read side by side in the block, where that is sooner.
 
-    All are for the same clinics. The snapshot of this session moves to now, as if it had been opened now.
+    All are for the same clinics. The snapshot of this session moves to now, as if it had been opened now. While another
+    report does so, this session reads alone.
     """
     engine, number = session.get_bind(), min(os.cpu_count() or 1, MOST)
-    if number == 1 or not isinstance(engine, sa.Engine) or not db.reads_abreast(engine):
+    if number == 1 or not isinstance(engine, sa.Engine) or not db.reads_abreast(engine) or not _taken.acquire(False):
         yield
         return
     with ExitStack() as opened:
+        opened.callback(_taken.release)
         others = (tenancy.open_session(engine, session.info[tenancy.REACH]) for _ in range(1, number))
         readers = [session, *(opened.enter_context(one) for one in others)]
         db.look_anew(engine, [one.connection() for one in readers])
@@ -63,6 +68,8 @@ def execute_each(
     session: Session, statement: sa.Select[Any], parameters: Sequence[Mapping[str, Any]]
 ) -> list[Sequence[Any]]:
     """Return the rows of the statement for each set of parameters, found by all sessions at once."""
+    if len(parameters) == 1:
+        return [session.execute(statement, parameters[0]).all()]
     idle: SimpleQueue[Session] = SimpleQueue()
     for one in readers_of(session):
         idle.put(one)

@@ -68,11 +68,7 @@ def as_many(session: Session, rows: sa.Select[*tuple[Any, ...]]) -> sa.Select[*t
 
 @contextmanager
 def joining_many(session: Session) -> Iterator[None]:
-    """Have PostgreSQL join by hash or merge, not row by row, while the block runs: for statements about many rows.
-
-    Of what a statement computes on its way PostgreSQL knows no numbers. It takes it for few rows, and then goes through
-    all of it for each row of another part.
-    """
+    """Have PostgreSQL join by hash or merge, not row by row, while the block runs: for statements about many rows."""
     if session.get_bind().dialect.name != "postgresql":
         yield
         return

@@ -92,3 +92,15 @@ def test_all_reach_the_same_clinics(engine):
 
     assert all(one == set(clinics[:2]) for one in reached)
     assert len(reached) == (3 if engine.dialect.name == "sqlite" else 1)
+
+
+def test_one_report_at_a_time_has_the_processors(engine):
+    reading = db.for_reading(engine)
+    with open_session(reading, EVERY_CLINIC) as first, open_session(reading, EVERY_CLINIC) as second:
+        with reading_abreast(first), reading_abreast(second):
+            meanwhile = len(readers_of(first)), len(readers_of(second))
+        with reading_abreast(second):
+            afterwards = len(readers_of(second))
+
+    expected = 3 if engine.dialect.name == "sqlite" else 1
+    assert (meanwhile, afterwards) == ((expected, 1), expected)
