@@ -1,11 +1,12 @@
 """Jobs side by side, each in a fresh process: seconds, processor seconds and peak memory; rounds in random order.
 
-A job is a call such as ``bench.sweep.sweep('sqlite:///x.db', 1)`` that returns what it found, as text. All must return
-the same, or there is no result, unless they are not ``alike``: then each must return the same in every round. Importing
-is not measured.
+A job is the text of what is called, such as ``partial(bench.utilization.ours, 'sqlite:///x.db')``, and returns what it
+found, as text. All must return the same, or there is no result, unless they are not ``alike``: then each must return
+the same in every round. Neither importing nor what the text does before the call is measured.
 """
 
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -14,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+MODULE = re.compile(r"bench\.\w+")
 MEASURED = """
 import sys, time
+from functools import partial
 sys.path.insert(0, {root!r})
 import {module}
+job = {job}
 start, before = time.perf_counter(), time.process_time()
-found = {job}
+found = job()
 seconds, cpu = time.perf_counter() - start, time.process_time() - before
 with open("/proc/self/status", encoding="ascii") as status:
     peak = next(line.split()[1] for line in status if line.startswith("VmHWM"))
@@ -58,8 +62,7 @@ def compare(jobs: Mapping[str, str], *, rounds: int, alike: bool = True) -> dict
 
 
 def _run(job: str) -> tuple[str, Result]:
-    module = job.partition("(")[0].rpartition(".")[0]
-    script = MEASURED.format(root=str(ROOT), module=module, job=job)
+    script = MEASURED.format(root=str(ROOT), module=MODULE.search(job)[0], job=job)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)

@@ -116,12 +116,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     with data_set(chosen) as url:
-        some = f"({url!r}, {chosen.judged})"
-        compare(
-            {"ORM batch, one by one": f"bench.reassessment.floor{some}", "frames": f"bench.reassessment.ours{some}"},
-            rounds=chosen.rounds,
-        )
-        compare({"frames, every clinic": f"bench.reassessment.everything({url!r})"}, rounds=1)
+        jobs = {
+            "ORM batch, one by one": f"partial(bench.reassessment.floor, {url!r}, {chosen.judged})",
+            "frames": f"partial(bench.reassessment.ours, {url!r}, {chosen.judged})",
+        }
+        compare(jobs, rounds=chosen.rounds)
+        compare({"frames, every clinic": f"partial(bench.reassessment.everything, {url!r})"}, rounds=1)
 
 
 if __name__ == "__main__":

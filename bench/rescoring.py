@@ -74,8 +74,8 @@ def main() -> None:
     chosen = parser.parse_args()
     with data_set(chosen) as url:
         jobs = {
-            "JSON, one dict at a time": f"bench.rescoring.floor({url!r})",
-            "bytes, in blocks": f"bench.rescoring.ours({url!r})",
+            "JSON, one dict at a time": f"partial(bench.rescoring.floor, {url!r})",
+            "bytes, in blocks": f"partial(bench.rescoring.ours, {url!r})",
         }
         compare(jobs, rounds=chosen.rounds)
 

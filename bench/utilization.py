@@ -90,10 +90,10 @@ def main() -> None:
     parser.add_argument("--floor", type=int, help="episodes that pandas reads; all of them unless it is said")
     chosen = parser.parse_args()
     every = {
-        "the report, counted in the record": "bench.utilization.ours({url!r})",
-        "the report, from kept counts": "bench.utilization.ours({url!r}, 'quality')",
+        "the report, counted in the record": "partial(bench.utilization.ours, {url!r})",
+        "the report, from kept counts": "partial(bench.utilization.ours, {url!r}, 'quality')",
     }
-    jobs = {"pandas, everything": "bench.utilization.floor({url!r})"} | every
+    jobs = {"pandas, everything": "partial(bench.utilization.floor, {url!r})"} | every
     read = chosen.floor or chosen.episodes
     found = _compare(argparse.Namespace(**{**vars(chosen), "episodes": read}), jobs)
     if read != chosen.episodes:
