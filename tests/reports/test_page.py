@@ -10,11 +10,14 @@ import pytest
 
 from prom_service.reports import make_report, utilization
 from prom_service.reports.forms import export
+from prom_service.reports.forms.page import ROWS_AT_ONCE, ROWS_OF_SCALES
 from prom_service.reports.report import Report, report_of
 from prom_service.reports.utilization.charts import outcome_chart, visits_chart
 from prom_service.reports.utilization.extract import extract
 from tests.reports.cohort import Cohort, a_cohort
+from tests.reports.outcome_cohort import ten_episodes
 from tests.support.browser import accessibility_faults, texts_cut_off, too_wide
+from tests.support.paper import Sheets
 
 
 @pytest.fixture
@@ -32,6 +35,18 @@ def with_clinics(session: Any, cohort: Cohort, number: int) -> Report:
         if name in ("episodes", "timepoints")
     }
     return report_of(utilization.KIND, replace(facts, **many), query)
+
+
+def with_thresholds(session: Any, record: Any, rows: int) -> Report:
+    """The report of ten episodes, with that many rows of those who reached a threshold, on two scales."""
+    report = make_report(session, "outcomes", ten_episodes(record).query())
+    many = pd.concat([report.tables["responders"]] * 3)
+    return replace(report, tables={**report.tables, "responders": many[:rows]})
+
+
+def section_of(report: Report, name: str) -> str:
+    """Return what the page says of one table."""
+    return export.render(report, "html").decode().split(f'<h2 id="{name}">')[1].split("</section>")[0]
 
 
 def test_the_page_loads_nothing_and_runs_nothing(session, cohort):
@@ -83,6 +98,61 @@ def test_a_share_that_is_hidden_has_no_segment():
     ]
 
     assert drawings == [0, 2]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("rows", "folds"),
+    [(ROWS_OF_SCALES, []), (ROWS_OF_SCALES + 1, ["iHOT-12, 13 rows", "Pain (0 to 10), 8 rows"])],
+)
+def test_a_long_table_is_folded_by_scale(session, record, rows, folds):
+    section = section_of(with_thresholds(session, record, rows), "responders")
+
+    assert re.findall("<summary>(.*?)</summary>", section) == folds
+    assert ('scope="col" class=text>Scale<' in section) == (folds == [])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_groups_of_a_long_table_are_folded_together_and_by_scale(session, record):
+    report = make_report(session, "outcomes", ten_episodes(record).query(group_by="clinician"))
+
+    section = section_of(report, "responders")
+
+    assert re.findall("<summary>(.*?)</summary>", section) == [
+        "By group, 2 groups",
+        "iHOT-12, 14 rows",
+        "Pain (0 to 10), 16 rows",
+    ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_long_table_of_one_group_has_no_fold_of_groups(session, record):
+    section = section_of(with_thresholds(session, record, ROWS_AT_ONCE + 1), "responders")
+
+    assert "By group" not in section
+    assert "Who reached which threshold: all" not in section
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_folded_on_the_screen_is_printed(browser, tmp_path: Path, session, record):
+    path = tmp_path / "report.html"
+    report = make_report(session, "outcomes", ten_episodes(record).query(group_by="clinician"))
+    path.write_bytes(export.render(report, "html"))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(path.as_uri())
+
+    shown = page.get_by_role("cell", name="ihot-12-total-mcii-cheng-2025").count()
+    meant = page.get_by_text("Half scored at most this.").is_visible()
+    printed = Sheets(page.pdf(landscape=True)).text
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    unfolded = page.get_by_role("cell", name="ihot-12-total-mcii-cheng-2025").count()
+    faults = accessibility_faults(page)
+    page.close()
+
+    assert (shown, unfolded, meant) == (2, 5, False)
+    assert printed.count("ihot-12-total-mcii-cheng-2025") == unfolded + 1  # and where it comes from
+    assert "Half scored at most this." in printed
+    assert faults == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A page looks the same from either.

@@ -23,6 +23,8 @@ from prom_service.reports.rounding import EVERYTHING
 
 ROWS_AT_ONCE = 40
 """A longer part by group is folded away; the page stays readable with hundreds of clinics."""
+ROWS_OF_SCALES = 20
+"""A longer table of scales is folded away, each scale by itself: few readers come for all of them."""
 LONG_TEXT = 40
 """A longer cell is broken into lines."""
 PAGE_STYLE = """
@@ -90,13 +92,27 @@ def _section(report: Report, layout: Layout) -> Iterator[str]:
 
 def _tables(layout: Layout, table: pd.DataFrame) -> Iterator[str]:
     """One table, or the total and then a folded table of the groups where there are many rows."""
-    if "group" not in table or len(table) <= ROWS_AT_ONCE:
-        yield _table(read_table(layout, table, layout.title))
+    if "group" not in table or len(table) <= ROWS_AT_ONCE or (table["group"] == EVERYTHING).all():
+        yield from _by_scale(layout, table, layout.title)
         return
     total = table["group"] == EVERYTHING
-    yield _table(read_table(layout, table[total], f"{layout.title}: all"))
-    yield f"<details><summary>By group, {table.loc[~total, 'group'].nunique()} groups</summary>"
-    yield _table(read_table(layout, table[~total], f"{layout.title}: by group")) + "</details>"
+    yield from _by_scale(layout, table[total], f"{layout.title}: all")
+    groups = "".join(_by_scale(layout, table[~total], f"{layout.title}: by group"))
+    yield _folded(f"By group, {table.loc[~total, 'group'].nunique()} groups", groups)
+
+
+def _by_scale(layout: Layout, table: pd.DataFrame, caption: str) -> Iterator[str]:
+    """The table, or a folded one for each scale where there are many rows."""
+    if "scale" not in table or len(table) <= ROWS_OF_SCALES:
+        yield _table(read_table(layout, table, caption))
+        return
+    for scale, rows in table.groupby("scale", sort=False):
+        of_scale = read_table(layout, rows, f"{caption}: {scale}", said=("scale",))
+        yield _folded(f"{scale}, {len(rows)} {'row' if len(rows) == 1 else 'rows'}", _table(of_scale))
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
 def _table(table: Reading) -> str:
@@ -126,9 +142,8 @@ def _left(column: Column, cell: str = "") -> str:
 def _definitions(report: Report) -> Iterator[str]:
     yield '<section aria-labelledby="definitions"><h2 id="definitions">What the columns mean</h2>'
     for title, columns in definitions(report):
-        yield f"<h3>{escape(title)}</h3><dl>"
-        yield from (f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in columns)
-        yield "</dl>"
+        meanings = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in columns)
+        yield _folded(title, f"<dl>{meanings}</dl>")
     yield "</section>\n"
 
 

@@ -81,11 +81,14 @@ def drawing(report: Report, name: str) -> Drawing | None:
     return Drawing(svg, title, description) if svg else None
 
 
-def read_table(layout: Layout, table: pd.DataFrame, caption: str) -> Reading:
-    """Return the table as it is read. A column of groups says nothing where there is one group."""
-    columns = layout.columns
+def read_table(layout: Layout, table: pd.DataFrame, caption: str, *, said: tuple[str, ...] = ()) -> Reading:
+    """Return the table as it is read, without the columns that its caption has ``said``.
+
+    A column of groups says nothing where there is one group.
+    """
     if "group" in table and (table["group"] == EVERYTHING).all():
-        columns = tuple(column for column in columns if column.key != "group")
+        said = (*said, "group")
+    columns = tuple(column for column in layout.columns if column.key not in said)
     shown = table[[column.key for column in columns]]
     rows = (_row(columns, values) for values in shown.itertuples(index=False, name=None))
     return Reading(caption, columns, tuple(rows))
