@@ -107,11 +107,15 @@ def pathway_of(episode: Episode) -> Pathway:
 
 
 def common() -> dict[str, Any]:
-    """Return what every page of the staff may say; a page that named no zone is read in that of the first clinic."""
+    """Return what every page of the staff may say.
+
+    A page that named no zone is read in that of the person's clinics, in UTC where they have several.
+    """
     if "zone" not in g and person.roles:
         with prom.reading() as session:
-            zones = select(Clinic.time_zone).where(Clinic.id.in_(clinics_to_read())).order_by(Clinic.name).limit(1)
-            read_in(session.scalar(zones) or "UTC")
+            zones = select(Clinic.time_zone).where(Clinic.id.in_(clinics_to_read())).distinct()
+            own = session.scalars(zones).all()
+        read_in(own[0] if len(own) == 1 else "UTC")
     return {
         "person": person,
         "kinds": KINDS,

@@ -11,7 +11,8 @@ from prom_service.reports.cell import Cell
 from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
-from prom_service.web.dashboard.report_form import TEAM, asked, chosen_whose, query_of
+from prom_service.web.dashboard.report_form import TEAM, asked, chosen_whose, query_of, zone_of
+from prom_service.web.dashboard.words import read_in
 
 LISTED = 200
 
@@ -32,6 +33,7 @@ def show_report_episodes() -> str:
         except InvalidInputError:
             raise BadRequest("The address asks for a number there is none of. Ask again on the page Reports.") from None
         rows = list_episodes(session, query, cell, limit=LISTED + 1)
+    read_in(zone_of(question))
     audit.about(episode=[row.id for row in rows[:LISTED]], clinic_id=query.clinic_ids[0], detail=query.in_words())
     return _page(rows=rows[:LISTED], more=len(rows) > LISTED, cell=cell, query=query, address=question.form)
 

@@ -45,6 +45,8 @@ class Asked:
     bases: Options
     whole: bool
     """Whether the person is a quality analyst at every clinic of the organisation."""
+    zones: Mapping[str, str]
+    """The time zone of each clinic of the person."""
 
     @property
     def is_question(self) -> bool:
@@ -66,6 +68,7 @@ def asked(session: Session) -> Asked:
         groupings=[("", "nothing"), *((name, GROUPING_WORDS.get(name, name)) for name in GROUPINGS)],
         bases=[(name, BASIS_WORDS[name]) for name in BASES],
         whole=set(team) >= set(clinics_of(session, person.organisation_id)),
+        zones={str(clinic.id): clinic.time_zone for clinic in clinics},
     )
 
 
@@ -97,6 +100,11 @@ def query_of(question: Asked) -> ReportQuery:
 def chosen_whose(question: Asked) -> str:
     """Return whose care is meant, the first of the list unless another is named."""
     return question.form["whose"] or (question.whose[0][0] if question.whose else "")
+
+
+def zone_of(question: Asked) -> str:
+    """Return in which time zone the page is read: that of the one clinic, or UTC, as a report across clinics is."""
+    return question.zones.get(chosen_whose(question), "UTC")
 
 
 def team_clinics() -> list[uuid.UUID]:

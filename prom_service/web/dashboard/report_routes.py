@@ -19,8 +19,9 @@ from prom_service.web.api.report_file import attachment
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.forms import Errors
-from prom_service.web.dashboard.report_form import Asked, asked, query_of
+from prom_service.web.dashboard.report_form import Asked, asked, query_of, zone_of
 from prom_service.web.dashboard.staff_session import person
+from prom_service.web.dashboard.words import read_in
 
 if TYPE_CHECKING:
     from prom_service.reports.report import Report
@@ -112,6 +113,7 @@ def _note(session: Session, query: ReportQuery, *, shown: int) -> None:
 
 
 def _page(question: Asked, *, errors: Errors | None = None, **view: Any) -> str:
+    read_in(zone_of(question))
     address = {name: value for name, value in question.form.items() if value}
     return render_template(
         "dashboard/reports.html",

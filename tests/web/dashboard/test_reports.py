@@ -80,6 +80,21 @@ def test_who_may_read_answers_is_told_to_read_them(staffed: Desk) -> None:
     assert "read the answers yourself" in staffed.get("/reports").text
 
 
+def test_a_page_of_a_clinic_is_read_in_its_zone_and_one_across_clinics_in_utc(analyst: Desk) -> None:
+    with analyst.runtime.transaction() as session:
+        organisation_id = analyst.clinic.organisation_id
+        eastern = builders.a_clinic(
+            session, now=analyst.clock.now(), organisation_id=organisation_id, time_zone="America/New_York"
+        )
+        accounts.set_role(session, analyst.user, eastern, "clinician")
+    listed = f"/reports/episodes?visits=over&outcome=worse&{ASKED.partition('?')[2]}&whose={eastern.id}"
+
+    pages = ["/reports", ASKED, f"{ASKED}&whose={eastern.id}", listed, "/account"]
+    zones = [re.findall(r"Shown as of [^.]+ (\w+)\.", analyst.shown(page)) for page in pages]
+
+    assert zones == [["UTC"], ["UTC"], ["EDT"], ["EDT"], ["UTC"]]
+
+
 def test_what_an_analyst_may_not_ask_is_said_beside_the_field(analyst: Desk) -> None:
     answer = analyst.get(f"{ASKED}&from=2026-01-02&to=2026-02-01")
 
