@@ -9,9 +9,11 @@ import pytest
 from prom_service.reports import make_report
 from prom_service.reports.cohort import Cohort
 from prom_service.reports.forms import export
+from prom_service.reports.layout import finish
 from prom_service.reports.outcomes import make_tables
 from prom_service.reports.outcomes.charts import GROUPS_DRAWN, changes_chart, scores_chart
 from prom_service.reports.outcomes.extract import drawn_courses, extract
+from prom_service.reports.outcomes.layouts import RELIABLE
 from prom_service.reports.outcomes.scales import measures_of
 from tests.reports.builders import instant
 from tests.reports.cohort import a_cohort
@@ -265,6 +267,23 @@ def test_outside_the_clinic_figures_of_few_are_not_shown_nor_drawn(session, reco
     assert set(tables["scores"]["scale"]) == {"iHOT-12"}
     assert tables["acceptable_state"].empty
     assert "Pain" not in changes_chart(tables) + scores_chart(tables)
+
+
+def test_outside_the_clinic_a_measurement_error_that_nobody_published_is_missing_and_not_hidden():
+    named = {"group": "All", "timepoint": "3-months", "wording": OFFICIAL, "pairs": 20}
+    known = {**named, "scale": "iHOT-12", "assessable": 20, "better": 12, "within": 7, "worse": 1, "error": 17.22}
+    unknown = {**named, "scale": "Pain", "assessable": 0, "better": 0, "within": 0, "worse": 0, "error": None}
+    few = {**unknown, "timepoint": "6-weeks", "pairs": 7}
+    counted = pd.DataFrame(
+        [{**known, "source": "J Clin Med 2022"}, *({**row, "source": "none published"} for row in (unknown, few))]
+    )
+
+    hip, pain = finish(counted, RELIABLE, audience="quality").astype(object).to_dict("records")
+
+    assert (hip["better"], hip["within"], hip["share_within"], hip["error"]) == (10, "<10", "hidden", 17.22)
+    figures = ("assessable", "better", "within", "worse", "share_better", "share_within", "share_worse", "error")
+    assert [pain[key] for key in figures if not pd.isna(pain[key])] == []
+    assert (pain["pairs"], pain["source"]) == (20, "none published")
 
 
 def test_a_threshold_of_a_clinics_own_is_for_the_clinic_alone(session, record):

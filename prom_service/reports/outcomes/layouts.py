@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from prom_service.reports import denominators
 from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, TIMEPOINT, Column, Layout, with_interval
+from prom_service.reports.outcomes.published import nothing_where_none_is_published
 
 SCALE = Column("scale", "Scale", "Scale of the questionnaire.", TEXT)
 WORDING = Column(
@@ -142,13 +143,15 @@ RELIABLE = Layout(
         Column(
             "error",
             "Error",
-            "Smallest change detectable in one person, in points; the larger one where sources disagree.",
+            "Smallest change detectable in one person, in points; the larger one where sources disagree. Missing where"
+            " none is published.",
             NUMBER,
             rests_on="assessable",
             decimals=2,
         ),
         Column("source", "Source", "Where the error comes from; none published: nothing can be said.", TEXT),
     ),
+    derive=nothing_where_none_is_published,
 )
 SCORES = Layout(
     "scores",

@@ -15,12 +15,12 @@ from prom_service.pathway.trajectory import change_from_baseline
 from prom_service.reports.cells import quantile
 from prom_service.reports.outcomes.layouts import MOMENTS
 from prom_service.reports.outcomes.means import mean_interval
+from prom_service.reports.outcomes.published import NO_ERROR_KNOWN
 from prom_service.reports.rounding import EVERYTHING
 
 KEYS = ["group", "place", "sequence", "timepoint", "wording"]
 WORDINGS = {0: "official", 1: "provisional wording"}
 QUARTILES = {"quartile_1": 0.25, "median": 0.5, "quartile_3": 0.75}
-NO_ERROR_KNOWN = "none published"
 
 
 def scored(scores: pd.DataFrame, measures: Sequence[Measure]) -> pd.DataFrame:
