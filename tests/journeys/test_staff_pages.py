@@ -21,6 +21,7 @@ SIZES = {"phone": PHONE, "desk": {"width": 1280, "height": 900}}
 VIEWS = tuple(product(SIZES, ("light", "dark")))
 EMAIL = "sam@example.org"
 URGENT = {"severity": "urgent", "kind": "red_flag_symptom", "checkpoint": "baseline"}
+REPORT = "/reports?report=utilization&from=2025-01-01&to=2027-01-01"
 
 BEHIND_AN_EDGE = """() => [...document.querySelectorAll("table")]
     .filter(table => table.scrollWidth > table.parentElement.clientWidth)
@@ -123,7 +124,17 @@ def ways(practice: Practice) -> dict[str, Way]:
             sent(page, "Save"),
         ),
         "not there": lambda page: page.goto("/flags/00000000-0000-7000-8000-000000000000"),
+        "report": lambda page: page.goto(REPORT),
+        "episodes behind a number": lambda page: (
+            page.goto(REPORT),
+            followed(page, "#visits_by_outcome ~ .scroll td a"),
+        ),
     }
+
+
+def followed(page: Any, link: str) -> None:
+    with page.expect_navigation():
+        page.locator(link).first.click()
 
 
 def sent(page: Any, button: str) -> None:

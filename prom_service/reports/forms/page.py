@@ -1,14 +1,14 @@
 """The report as one HTML page that needs nothing else: no script, no font and no picture from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from html import escape
 from importlib import resources
+from typing import Any
 
 import pandas as pd
 
 from prom_service.reports.forms.reading import (
-    Reading,
     definitions,
     drawing,
     known_by,
@@ -34,6 +34,14 @@ main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 @media print { body { font-size: 11px; } main { max-width: none; padding: 0; } }
 """
 
+Behind = Callable[[Layout, Mapping[str, Any]], Mapping[str, str]]
+"""The addresses behind the figures of a row of a table, each by the key of its column."""
+
+
+def nothing_behind(layout: Layout, row: Mapping[str, Any]) -> Mapping[str, str]:
+    """A page that is a file leads nowhere."""
+    return {}
+
 
 def as_html(report: Report) -> bytes:
     """Return one self-contained page."""
@@ -51,9 +59,12 @@ def render_page(report: Report) -> str:
     )
 
 
-def render_body(report: Report) -> str:
-    """Return what stands below the heading of the page, for a page of the staff to show within its own."""
-    sections = (section for layout in report.kind.layouts for section in _section(report, layout))
+def render_body(report: Report, behind: Behind = nothing_behind) -> str:
+    """Return what stands below the heading of the page, for a page of the staff to show within its own.
+
+    There a figure may lead to what is ``behind`` it.
+    """
+    sections = (section for layout in report.kind.layouts for section in _section(report, layout, behind))
     return "".join((*_opening(report), _contents(report), *sections, *_definitions(report), *_colophon(report)))
 
 
@@ -80,57 +91,79 @@ def _opening(report: Report) -> Iterator[str]:
     yield "</ul>\n"
 
 
-def _section(report: Report, layout: Layout) -> Iterator[str]:
+def _section(report: Report, layout: Layout, behind: Behind) -> Iterator[str]:
     yield f'<section aria-labelledby="{layout.name}"><h2 id="{layout.name}">{escape(layout.title)}</h2>'
     yield f"<p>{escape(layout.meaning)}</p>"
     drawn = drawing(report, layout.name)
     if drawn:
         yield f"<figure>{drawn.svg}<figcaption>The numbers are in the table below.</figcaption></figure>"
-    yield from _tables(layout, report.tables[layout.name])
+    yield from _tables(layout, report.tables[layout.name], behind)
     yield "</section>\n"
 
 
-def _tables(layout: Layout, table: pd.DataFrame) -> Iterator[str]:
+def _tables(layout: Layout, table: pd.DataFrame, behind: Behind) -> Iterator[str]:
     """One table, or the total and then a folded table of the groups where there are many rows."""
     if "group" not in table or len(table) <= ROWS_AT_ONCE or (table["group"] == EVERYTHING).all():
-        yield from _by_scale(layout, table, layout.title)
+        yield from _by_scale(layout, table, layout.title, behind)
         return
     total = table["group"] == EVERYTHING
-    yield from _by_scale(layout, table[total], f"{layout.title}: all")
-    groups = "".join(_by_scale(layout, table[~total], f"{layout.title}: by group"))
+    yield from _by_scale(layout, table[total], f"{layout.title}: all", behind)
+    groups = "".join(_by_scale(layout, table[~total], f"{layout.title}: by group", behind))
     yield _folded(f"By group, {table.loc[~total, 'group'].nunique()} groups", groups)
 
 
-def _by_scale(layout: Layout, table: pd.DataFrame, caption: str) -> Iterator[str]:
+def _by_scale(layout: Layout, table: pd.DataFrame, caption: str, behind: Behind) -> Iterator[str]:
     """The table, or a folded one for each scale where there are many rows."""
     if "scale" not in table or len(table) <= ROWS_OF_SCALES:
-        yield _table(read_table(layout, table, caption))
+        yield _table(layout, table, caption, behind)
         return
     for scale, rows in table.groupby("scale", sort=False):
-        of_scale = read_table(layout, rows, f"{caption}: {scale}", said=("scale",))
-        yield _folded(f"{scale}, {len(rows)} {'row' if len(rows) == 1 else 'rows'}", _table(of_scale))
+        of_scale = _table(layout, rows, f"{caption}: {scale}", behind, said=("scale",))
+        yield _folded(f"{scale}, {len(rows)} {'row' if len(rows) == 1 else 'rows'}", of_scale)
 
 
 def _folded(summary: str, content: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
-def _table(table: Reading) -> str:
-    if not table.rows:
+def _table(layout: Layout, table: pd.DataFrame, caption: str, behind: Behind, said: tuple[str, ...] = ()) -> str:
+    if table.empty:
         return "<p>No row to show.</p>"
-    heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in table.columns)
-    rows = "".join(f"<tr{' class=total' * row.is_total}>{_cells(table, row.cells)}</tr>" for row in table.rows)
-    label = escape(table.caption)
+    reading, addresses = read_table(layout, table, caption, said=said), _addresses(layout, table, behind)
+    heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in reading.columns)
+    rows = "".join(
+        f"<tr{' class=total' * row.is_total}>{_cells(reading.columns, row.cells, leading)}</tr>"
+        for row, leading in zip(reading.rows, addresses, strict=True)
+    )
+    label = escape(caption)
     return (
         f'<div class=scroll role=region tabindex=0 aria-label="{label}, table"><table><caption>{label}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _cells(table: Reading, cells: tuple[str, ...]) -> str:
-    first, *others = zip(table.columns, cells, strict=True)
+def _addresses(layout: Layout, table: pd.DataFrame, behind: Behind) -> list[Mapping[str, str]]:
+    """What is behind the figures of each row."""
+    if behind is nothing_behind:
+        return [{}] * len(table)
+    return [behind(layout, row) for row in table.to_dict("records")]
+
+
+def _cells(columns: tuple[Column, ...], cells: tuple[str, ...], leading: Mapping[str, str]) -> str:
+    first, *others = zip(columns, cells, strict=True)
     head = f'<th scope="row"{_left(first[0])}>{escape(first[1])}</th>'
-    return head + "".join(f"<td{_left(column, cell)}>{escape(cell)}</td>" for column, cell in others)
+    named = ", ".join(cell for column, cell in zip(columns, cells, strict=True) if column.kind == TEXT and cell)
+    return head + "".join(
+        f"<td{_left(column, cell)}>{_figure(column, cell, leading.get(column.key), named)}</td>"
+        for column, cell in others
+    )
+
+
+def _figure(column: Column, cell: str, address: str | None, row: str) -> str:
+    """A figure, or the way to what is behind it, named by its row for those who hear it among other links."""
+    if address is None:
+        return escape(cell)
+    return f'<a href="{escape(address)}" aria-label="{escape(f"{cell} {column.title}: {row}")}">{escape(cell)}</a>'
 
 
 def _left(column: Column, cell: str = "") -> str:

@@ -53,6 +53,10 @@ class Asked:
         """Whether anything is asked; else only the form is shown."""
         return "report" in request.args
 
+    def address(self) -> dict[str, Any]:
+        """Return what the address says of the question."""
+        return {name: value for name, value in self.form.items() if value}
+
 
 def asked(session: Session) -> Asked:
     """Return what the address asks, and what the person may choose."""

@@ -1,6 +1,6 @@
 """The reports: a question, the report that answers it, and the same as a file."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Response, render_template, request
 from markupsafe import Markup
@@ -11,7 +11,6 @@ from prom_service.errors import InvalidInputError
 from prom_service.models.user import REPORT_ROLES
 from prom_service.queries.registry import clinics_of
 from prom_service.reports import make_report
-from prom_service.reports.cell import OUTCOMES
 from prom_service.reports.query import FORMATS, ReportQuery
 from prom_service.services import report_subscriptions, report_tasks
 from prom_service.web import audit, guards
@@ -19,12 +18,10 @@ from prom_service.web.api.report_file import attachment
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.forms import Errors
+from prom_service.web.dashboard.report_episode_routes import BEHIND, episodes_behind
 from prom_service.web.dashboard.report_form import Asked, asked, query_of, zone_of
 from prom_service.web.dashboard.staff_session import person
 from prom_service.web.dashboard.words import read_in
-
-if TYPE_CHECKING:
-    from prom_service.reports.report import Report
 
 TASKS_LISTED = 20
 FILE_WORDS = {"csv": "CSV", "xlsx": "Excel (XLSX)", "json": "JSON", "html": "HTML", "pdf": "PDF", "parquet": "Parquet"}
@@ -44,13 +41,15 @@ def show_reports() -> str | tuple[str, int]:
             return _page(question, errors=error.errors), 422
         report = make_report(session, question.form["report"], query)
         _note(session, query, shown=sum(map(len, report.tables.values())))
-    from prom_service.reports.forms.page import render_body  # pandas takes a second, and few pages need it.
+    from prom_service.reports.forms.page import nothing_behind, render_body  # pandas takes a second.
 
+    leads = query.audience == "clinic" and BEHIND in report.tables
+    body = render_body(report, episodes_behind(question) if leads else nothing_behind)
     return _page(
         question,
         title=report.kind.title,
-        body=Markup(render_body(report)),  # noqa: S704 (it escapes)
-        listing=_listing(report) if query.audience == "clinic" else None,
+        body=Markup(body),  # noqa: S704 (it escapes)
+        leads=leads,
     )
 
 
@@ -94,18 +93,6 @@ def _in_hand(session: Session) -> dict[str, Any]:
     }
 
 
-def _listing(report: "Report") -> dict[str, Any] | None:
-    """Return the cells of visits beside outcomes whose episodes can be listed; None for a report without them."""
-    table = report.tables.get("visits_by_outcome")
-    if table is None:
-        return None
-    groups = list(dict.fromkeys(table["group"]))
-    return {
-        "outcomes": [(outcome, outcome.replace("_", " ")) for outcome in OUTCOMES],
-        "groups": [("", "all"), *((group, group) for group in groups[1:])] if len(groups) > 1 else [],
-    }
-
-
 def _note(session: Session, query: ReportQuery, *, shown: int) -> None:
     """Say whose care the report is about: the entry goes to each of the clinics."""
     clinics = query.clinic_ids or clinics_of(session, query.organisation_id)
@@ -114,13 +101,12 @@ def _note(session: Session, query: ReportQuery, *, shown: int) -> None:
 
 def _page(question: Asked, *, errors: Errors | None = None, **view: Any) -> str:
     read_in(zone_of(question))
-    address = {name: value for name, value in question.form.items() if value}
     return render_template(
         "dashboard/reports.html",
         question=question,
         form=question.form,
         errors=errors or {},
-        address=address,
+        address=question.address(),
         files={name: FILE_WORDS.get(name, name) for name in FORMATS},
         **view,
         **common(),

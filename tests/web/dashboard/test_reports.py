@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -297,10 +298,13 @@ def test_the_episodes_behind_a_number_lead_to_their_courses_of_care(staffed: Des
     period = f"&from={staffed.clock.now().date()}&to=2199-01-01"
 
     offered = staffed.get(ASKED + period).text
-    listed = staffed.get(f"/reports/episodes?visits=within&outcome=not_yet_due&{ASKED.partition('?')[2]}{period}").text
+    ways = re.findall(r'<a href="(/reports/episodes[^"]+)" aria-label="([^"]+)">(.*?)</a>', offered)
+    listed = staffed.get(unescape(ways[0][0])).text
     others = staffed.shown(f"/reports/episodes?visits=over&outcome=worse&{ASKED.partition('?')[2]}{period}")
 
-    assert "Which episodes are behind a number" in offered
+    assert [way[1:] for way in ways] == [("1 Episodes: within, not yet due", "1")]  # From a count of nobody none leads.
+    assert 'href="/reports?' in listed
+    assert "#visits_by_outcome" in listed
     assert f'href="/episodes/{episode.id}"' in listed
     assert "No episode is counted there." in others
     with staffed.runtime.reading() as session:
@@ -313,6 +317,35 @@ def test_a_number_there_is_none_of_lists_nothing(staffed: Desk) -> None:
     assert staffed.get(f"/reports/episodes?visits=many&outcome=worse&{ASKED.partition('?')[2]}").status_code == 400
 
 
+def test_the_way_to_the_episodes_of_a_group_names_the_group(staffed: Desk) -> None:
+    for side in ("left", "right"):
+        staffed.episode(started_on=staffed.clock.now().date(), side=side)
+    asked = f"{ASKED}&group_by=side&from={staffed.clock.now().date()}&to=2199-01-01"
+
+    ways = re.findall(r'href="(/reports/episodes[^"]+)"', staffed.get(asked).text)
+    listed = [staffed.get(unescape(way)).text for way in ways]
+
+    assert [re.findall("group=(\\w+)", way) for way in ways] == [[], ["left"], ["right"]]
+    assert [page.count('href="/episodes/') for page in listed] == [2, 1, 1]
+
+
+def test_no_file_leads_to_an_episode(staffed: Desk) -> None:
+    staffed.episode(started_on=staffed.clock.now().date())
+    period = f"&from={staffed.clock.now().date()}&to=2199-01-01"
+
+    files = [staffed.get(f"/reports/file?format={form}&{ASKED.partition('?')[2]}{period}") for form in ("html", "csv")]
+
+    assert [file.status_code for file in files] == [200, 200]
+    assert not any("/reports/episodes" in file.text or str(staffed.clinic.id) in file.text for file in files)
+
+
 def test_no_episode_is_listed_to_an_analyst(analyst: Desk) -> None:
-    assert "Which episodes are behind a number" not in analyst.get(ASKED).text
+    for _ in range(12):
+        analyst.episode(started_on=analyst.clock.now().date())
+    analyst.later(days=365)
+
+    table = analyst.get(f"{ASKED}&period=2026-01-01/2027-01-01").text.split('id="visits_by_outcome"')[1]
+
+    assert "not assessable" in table.split("</table>")[0]
+    assert "/reports/episodes" not in table
     assert analyst.get(f"/reports/episodes?visits=over&outcome=worse&{ASKED.partition('?')[2]}").status_code == 403
