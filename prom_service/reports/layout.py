@@ -1,6 +1,6 @@
 """The tables of a report: their columns, what each means, and what a reader outside the clinic may see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -130,6 +130,11 @@ def _telling(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout) -> pd.Da
         column.key for column in layout.columns if column.kind == COUNT and not column.repeated and not column.derived
     ]
     return frame[~hidden[own].all(axis="columns")].reset_index(drop=True) if own else frame
+
+
+def nothing_hidden(shown: pd.DataFrame, where: pd.Series, keys: Iterable[str]) -> pd.DataFrame:
+    """Return the table with the figures of these columns missing, not hidden, ``where`` there is none to hide."""
+    return shown.assign(**{key: shown[key].mask(where & shown[key].isin([HIDDEN, WITHHELD])) for key in keys})
 
 
 def with_interval(share: Column) -> tuple[Column, Column, Column]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from prom_service.reports import denominators
 from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, TIMEPOINT, Column, Layout, with_interval
-from prom_service.reports.outcomes.published import nothing_where_none_is_published
+from prom_service.reports.outcomes.published import where_published
 
 SCALE = Column("scale", "Scale", "Scale of the questionnaire.", TEXT)
 WORDING = Column(
@@ -151,7 +151,7 @@ RELIABLE = Layout(
         ),
         Column("source", "Source", "Where the error comes from; none published: nothing can be said.", TEXT),
     ),
-    derive=nothing_where_none_is_published,
+    derive=where_published,
 )
 SCORES = Layout(
     "scores",

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pandas as pd
+
 from prom_service.reports import continued, denominators
-from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, Column, Layout, with_interval
+from prom_service.reports.layout import GROUP, KEY, NUMBER, SHARE, TEXT, Column, Layout, nothing_hidden, with_interval
 
 LIMIT = Column(
     "visit_limit",
@@ -11,6 +13,13 @@ LIMIT = Column(
     "Visit limit of the pathway: an administrative threshold, not a clinical limit. Empty when pathways differ.",
     KEY,
 )
+
+
+def shares_of_due(shown: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the shares missing of those who are not yet due: they are no part of the due."""
+    shares = ("due", "share", "share_low", "share_high")
+    return nothing_hidden(shown, shown["outcome"] == "not_yet_due", shares)
+
 
 VISITS_PER_EPISODE = Layout(
     "visits_per_episode",
@@ -88,7 +97,8 @@ VISITS_BY_OUTCOME = Layout(
         Column(
             "due",
             "Due",
-            "All due episodes of this group and visits, whatever their outcome and wording.",
+            "All due episodes of this group and visits, whatever their outcome and wording. Those not yet due are no"
+            " part of them.",
             repeated=True,
         ),
         *with_interval(Column("share", "Share of due", "Episodes / due.", SHARE, part="episodes", whole="due")),
@@ -99,6 +109,7 @@ VISITS_BY_OUTCOME = Layout(
             "Judged so already while the window was open; counted under not_yet_due, never here.",
         ),
     ),
+    derive=shares_of_due,
 )
 ACTIVITY = Layout(
     "activity",
