@@ -178,8 +178,10 @@ def test_outside_the_clinic_nothing_is_compared_with_a_hidden_overall_share():
     table = over_limit(("All", 90, 7), ("a", 60, 7), audience="quality")
 
     assert table["share_over"].tolist() == [WITHHELD, WITHHELD]
-    assert table["target"].isna().all()
+    assert table["target"].tolist() == [WITHHELD, WITHHELD]
     assert table["reason"][1] == "count not shown"
+    for limit in ("low_998", "low_95", "high_95", "high_998"):
+        assert (pd.isna(table[limit][0]), table[limit][1]) == (True, WITHHELD)
 
 
 def people(record: Record) -> ReportQuery:

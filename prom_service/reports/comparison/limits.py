@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from prom_service.reports.layout import POOLED
-from prom_service.reports.rounding import EVERYTHING
+from prom_service.reports.rounding import EVERYTHING, WITHHELD
 from prom_service.reports.statistics import LIMITS, funnel_limits
 
 SMALLEST_RANKED = 30
@@ -31,13 +31,19 @@ def against_limits(shown: pd.DataFrame, *, size: str, share: str, response: str 
     reason = _reason(shown["group"], sizes, known, shown[response] if response else None)
     reason = reason.mask(sizes >= everybody, "nothing to compare with")
     position = _position(shares, limits).where(reason == "", NOT_COMPARED)
+    unknown = wording.map((shown.loc[total, share] == WITHHELD).set_axis(wording[total])).eq(True)
     return shown.assign(
-        target=target,
-        **limits.mask(total),
+        target=_withheld(target, unknown),
+        **{end: _withheld(limits[end].mask(total), ~total & (unknown | sizes.isna())) for end in ENDS},
         position=position.mask(total, ""),
         rankable=pd.Series(np.where(reason == "", "yes", "no"), index=shown.index).mask(total, ""),
         reason=reason.mask(total, ""),
     )
+
+
+def _withheld(figures: pd.Series, hidden: pd.Series) -> pd.Series:
+    """Return the figures, with those said to be hidden that rest on a hidden one."""
+    return figures.astype(object).mask(hidden, WITHHELD) if hidden.any() else figures
 
 
 def _limits(sizes: pd.Series, target: pd.Series) -> pd.DataFrame:
