@@ -20,6 +20,7 @@ from prom_service.reports.rounding import Rounding
 from prom_service.reports.utilization.layouts import ACTIVITY_BY_MONTH, LAYOUTS, VISITS_BY_OUTCOME, VISITS_PER_EPISODE
 from tests.reports.builders import Record
 from tests.reports.cohort import START, a_cohort
+from tests.support.paper import Sheets
 
 
 def counts(**changes):
@@ -258,12 +259,14 @@ def test_no_patient_more_adds_a_row_or_a_sentence(session, record, full, name):
             assert after.tables[layout.name][names].equals(before.tables[layout.name][names]), layout.name
 
 
-def test_a_table_that_shows_no_row_is_not_drawn(session, record):
+def test_a_table_that_shows_no_row_says_why_and_is_not_drawn(session, record):
     few = a_cohort(record).query(audience="quality")
+    report = make_report(session, "utilization", few)
 
-    page = export.render(make_report(session, "utilization", few), "html").decode()
+    page, sheets = export.render(report, "html").decode(), Sheets(export.render(report, "pdf"))
 
-    assert "No row to show." in page
+    for text in (page, sheets.text):
+        assert "No row to show. Rows without a count that may be shown are left out." in text
     assert "Visits of one episode</text>" not in page
 
 

@@ -13,6 +13,7 @@ from prom_service.reports.forms.reading import (
     drawing,
     known_by,
     made_by,
+    nothing_shown,
     period,
     read_table,
     whose,
@@ -97,7 +98,8 @@ def _section(report: Report, layout: Layout, behind: Behind) -> Iterator[str]:
     drawn = drawing(report, layout.name)
     if drawn:
         yield f"<figure>{drawn.svg}<figcaption>The numbers are in the table below.</figcaption></figure>"
-    yield from _tables(layout, report.tables[layout.name], behind)
+    table = report.tables[layout.name]
+    yield from _tables(layout, table, behind) if len(table) else (f"<p>{nothing_shown(report)}</p>",)
     yield "</section>\n"
 
 
@@ -127,8 +129,6 @@ def _folded(summary: str, content: str) -> str:
 
 
 def _table(layout: Layout, table: pd.DataFrame, caption: str, behind: Behind, said: tuple[str, ...] = ()) -> str:
-    if table.empty:
-        return "<p>No row to show.</p>"
     reading, addresses = read_table(layout, table, caption, said=said), _addresses(layout, table, behind)
     heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in reading.columns)
     rows = "".join(

@@ -71,6 +71,12 @@ def made_by(report: Report) -> str:
     )
 
 
+def nothing_shown(report: Report) -> str:
+    """Return what stands in place of a table without rows; the same whether there is nobody or too few."""
+    left_out = " Rows without a count that may be shown are left out." * (report.parameters["audience"] == "quality")
+    return f"No row to show.{left_out}"
+
+
 def drawing(report: Report, name: str) -> Drawing | None:
     """Return the picture of the table ``name``; None when it has none, or no row to draw."""
     if name not in report.kind.drawings or report.tables[name].empty:
