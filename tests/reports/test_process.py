@@ -9,12 +9,13 @@ import pytest
 
 from prom_service.models import Episode
 from prom_service.reports import ReportQuery, make_report
+from prom_service.reports.forms import export
 from prom_service.reports.forms.page import report_style
 from prom_service.reports.process.charts import process_chart
 from prom_service.reports.process.measures import MEASURES
 from tests.reports.builders import Record, instant
-from tests.reports.cohort import AS_OF, START
-from tests.support.browser import texts_cut_off
+from tests.reports.cohort import AS_OF, START, a_cohort
+from tests.support.browser import PHONE, accessibility_faults, texts_cut_off, too_wide
 
 DOSE = {
     "exercise_load": "12 kg",
@@ -265,3 +266,23 @@ def test_no_word_of_the_plot_is_cut_off(browser, tmp_path: Path):
     assert "(234567 of 600000)" in page.content()
     assert texts_cut_off(page) == []
     page.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A page looks the same from either.
+def test_the_page_is_accessible_and_on_a_phone_a_long_name_leaves_room_for_its_figures(
+    browser, tmp_path: Path, session, record
+):
+    path = tmp_path / "report.html"
+    path.write_bytes(export.render(make_report(session, "process", a_cohort(record).query()), "html"))
+
+    page = browser.new_page(viewport=PHONE)
+    page.goto(path.as_uri())
+    faults = accessibility_faults(page)
+    row = page.locator("#process ~ .scroll tbody tr", has_text="with rest between repetitions and sessions")
+    figure = row.locator("td:not(.text)").first.bounding_box()
+    wide = too_wide(page)
+    page.close()
+
+    assert faults == []
+    assert not wide
+    assert figure["x"] + figure["width"] < PHONE["width"]
