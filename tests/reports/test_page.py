@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.reports.cohort import Cohort, a_cohort
 from tests.reports.outcome_cohort import ten_episodes
 from tests.support.browser import accessibility_faults, texts_cut_off, too_wide
 from tests.support.paper import Sheets
+
+MEANINGS = "What the columns mean"
 
 
 @pytest.fixture
@@ -65,6 +68,14 @@ def test_each_plot_has_a_title_a_description_and_its_table(session, cohort):
     assert set(re.findall(">(3.months)</t[dh]>", page)) == {"3 months"}
 
 
+def test_below_each_table_stands_what_its_columns_mean(session, cohort):
+    report = make_report(session, "utilization", cohort.query())
+
+    for layout in report.kind.layouts:
+        said = section_of(report, layout.name).split(f"<summary>{MEANINGS}</summary>")[1]
+        assert re.findall("<dt>(.*?)</dt>", said) == [escape(column.title) for column in layout.columns]
+
+
 def test_a_name_cannot_put_markup_into_the_page(session, cohort):
     cohort.episodes[1].clinician = "<script>alert(1)</script>"
     session.flush()
@@ -108,7 +119,7 @@ def test_a_share_that_is_hidden_has_no_segment():
 def test_a_long_table_is_folded_by_scale(session, record, rows, folds):
     section = section_of(with_thresholds(session, record, rows), "responders")
 
-    assert re.findall("<summary>(.*?)</summary>", section) == folds
+    assert re.findall("<summary>(.*?)</summary>", section) == [*folds, MEANINGS]
     assert ('scope="col" class=text>Scale<' in section) == (folds == [])
 
 
@@ -122,6 +133,7 @@ def test_the_groups_of_a_long_table_are_folded_together_and_by_scale(session, re
         "By group, 2 groups",
         "iHOT-12, 14 rows",
         "Pain (0 to 10), 16 rows",
+        MEANINGS,
     ]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from prom_service.reports.forms.reading import (
-    definitions,
     drawing,
     known_by,
     made_by,
@@ -66,13 +65,12 @@ def render_body(report: Report, behind: Behind = nothing_behind) -> str:
     There a figure may lead to what is ``behind`` it.
     """
     sections = (section for layout in report.kind.layouts for section in _section(report, layout, behind))
-    return "".join((*_opening(report), _contents(report), *sections, *_definitions(report), *_colophon(report)))
+    return "".join((*_opening(report), _contents(report), *sections, *_colophon(report)))
 
 
 def _contents(report: Report) -> str:
     """Lead to each table: a report is long, and most readers come for one of them."""
-    links = [(layout.name, layout.title) for layout in report.kind.layouts]
-    links += [("definitions", "What the columns mean"), ("made", "How it was made")]
+    links = [*((layout.name, layout.title) for layout in report.kind.layouts), ("made", "How it was made")]
     items = "".join(f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title in links)
     return f'<nav class=contents aria-label="Tables of this report"><ul>{items}</ul></nav>\n'
 
@@ -100,7 +98,7 @@ def _section(report: Report, layout: Layout, behind: Behind) -> Iterator[str]:
         yield f"<figure>{drawn.svg}<figcaption>The numbers are in the table below.</figcaption></figure>"
     table = report.tables[layout.name]
     yield from _tables(layout, table, behind) if len(table) else (f"<p>{nothing_shown(report)}</p>",)
-    yield "</section>\n"
+    yield _meanings(layout) + "</section>\n"
 
 
 def _tables(layout: Layout, table: pd.DataFrame, behind: Behind) -> Iterator[str]:
@@ -172,12 +170,10 @@ def _left(column: Column, cell: str = "") -> str:
     return ' class="text long"' if len(cell) > LONG_TEXT else " class=text"
 
 
-def _definitions(report: Report) -> Iterator[str]:
-    yield '<section aria-labelledby="definitions"><h2 id="definitions">What the columns mean</h2>'
-    for title, columns in definitions(report):
-        meanings = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in columns)
-        yield _folded(title, f"<dl>{meanings}</dl>")
-    yield "</section>\n"
+def _meanings(layout: Layout) -> str:
+    """What each column means, folded below its table."""
+    columns = "".join(f"<dt>{escape(one.title)}</dt><dd>{escape(one.meaning)}</dd>" for one in layout.columns)
+    return f"<details class=meanings><summary>What the columns mean</summary><dl>{columns}</dl></details>"
 
 
 def _colophon(report: Report) -> Iterator[str]:
