@@ -15,6 +15,7 @@ from tests.builders import PASSWORD
 from tests.fakes import Clock
 from tests.queries.test_missing import Ward
 from tests.support.browser import PHONE, accessibility_faults, too_wide, window
+from tests.support.paper import Sheets
 from tests.web.dashboard.test_flag import EVIDENCE
 
 SIZES = {"phone": PHONE, "desk": {"width": 1280, "height": 900}}
@@ -184,6 +185,16 @@ def test_a_table_that_goes_on_behind_an_edge_shows_a_shadow_there(windows: list[
     phone.goto("/patients")
 
     assert phone.evaluate(BEHIND_AN_EDGE) == [True]
+
+
+def test_a_report_is_printed_from_its_first_sheet_on_without_what_is_around_it(desk: Any, practice: Practice) -> None:
+    log_in(desk)
+
+    desk.goto(REPORT)
+    first, *_others = Sheets(desk.pdf()).pages
+
+    assert "Visits per episode beside the limit" in first
+    assert not [words for words in ("The same as a file", "Another question", "leads to these") if words in first]
 
 
 def test_the_worklist_is_worked_by_keys_alone(desk: Any, practice: Practice) -> None:

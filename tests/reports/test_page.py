@@ -155,14 +155,14 @@ def test_what_is_folded_on_the_screen_is_printed(browser, tmp_path: Path, sessio
 
     shown = page.get_by_role("cell", name="ihot-12-total-mcii-cheng-2025").count()
     meant = page.get_by_text("Half scored at most this.").is_visible()
-    printed = Sheets(page.pdf(landscape=True)).text
+    printed = Sheets(page.pdf()).text
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     unfolded = page.get_by_role("cell", name="ihot-12-total-mcii-cheng-2025").count()
-    faults = accessibility_faults(page)
+    faults, content = accessibility_faults(page), page.content()
     page.close()
 
     assert (shown, unfolded, meant) == (2, 5, False)
-    assert printed.count("ihot-12-total-mcii-cheng-2025") == unfolded + 1  # and where it comes from
+    assert printed.count("cheng") == content.count("-cheng-") > unfolded  # On paper these names are broken.
     assert "Half scored at most this." in printed
     assert faults == []
 
