@@ -9,6 +9,7 @@ import pytest
 from prom_service.reports import make_report
 from prom_service.reports.cohort import Cohort
 from prom_service.reports.forms import export
+from prom_service.reports.forms.page import report_style
 from prom_service.reports.layout import finish
 from prom_service.reports.outcomes import make_tables
 from prom_service.reports.outcomes.charts import GROUPS_DRAWN, changes_chart, scores_chart
@@ -324,6 +325,30 @@ def test_with_many_groups_only_all_together_are_drawn(groups, drawn):
     }
 
     assert changes_chart(tables).count("<circle") == drawn
+
+
+def test_no_word_of_the_plots_is_cut_off(browser, tmp_path):
+    moments = ["baseline", "6-weeks", "3-months"]
+    shared = {"group": "All", "scale": "iHOT-12", "timepoint": moments, "wording": OWN}
+    scores = {"scores": 600_000, "quartile_1": 30.0, "median": 40.0, "quartile_3": 50.0, "best": 100, "worst": 0}
+    changes = {"pairs": 600_000, "mean_change": 3.0, "change_low": 1.0, "change_high": 5.0}
+    tables = {
+        "changes": pd.DataFrame({**shared, **changes}),
+        "scores": pd.DataFrame({**shared, **scores}),
+        "reliable_change": pd.DataFrame({**shared, "error": 17.22}),
+        "courses": pd.DataFrame(columns=["scale", "wording", *moments]),
+    }
+    path = tmp_path / "plots.html"
+    path.write_text(
+        f"<style>{report_style()}</style><div class=report>{scores_chart(tables)}{changes_chart(tables)}</div>"
+    )
+
+    page = browser.new_page(viewport={"width": 640, "height": 900})
+    page.goto(path.as_uri())
+
+    assert "3 months (n 600000)" in page.content()
+    assert texts_cut_off(page) == []
+    page.close()
 
 
 @pytest.mark.parametrize("change", [a_late_answer, another_judgement, other_names, a_start_moved_within_the_period])

@@ -93,9 +93,15 @@ def _panel(
     for _, group in groups.groupby("group") if groups["group"].nunique() <= GROUPS_DRAWN else ():
         yield _median(group, across, up, 'stroke-width="1" stroke-dasharray="3 3"')
     yield _median(panel, across, up, 'stroke-width="2.5"')
+    yield from _moments(panel, across, top + HIGH + 16)
+
+
+def _moments(panel: pd.DataFrame, across: dict[str, float], y: float) -> Iterator[str]:
+    """Name the timepoints; the last ends where the plot does, however many digits its number of scores has."""
     for row in panel.itertuples():
         label = f"{row.timepoint.replace('-', ' ')} (n {row.scores})"
-        yield text(across[row.timepoint], top + HIGH + 16, label, "middle")
+        is_last = row.timepoint == panel["timepoint"].iloc[-1]
+        yield text(RIGHT if is_last else across[row.timepoint], y, label, "end" if is_last else "middle")
 
 
 def _median(rows: pd.DataFrame, across: dict[str, float], up: Any, how: str) -> str:
