@@ -196,5 +196,8 @@ def _told(report: Any, by: str, world: World) -> Iterator[tuple[Any, int]]:
                 group = row.get("group", EVERYTHING)
                 who = ("", group) if group == EVERYTHING else (by, group)
                 one = (*who, layout.name, tuple(str(row[key]) for key in keys), column)
-                if not isinstance(row[column], str) and one in world.relations.place:  # Else it is hidden.
+                shown = not isinstance(row[column], str) and pd.notna(
+                    row[column]
+                )  # Else it is hidden, or there is none.
+                if shown and one in world.relations.place:
                     yield one, row[column]
