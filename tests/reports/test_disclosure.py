@@ -17,7 +17,7 @@ from prom_service.reports.forms import export
 from prom_service.reports.layout import COUNT, POOLED, finish
 from prom_service.reports.query import GROUPINGS, REPORTS
 from prom_service.reports.rounding import Rounding
-from prom_service.reports.utilization.layouts import ACTIVITY_BY_MONTH, LAYOUTS, VISITS_BY_OUTCOME, VISITS_PER_EPISODE
+from prom_service.reports.utilization.layouts import ACTIVITY_BY_MONTH, LAYOUTS, VISITS_PER_EPISODE
 from tests.reports.builders import Record
 from tests.reports.cohort import START, a_cohort
 from tests.support.paper import Sheets
@@ -108,24 +108,6 @@ def test_a_share_resting_on_a_hidden_count_is_hidden(hidden):
 
     shares = ["share_over", "share_over_low", "share_over_high"]
     assert table[shares].to_numpy().tolist() == [["hidden", "hidden", "hidden"]]
-
-
-def test_those_not_yet_due_have_no_share_of_the_due_that_could_be_hidden():
-    shared = {"group": "All", "visits": "within", "wording": "", "open": 0, "early": 0}
-    rows = pd.DataFrame(
-        [
-            {**shared, "outcome": "not_assessable", "episodes": 10, "due": 10},
-            {**shared, "outcome": "not_yet_due", "episodes": 20, "due": 0},
-            {**shared, "visits": "over", "outcome": "not_yet_due", "episodes": 15, "due": 0},
-        ]
-    )
-
-    table = finish(rows, VISITS_BY_OUTCOME, audience="quality")
-
-    assert table["due"].fillna("").tolist() == [10, "", ""]
-    for share in ("share", "share_low", "share_high"):
-        assert table[share].isna().tolist() == [False, True, True]
-    assert table["open"].tolist() == ["<10"] * 3
 
 
 def test_a_median_of_fewer_than_8_is_hidden():

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from prom_service.reports import ReportQuery, make_report
+from prom_service.reports.layout import finish
+from prom_service.reports.utilization.layouts import VISITS_BY_OUTCOME
 from prom_service.reports.utilization.tables import visits_per_episode
 from tests.reports.builders import instant
 from tests.reports.cohort import AS_OF, START, a_cohort
@@ -202,3 +204,21 @@ def test_a_limit_that_differs_between_pathways_is_left_empty():
 
     assert table["visit_limit"].isna().all()
     assert table["over"].tolist() == [1]
+
+
+def test_outside_the_clinic_those_not_yet_due_have_no_share_of_the_due_that_could_be_hidden():
+    shared = {"group": "All", "visits": "within", "wording": "", "open": 0, "early": 0}
+    rows = pd.DataFrame(
+        [
+            {**shared, "outcome": "not_assessable", "episodes": 10, "due": 10},
+            {**shared, "outcome": "not_yet_due", "episodes": 20, "due": 0},
+            {**shared, "visits": "over", "outcome": "not_yet_due", "episodes": 15, "due": 0},
+        ]
+    )
+
+    table = finish(rows, VISITS_BY_OUTCOME, audience="quality")
+
+    assert table["due"].fillna("").tolist() == [10, "", ""]
+    for share in ("share", "share_low", "share_high"):
+        assert table[share].isna().tolist() == [False, True, True]
+    assert table["open"].tolist() == ["<10"] * 3
