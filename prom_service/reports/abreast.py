@@ -20,23 +20,27 @@ from prom_service import db, tenancy
 
 READERS = "prom.readers"
 """Under this key a session holds those that read beside it, itself the first."""
+SESSIONS = 2
+"""For each processor, so that one counts while another waits for the disk."""
 MOST = 4
-"""However many processors there are, others have work for some."""
+"""Sessions: however many processors there are, others have work for some."""
 PORTIONS = 2
-"""So many for each session, so that one that is done takes what another has not begun."""
+"""At least so many for each session, so that one that is done takes what another has not begun."""
+AT_ONCE = 40_000
+"""Episodes, about: of more, SQLite writes what it has found so far to files, and reads it again."""
 _taken = Lock()
 """Held by the report that has the processors of this process: the others have one session each, and so a connection."""
 
 
 @contextmanager
 def reading_abreast(session: Session) -> Iterator[None]:
-    """Have a session for each processor, this one among them, read side by side in the block, where that is sooner.
+    """Have a few sessions, this one among them, read side by side in the block, where that is sooner.
 
     All are for the same clinics. The snapshot of this session moves to now, as if it had been opened now. While another
     report does so, this session reads alone.
     """
-    engine, number = session.get_bind(), min(os.cpu_count() or 1, MOST)
-    if number == 1 or not isinstance(engine, sa.Engine) or not db.reads_abreast(engine) or not _taken.acquire(False):
+    engine, number = session.get_bind(), min(SESSIONS * (os.cpu_count() or 1), MOST)
+    if not isinstance(engine, sa.Engine) or not db.reads_abreast(engine) or not _taken.acquire(False):
         yield
         return
     with ExitStack() as opened:
@@ -57,9 +61,9 @@ def readers_of(session: Session) -> Sequence[Session]:
     return readers
 
 
-def portions(session: Session, clinic_ids: Sequence[uuid.UUID]) -> list[Sequence[uuid.UUID]]:
-    """Return the clinics in as many portions as the sessions are to take one after the other; none is empty."""
-    number = PORTIONS * len(readers_of(session))
+def portions(session: Session, clinic_ids: Sequence[uuid.UUID], episodes: int) -> list[Sequence[uuid.UUID]]:
+    """Return the clinics, which have so many episodes, in portions that the sessions take in turn; none is empty."""
+    number = max(PORTIONS * len(readers_of(session)), episodes // AT_ONCE)
     size = -(-len(clinic_ids) // number) or 1
     return [clinic_ids[start : start + size] for start in range(0, len(clinic_ids), size)]
 

@@ -24,7 +24,7 @@ from prom_service.reports import known
 from prom_service.reports.abreast import execute_each, portions, readers_of
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.layout import POOLED
-from prom_service.reports.planners import as_many, at_most
+from prom_service.reports.planners import as_many, at_most, checked
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.rounding import EVERYTHING, ROUNDED_TO
 from prom_service.reports.windows import Windows, windows_at
@@ -102,14 +102,14 @@ class Cohort:
         self.baselines = known.baselines(self.scope).cte("baseline").prefix_with(AT_ONCE)
         self._named = self._names(candidates)
         self.attended = self._attended(candidates)
-        served = sa.select(self.attended).where(self.attended.c.counted == 1)
+        served = sa.select(self.attended).where(checked(self.attended.c.counted == 1))
         self.ever_served = served.subquery("ever_served")
         if query.basis == "activity":
             visited = self.attended.c.visited_on
             served = served.where(visited >= period[0], visited < period[1])
             of_them = candidates.c.id.in_(served.with_only_columns(self.attended.c.episode_id))
             candidates = sa.select(candidates).where(of_them).cte("chosen").prefix_with(AT_ONCE)
-        self.chosen = at_most(session, candidates, self._enrolled())
+        self.chosen = at_most(session, candidates, self._enrolled)
         self.served = served.subquery("served")
 
     @cached_property
@@ -117,6 +117,7 @@ class Cohort:
         """How the windows of administrations stood."""
         return windows_at(self.session, self.scope)
 
+    @cached_property
     def _enrolled(self) -> int:
         """Return how many episodes the clinics have on record, in or out of the report."""
         there = sa.select(sa.func.count()).where(Episode.clinic_id.in_(self.scope.clinics))
@@ -212,7 +213,7 @@ class Cohort:
         if len(readers_of(self.session)) == 1 or len(self.query.clinic_ids) == 1 or self._named is not None:
             return [{}]
         clinics = self.session.scalars(self.scope.clinics.order_by(Clinic.id)).all()
-        return [known.between(some[0], some[-1]) for some in portions(self.session, clinics)] or [{}]
+        return [known.between(some[0], some[-1]) for some in portions(self.session, clinics, self._enrolled)] or [{}]
 
     def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:
         """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""

@@ -20,6 +20,7 @@ from prom_service.models import Administration, AnswerSet, Clinic, Score
 from prom_service.pathway.shape import GROC, FunctionCriterion, Pathway
 from prom_service.reports import known
 from prom_service.reports.cohort import Cohort
+from prom_service.reports.planners import checked
 
 Condition = sa.ColumnElement[bool]
 Criteria = Mapping[tuple[int, FunctionCriterion], list[str]]
@@ -34,7 +35,7 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
     """
     criteria = _criteria(cohort.pathways)
     measured = {criterion.measure.instrument for _, criterion in criteria}
-    reached = _reached(cohort, criteria, measured).subquery()
+    reached = _reached(cohort, criteria).subquery()
     place = sa.func.row_number().over(partition_by=reached.c.episode_id, order_by=(reached.c.sequence, reached.c.place))
     numbered = sa.select(reached, place.label("in_order")).subquery()
     one = numbered.c
@@ -53,10 +54,10 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
     return cohort.part("demonstration", first)
 
 
-def _reached(cohort: Cohort, criteria: Criteria, measured: Collection[str]) -> known.Rows:
+def _reached(cohort: Cohort, criteria: Criteria) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
     scope, chosen = cohort.scope, cohort.chosen
-    before = cohort.part("before", _before(cohort, measured))
+    before = cohort.part("before", _before(cohort, {criterion.measure.key for _, criterion in criteria}))
     after, answer, groc = aliased(Score, name="after"), known.responses(scope).subquery(), _groc(cohort).subquery()
     met = [
         (
@@ -96,13 +97,14 @@ def _reached(cohort: Cohort, criteria: Criteria, measured: Collection[str]) -> k
     )
 
 
-def _before(cohort: Cohort, measured: Collection[str]) -> known.Rows:
-    """The scores from which change is counted: those of a baseline in time, of the instruments that are measured."""
+def _before(cohort: Cohort, measured: Collection[tuple[str, str]]) -> known.Rows:
+    """The scores from which change is counted: those of a baseline in time, of the scales that are measured."""
     baseline = cohort.baselines
+    scales = [sa.and_(Score.instrument == instrument, Score.scale == scale) for instrument, scale in sorted(measured)]
     return (
         sa.select(baseline.c.episode_id, Score.response_id, Score.instrument, Score.scale, Score.value)
         .select_from(baseline)
-        .join(Score, sa.and_(Score.response_id == baseline.c.id, Score.instrument.in_(measured)))
+        .join(Score, sa.and_(Score.response_id == baseline.c.id, checked(sa.or_(sa.false(), *scales))))
         .where(sa.not_(baseline.c.late), Score.recorded_at <= cohort.scope.as_of)
     )
 

@@ -26,7 +26,7 @@ from prom_service.models import (
     Visit,
     VisitVersion,
 )
-from prom_service.reports.planners import usually
+from prom_service.reports.planners import checked, usually
 from prom_service.reports.query import ReportQuery
 
 Rows = sa.Select[*tuple[Any, ...]]
@@ -127,7 +127,7 @@ def attended(scope: Scope) -> Rows:
     since: then its versions do.
     """
     earlier = _reported_again(scope)
-    visit = (Visit.id == EpisodeVisit.visit_id, Visit.clinic_id == EpisodeVisit.clinic_id)
+    visit = (Visit.id == EpisodeVisit.visit_id, checked(Visit.clinic_id == EpisodeVisit.clinic_id))
 
     def then(present: Any, name: str) -> sa.ColumnElement[Any]:
         return sa.case((earlier.c.visit_id.is_(None), present), else_=earlier.c[name])
@@ -169,7 +169,7 @@ def responses(scope: Scope) -> Rows:
         Response.late,
         Response.mode,
         Response.answered_at,
-    ).where(_newest(Response, Response.administration_id, scope, no_amendments=True), ~Response.amendment)
+    ).where(_newest(Response, Response.administration_id, scope, no_amendments=True), checked(~Response.amendment))
 
 
 def baselines(scope: Scope) -> Rows:
@@ -232,7 +232,7 @@ def emails(scope: Scope) -> Rows:
         .where(
             MessageEvent.clinic_id.in_(scope.clinics),
             usually(MessageEvent.recorded_at <= scope.as_of),
-            MessageEvent.kind.in_(TRIED_KINDS),
+            checked(MessageEvent.kind.in_(TRIED_KINDS)),
         )
         .group_by(Message.id, Message.administration_id, Message.ordinal)
     )
@@ -246,4 +246,4 @@ def _newest(table: Any, owner: Any, scope: Scope, *, no_amendments: bool = False
     )
     if no_amendments:
         newer = newer.where(~later.amendment)
-    return sa.and_(table.clinic_id.in_(scope.clinics), usually(sa.and_(table.recorded_at <= scope.as_of, ~newer)))
+    return usually(sa.and_(table.clinic_id.in_(scope.clinics), table.recorded_at <= scope.as_of, ~newer))

@@ -21,6 +21,7 @@ class usually(GenericFunction[Any]):  # noqa: N801
     SQLite takes a condition on no index for one that few rows meet, PostgreSQL one on what it has no statistics of;
     after a few of them they take what is left for a handful, and go through all of it for each row it is joined to.
     PostgreSQL takes a CASE for one that half of the rows meet. What asks whether there is another row it has to see.
+    SQLite would take an AND apart and forget of each part what it was told; of what IS TRUE it does not.
     """
 
     type = sa.types.NullType()  # Of a truth SQLAlchemy would ask whether it is 1, and hide the hint.
@@ -39,7 +40,25 @@ def _usually_on_postgresql(call: usually, compiler: Any, **options: Any) -> str:
 @compiles(usually, "sqlite")
 def _usually_on_sqlite(call: usually, compiler: Any, **options: Any) -> str:
     (condition,) = call.clauses
-    return f"likely({compiler.process(condition, **options)})"
+    return f"likely(({compiler.process(condition, **options)}) IS TRUE)"
+
+
+class checked(GenericFunction[Any]):  # noqa: N801
+    """The condition itself, which SQLite does not look anything up by: it checks what another one has found."""
+
+    type = sa.types.NullType()
+    inherit_cache = True
+
+
+@compiles(checked)
+def _checked(call: checked, compiler: Any, **options: Any) -> str:
+    (condition,) = call.clauses
+    return f"({compiler.process(condition, **options)})"
+
+
+@compiles(checked, "sqlite")
+def _checked_on_sqlite(call: checked, compiler: Any, **options: Any) -> str:
+    return f"({_checked(call, compiler, **options)} IS TRUE)"
 
 
 def at_most(session: Session, part: sa.FromClause, rows: int) -> sa.FromClause:

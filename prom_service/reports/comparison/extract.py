@@ -12,6 +12,7 @@ from prom_service.models import AnswerSet, Patient, Score
 from prom_service.reports import denominators, known
 from prom_service.reports.cohort import Cells, Cohort, count_cells, yes
 from prom_service.reports.known import AT_ONCE
+from prom_service.reports.planners import usually
 from prom_service.reports.query import ReportQuery
 
 CHECKPOINT = "3-months"
@@ -70,9 +71,9 @@ def _units(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> Cells:
             yes(sa.and_(assessed, judged.c.outcome == "improved")).label("improved"),
         )
         .select_from(chosen)
+        .outerjoin(judged, judged.c.episode_id == chosen.c.id)
         .outerjoin(visited, visited.c.episode_id == chosen.c.id)
         .outerjoin(asked, asked.c.episode_id == chosen.c.id)
-        .outerjoin(judged, judged.c.episode_id == chosen.c.id)
     )
     return count_cells(cells, flags=("closed", "over", "due", "eligible", "responded", "improved"))
 
@@ -126,18 +127,15 @@ def _baselines(cohort: Cohort, eligible: sa.CTE) -> known.Rows:
     """Select the primary scores of each timely baseline, under the name of the scale and its wording."""
     baseline = cohort.baselines
     measure = Score.instrument + " " + Score.scale + " / " + AnswerSet.wording
+    primary = cohort.on_primary(Score.instrument, Score.scale)
+    scored = (primary, Score.value.is_not(None), Score.recorded_at <= cohort.scope.as_of)
     return (
         _told(eligible, "baseline", category=measure, value=Score.value)
         .join(cohort.chosen, cohort.chosen.c.id == eligible.c.id)
         .join(baseline, baseline.c.episode_id == eligible.c.id)
         .join(Score, Score.response_id == baseline.c.id)
         .join(AnswerSet, sa.and_(AnswerSet.response_id == Score.response_id, AnswerSet.instrument == Score.instrument))
-        .where(
-            ~baseline.c.late,
-            Score.value.is_not(None),
-            Score.recorded_at <= cohort.scope.as_of,
-            cohort.on_primary(Score.instrument, Score.scale),
-        )
+        .where(usually(~baseline.c.late), usually(sa.and_(*scored)))
     )
 
 

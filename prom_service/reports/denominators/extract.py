@@ -10,6 +10,9 @@ from prom_service.reports import known
 from prom_service.reports.cohort import Cells, Cohort, by, count_cells, yes
 from prom_service.reports.known import AT_ONCE
 
+WITH_BASELINE = 2
+"""An administration is scored so far when its baseline is scored on the same scale, 1 when only its answer is."""
+
 
 def cells(cohort: Cohort) -> dict[str, Cells]:
     """Return what counts the administrations of the episodes, and the answers to each email; for one statement.
@@ -48,9 +51,12 @@ def response(cohort: Cohort, timepoint: str) -> known.Rows:
 
 
 def _timepoints(asked: sa.CTE) -> Cells:
-    flags = ("due", "declined", "invited", "delivered", "started", "partial", "late", "answered", "scorable")
-    columns = [column for column in asked.c if column.key not in ("id", "episode_id", "answered_at")]
-    return count_cells(sa.select(*columns), flags=(*flags, "with_baseline", "by_email"))
+    words = ("group", "timepoint", "sequence", "excluded", "mode", "baseline")
+    flags = ("due", "declined", "invited", "delivered", "started", "partial", "late", "answered", "by_email")
+    scorable = yes(asked.c.scored > 0).label("scorable")
+    with_baseline = yes(asked.c.scored == WITH_BASELINE).label("with_baseline")
+    cells = sa.select(*(asked.c[name] for name in (*words, *flags)), scorable, with_baseline)
+    return count_cells(cells, flags=(*flags, scorable.key, with_baseline.key))
 
 
 def _attempts(cohort: Cohort, asked: sa.CTE, mailed: sa.CTE) -> Cells:
@@ -83,6 +89,7 @@ def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
     answered = answer.c.id.is_not(None)
     started = sa.or_(answered, by(Administration.started_at, as_of))
     with_baseline = sa.and_(sa.not_(baseline.c.late), _scored(cohort, answer.c.id, baseline.c.id))
+    scorable = sa.and_(answered, _scored(cohort, answer.c.id))
     cells = {
         "id": Administration.id,
         "episode_id": chosen.c.id,
@@ -99,9 +106,8 @@ def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
         "late": yes(answer.c.late),
         "mode": sa.func.coalesce(answer.c.mode, ""),
         "answered": yes(answered),
-        "scorable": yes(_scored(cohort, answer.c.id)),
+        "scored": sa.case((with_baseline, WITH_BASELINE), (scorable, 1), else_=0),  # The second is asked of few.
         "baseline": sa.case((baseline.c.id.is_(None), "none"), (baseline.c.late, "late"), else_="in_time"),
-        "with_baseline": yes(with_baseline),
         "by_email": yes(mail.c.delivered == 1),
         "answered_at": answer.c.answered_at,
     }

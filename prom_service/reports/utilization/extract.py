@@ -133,12 +133,12 @@ def courses(cohort: Cohort, visits: sa.FromClause) -> known.Rows:
             sa.case((Administration.id.is_(None), 1), else_=cohort.windows.was_due()).label("due"),
         )
         .select_from(chosen)
-        .outerjoin(visits, visits.c.episode_id == chosen.c.id)
         .outerjoin(judged, judged.c.episode_id == chosen.c.id)
         .outerjoin(
             Administration,
             sa.and_(Administration.episode_id == chosen.c.id, Administration.timepoint == CHECKPOINT),
         )
+        .outerjoin(visits, visits.c.episode_id == chosen.c.id)  # Last: SQLite takes it for several of each.
     )
 
 
