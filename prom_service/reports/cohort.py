@@ -24,7 +24,7 @@ from prom_service.reports import known
 from prom_service.reports.abreast import execute_each, portions, readers_of
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.layout import POOLED
-from prom_service.reports.planners import as_many, at_most, checked
+from prom_service.reports.planners import as_many, at_most, gone_through
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.rounding import EVERYTHING, ROUNDED_TO
 from prom_service.reports.windows import Windows, windows_at
@@ -102,7 +102,7 @@ class Cohort:
         self.baselines = known.baselines(self.scope).cte("baseline").prefix_with(AT_ONCE)
         self._named = self._names(candidates)
         self.attended = self._attended(candidates)
-        served = sa.select(self.attended).where(checked(self.attended.c.counted == 1))
+        served = sa.select(self.attended).where(gone_through(self.attended.c.counted == 1))
         self.ever_served = served.subquery("ever_served")
         if query.basis == "activity":
             visited = self.attended.c.visited_on

@@ -61,6 +61,27 @@ def _checked_on_sqlite(call: checked, compiler: Any, **options: Any) -> str:
     return f"({_checked(call, compiler, **options)} IS TRUE)"
 
 
+class gone_through(GenericFunction[Any]):  # noqa: N801
+    """The condition itself, on a large part of a statement that SQLite is to go through, and look the others up by it.
+
+    It takes the part for a small one. Else it makes an index of the part, larger than all it is joined to.
+    """
+
+    type = sa.types.NullType()
+    inherit_cache = True
+
+
+@compiles(gone_through)
+def _gone_through(call: gone_through, compiler: Any, **options: Any) -> str:
+    (condition,) = call.clauses
+    return f"({compiler.process(condition, **options)})"
+
+
+@compiles(gone_through, "sqlite")
+def _gone_through_on_sqlite(call: gone_through, compiler: Any, **options: Any) -> str:
+    return f"unlikely({_gone_through(call, compiler, **options)} IS TRUE)"
+
+
 def at_most(session: Session, part: sa.FromClause, rows: int) -> sa.FromClause:
     """Return the part of a statement, which has no more than so many rows: SQLite is told.
 

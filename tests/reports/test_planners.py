@@ -75,3 +75,11 @@ def test_rows_are_looked_up_by_what_they_belong_to(engine, name, clinics, basis)
     assert len(lookups) > 10
     assert [step.string for step in lookups if not KEY.search(step[2])] == []
     assert [step for step in steps if step.startswith("SCAN ") and step.split()[1] in LARGE] == []
+
+
+@pytest.mark.parametrize("name", ["utilization", "process"])
+def test_visits_are_gone_through_and_what_they_follow_is_looked_up(engine, name):
+    steps = planned(engine, name, 0)
+
+    assert "SCAN attended" in steps
+    assert [step for step in steps if step.startswith("SEARCH attended")] == []
