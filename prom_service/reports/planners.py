@@ -50,17 +50,6 @@ class checked(GenericFunction[Any]):  # noqa: N801
     inherit_cache = True
 
 
-@compiles(checked)
-def _checked(call: checked, compiler: Any, **options: Any) -> str:
-    (condition,) = call.clauses
-    return f"({compiler.process(condition, **options)})"
-
-
-@compiles(checked, "sqlite")
-def _checked_on_sqlite(call: checked, compiler: Any, **options: Any) -> str:
-    return f"({_checked(call, compiler, **options)} IS TRUE)"
-
-
 class gone_through(GenericFunction[Any]):  # noqa: N801
     """The condition itself, on a large part of a statement that SQLite is to go through, and look the others up by it.
 
@@ -72,14 +61,20 @@ class gone_through(GenericFunction[Any]):  # noqa: N801
 
 
 @compiles(gone_through)
-def _gone_through(call: gone_through, compiler: Any, **options: Any) -> str:
+@compiles(checked)
+def _untold(call: checked | gone_through, compiler: Any, **options: Any) -> str:
     (condition,) = call.clauses
     return f"({compiler.process(condition, **options)})"
 
 
+@compiles(checked, "sqlite")
+def _checked_on_sqlite(call: checked, compiler: Any, **options: Any) -> str:
+    return f"({_untold(call, compiler, **options)} IS TRUE)"
+
+
 @compiles(gone_through, "sqlite")
 def _gone_through_on_sqlite(call: gone_through, compiler: Any, **options: Any) -> str:
-    return f"unlikely({_gone_through(call, compiler, **options)} IS TRUE)"
+    return f"unlikely({_untold(call, compiler, **options)} IS TRUE)"
 
 
 def at_most(session: Session, part: sa.FromClause, rows: int) -> sa.FromClause:
