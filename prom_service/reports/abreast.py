@@ -26,8 +26,8 @@ MOST = 4
 """Sessions: however many processors there are, others have work for some."""
 PORTIONS = 2
 """At least so many for each session, so that one that is done takes what another has not begun."""
-AT_ONCE = 40_000
-"""Episodes, about: of more, SQLite writes what it has found so far to files, and reads it again."""
+EPISODES_AT_ONCE = 40_000
+"""About: of more, SQLite writes what it has found so far to files, and reads it again."""
 _taken = Lock()
 """Held by the report that has the processors of this process: the others have one session each, and so a connection."""
 
@@ -63,7 +63,7 @@ def readers_of(session: Session) -> Sequence[Session]:
 
 def portions(session: Session, clinic_ids: Sequence[uuid.UUID], episodes: int) -> list[Sequence[uuid.UUID]]:
     """Return the clinics, which have so many episodes, in portions that the sessions take in turn; none is empty."""
-    number = max(PORTIONS * len(readers_of(session)), episodes // AT_ONCE)
+    number = max(PORTIONS * len(readers_of(session)), episodes // EPISODES_AT_ONCE)
     size = -(-len(clinic_ids) // number) or 1
     return [clinic_ids[start : start + size] for start in range(0, len(clinic_ids), size)]
 

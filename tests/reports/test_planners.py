@@ -5,6 +5,7 @@ PostgreSQL plans by what the tables hold at the time; the benchmarks show it.
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,13 +24,14 @@ UNTIL = dt.date(2026, 1, 1)
 LARGE = frozenset(Base.metadata.tables) - {"organisation", "clinic", "clinic_pathway"}
 LOOKED_UP = re.compile(r"^SEARCH (\w+) USING .*\((.*)\)")
 NATIONAL, MORE_CLINICS = 2_500, 12
+"""So many times the episodes and the clinics that are there make a national data set."""
 FIRST_OF = sa.text("SELECT name FROM pragma_index_info(:index) WHERE seqno = 0")
 SAY = sa.text("UPDATE sqlite_stat1 SET stat = :stat WHERE idx = :index")
 KEY = re.compile(r"\b(id|\w+_id|label)[=<>]")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory) -> Engine:
+def engine(tmp_path_factory) -> Iterator[Engine]:
     """A SQLite database with forty clinics, whose statistics tell of five hundred with two thousand episodes each."""
     url = f"sqlite:///{tmp_path_factory.mktemp('planned')}/prom.db"
     db.upgrade(url)
@@ -45,7 +47,8 @@ def engine(tmp_path_factory) -> Engine:
             session.execute(SAY, {"index": index, "stat": " ".join(str(number) for number in national)})
         session.commit()
     engine.dispose()  # What is said counts on a new connection.
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def planned(engine: Engine, name: str, clinics: int, **asked: object) -> list[str]:

@@ -72,7 +72,7 @@ def _units(cohort: Cohort, asked: sa.CTE, visited: sa.Subquery) -> Cells:
         )
         .select_from(chosen)
         .outerjoin(judged, judged.c.episode_id == chosen.c.id)
-        .outerjoin(visited, visited.c.episode_id == chosen.c.id)
+        .outerjoin(visited, visited.c.episode_id == chosen.c.id)  # Later: SQLite takes it for several of each.
         .outerjoin(asked, asked.c.episode_id == chosen.c.id)
     )
     return count_cells(cells, flags=("closed", "over", "due", "eligible", "responded", "improved"))
