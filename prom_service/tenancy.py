@@ -25,6 +25,7 @@ from sqlalchemy.orm import (
     with_loader_criteria,
 )
 
+from prom_service.db import Id
 from prom_service.errors import PromError
 from prom_service.models import Alert, Base, Clinic, Link
 from prom_service.models.columns import TenantOwned
@@ -59,7 +60,7 @@ def _only(clinic_ids: tuple[uuid.UUID, ...]) -> LoaderCriteriaOption:
     """
     if len(clinic_ids) == 1:
         clinic_id = clinic_ids[0]
-        return _criteria(lambda table: table.clinic_id == clinic_id)
+        return _criteria(lambda table: table.clinic_id == sa.type_coerce(clinic_id, Id()))  # Else it is a plain Uuid.
     return _criteria(lambda table: table.clinic_id.in_(clinic_ids))
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from prom_service.db import new_id
+from prom_service.db import Id, new_id
 
-Key = Annotated[uuid.UUID, mapped_column(sa.Uuid(), primary_key=True, default=new_id)]
+Key = Annotated[uuid.UUID, mapped_column(Id(), primary_key=True, default=new_id)]
 Name = Annotated[str, mapped_column(sa.String(200))]
 Code = Annotated[str, mapped_column(sa.String(100))]
 Word = Annotated[str, mapped_column(sa.String(40))]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, String, and_, cast, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
+from prom_service.db import id_text
 from prom_service.models import Administration, Episode, Judgement, Response, Score
 from prom_service.pathway.judgement import Bools, ResponseFrame, ScaleKey
 from prom_service.pathway.shape import GROC, PASS, Pathway, Timepoint
@@ -73,9 +74,9 @@ def judgements_in_force(session: Session, some: Range) -> dict[tuple[str, str], 
     """Return response, outcome and rule version of the judgement in force, by episode and checkpoint."""
     rows = session.execute(
         select(
-            cast(Judgement.episode_id, String),
+            id_text(Judgement.episode_id),
             Judgement.checkpoint,
-            cast(Judgement.response_id, String),
+            id_text(Judgement.response_id),
             Judgement.outcome,
             Judgement.rule_version,
         )
@@ -89,11 +90,11 @@ def _standing(session: Session, some: Range) -> tuple[Mapping[str, list[str]], M
     """Return the episodes that answered anything by pathway, and what stands of each, as ``queries.facts`` has it."""
     rows = session.execute(
         select(
-            cast(Response.episode_id, String),
+            id_text(Response.episode_id),
             Episode.pathway,
             Administration.timepoint,
             Administration.sequence,
-            cast(Response.id, String),
+            id_text(Response.id),
             Response.late,
         )
         .join(Administration, Administration.id == Response.administration_id)
@@ -114,7 +115,7 @@ def _standing(session: Session, some: Range) -> tuple[Mapping[str, list[str]], M
 
 def _values(session: Session, some: Range) -> Mapping[ScaleKey, Mapping[str, float]]:
     rows = session.execute(
-        select(cast(Score.response_id, String), Score.instrument, Score.scale, Score.value).where(
+        select(id_text(Score.response_id), Score.instrument, Score.scale, Score.value).where(
             some.holds(Score.clinic_id, Score.episode_id)
         )
     )

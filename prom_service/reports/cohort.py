@@ -17,6 +17,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from prom_service.db import Id, id_text
 from prom_service.models import Clinic, Episode
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
@@ -51,8 +52,8 @@ class Cells:
 
     def as_text(self, name: str, width: int) -> known.Rows:
         """Select the same under the ``name``, every value as text, so that frames of other columns can follow."""
-        texts = [sa.cast(column, sa.String) for column in self.rows.subquery().c]
-        texts += [sa.cast(sa.null(), sa.String)] * (width - len(texts))
+        texts = [_text(column) for column in self.rows.subquery().c]
+        texts += [_text(sa.null())] * (width - len(texts))
         named = (text.label(f"value_{place}") for place, text in enumerate(texts))
         return sa.select(sa.literal(name).label("frame"), *named)
 
@@ -151,7 +152,7 @@ class Cohort:
         """Return the name of the group; a clinician is named with the clinic unless there is only one clinic."""
         chosen = (self.chosen if episodes is None else episodes).c
         if self.of_each:
-            return sa.cast(chosen.id, sa.String) if clinician is None else clinician
+            return id_text(chosen.id) if clinician is None else clinician
         clinician = chosen.clinician if clinician is None else clinician
         several = len(self.query.clinic_ids) != 1
         labels = {
@@ -275,6 +276,10 @@ def _merged(marked: Sequence[bool], others: Sequence[Any], those: Sequence[Any])
 def yes(condition: Any) -> sa.ColumnElement[int]:
     """Return 1 where the condition holds, 0 where it does not or is unknown."""
     return sa.case((condition, 1), else_=0)
+
+
+def _text(value: Any) -> sa.ColumnElement[str]:
+    return id_text(value) if isinstance(value.type, Id) else sa.cast(value, sa.String)
 
 
 def _packed(truths: Iterable[Any]) -> sa.ColumnElement[int]:

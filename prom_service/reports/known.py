@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from prom_service.db import Id
 from prom_service.models import (
     Administration,
     Clinic,
@@ -45,8 +46,8 @@ class Scope:
     as_of: dt.datetime
 
 
-FIRST = sa.bindparam("first_clinic", uuid.UUID(int=0), sa.Uuid())
-LAST = sa.bindparam("last_clinic", uuid.UUID(int=2**128 - 1), sa.Uuid())
+FIRST = sa.bindparam("first_clinic", uuid.UUID(int=0), Id())
+LAST = sa.bindparam("last_clinic", uuid.UUID(int=2**128 - 1), Id())
 
 
 def between(first: uuid.UUID, last: uuid.UUID) -> Mapping[str, uuid.UUID]:

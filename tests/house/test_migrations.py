@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from prom_service import db
+from prom_service.models import ApiKey, FlagEvent
 from tests.support.database import empty_postgres
 
 
@@ -23,6 +24,20 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         with empty_postgres(request.getfixturevalue("postgres_server")) as url:
             yield url
+
+
+FACT = "instrument, wording, codes"
+OF_A_FLAG = (
+    "INSERT INTO flag_event (id, clinic_id, flag_id, number, type, at, actor, detail, flag, recorded_at)"
+    " VALUES (?, ?, ?, 1, 'raised', '2026-01-01 00:00:00.000000', 'rules', '{}', '{}', '2026-01-01 00:00:00.000000')"
+)
+
+
+def parts(file: Path) -> dict[tuple[str, str], str | None]:
+    """Tables, indexes and triggers, and what made them; SQLite quotes a table's name once it was renamed."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    return {(type_, name): sql and sql.replace('"', "") for type_, name, sql in made}
 
 
 def tables(url: str) -> set[str]:
@@ -51,17 +66,53 @@ def test_what_is_on_record_outlives_the_making_anew_of_its_table_and_stays_writt
     with contextlib.closing(sqlite3.connect(file)) as connection, connection:  # Without foreign keys: one row will do.
         connection.execute(
             "INSERT INTO answer_set (id, clinic_id, response_id, instrument, wording, answers, codes)"
-            " VALUES ('a', 'b', 'c', 'nprs-1.0', 'own', '{}', x'04')"
+            " VALUES (?, ?, ?, 'nprs-1.0', 'own', '{}', x'04')",
+            [f"{number:032x}" for number in range(3)],
         )
-        before = connection.execute("SELECT id, instrument, wording, codes FROM answer_set").fetchall()
+        before = connection.execute(f"SELECT id, {FACT} FROM answer_set").fetchall()
 
-    for move in (lambda: db.upgrade(f"sqlite:///{file}"), lambda: db.downgrade(f"sqlite:///{file}", "0002")):
+    for move, id_ in (
+        (lambda: db.upgrade(f"sqlite:///{file}"), "lower(hex(id))"),
+        (lambda: db.downgrade(f"sqlite:///{file}", "0002"), "id"),
+    ):
         move()
         with contextlib.closing(sqlite3.connect(file)) as connection:
-            kept = connection.execute("SELECT id, instrument, wording, codes FROM answer_set").fetchall()
+            kept = connection.execute(f"SELECT {id_}, {FACT} FROM answer_set").fetchall()
             with pytest.raises(sqlite3.IntegrityError, match="a fact is written once: answer_set"):
                 connection.execute("UPDATE answer_set SET wording = 'official'")
         assert kept == before
+
+
+def test_ids_of_letters_become_bytes_on_sqlite_and_letters_again_with_all_that_belongs_to_a_table(
+    tmp_path: Path,
+) -> None:
+    file, url = tmp_path / "letters.sqlite", f"sqlite:///{tmp_path / 'letters.sqlite'}"
+    db.upgrade(url, "0015")
+    made_by = parts(file)
+    ids = [uuid.UUID(int=number << 64 | number) for number in range(3)]
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:  # Without foreign keys: one row will do.
+        connection.execute(
+            "INSERT INTO api_key (id, organisation_id, name, prefix, digest, scopes, created_at)"
+            " VALUES (?, ?, 'poller', 'p', 'd', '[]', '2026-01-01 00:00:00.000000')",
+            [id_.hex for id_ in ids[:2]],
+        )
+        connection.execute(OF_A_FLAG, [id_.hex for id_ in ids])
+
+    db.upgrade(url)
+    engine = db.make_engine(url)
+    with engine.connect() as connection:
+        key = connection.execute(sa.select(ApiKey.id, ApiKey.organisation_id, ApiKey.clinic_id, ApiKey.name)).one()
+        flags = connection.execute(sa.select(FlagEvent.id).where(FlagEvent.flag_id == ids[2])).scalars().all()
+    engine.dispose()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        letters = connection.execute("SELECT count(*) FROM flag_event WHERE typeof(id) <> 'blob'").fetchone()[0]
+    db.check(url)
+    db.downgrade(url, "0015")
+
+    assert key == (*ids[:2], None, "poller")
+    assert flags == [ids[0]]
+    assert not letters
+    assert parts(file) == made_by
 
 
 def test_each_organisation_on_record_gets_a_key_for_rounding_of_its_own(empty_url: str) -> None:

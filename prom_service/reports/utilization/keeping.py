@@ -13,6 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from prom_service.db import id_text
 from prom_service.reports import denominators, known
 from prom_service.reports.cohort import Cells, Cohort
 from prom_service.reports.continued.extract import flagged, improved
@@ -57,7 +58,7 @@ def _frames(cohort: Cohort) -> dict[str, pd.DataFrame]:
     visits = by_month(cohort).cte("by_month").prefix_with(AT_ONCE)
     visited = summed(visits, "episode_id").cte("visited").prefix_with(AT_ONCE)
     who = (chosen.patient_id.label("patient"), *(chosen[name] for name in WHO[1:]))
-    rules = sa.select(sa.cast(judged.episode_id, sa.String).label("group"), judged.pathway, judged.rule_version)
+    rules = sa.select(id_text(judged.episode_id).label("group"), judged.pathway, judged.rule_version)
     return cohort.frames(
         {
             "who": Cells(sa.select(cohort.group().label("group"), *who)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
+from prom_service.db import Id
 from prom_service.models import Base
 
 NULL = r"\N"
@@ -33,17 +34,20 @@ class Bulk:
             return
         self.rows += rows
         name = table.__tablename__
-        listed = {key: [column] * rows if _is_one(column) else column for key, column in columns.items()}
+        listed: dict[str, Any] = {key: [one] * rows if _is_one(one) else one for key, one in columns.items()}
         if self._postgresql:
             self._copy(name, listed)
         else:
+            for key in set(listed) & _ids_of(table):
+                listed[key] = [id_ and bytes.fromhex(id_) for id_ in listed[key]]
             marks = ", ".join(repeat("?", len(columns)))
             statement = f'INSERT INTO "{name}" ({", ".join(columns)}) VALUES ({marks})'  # noqa: S608 (names of ours)
             self._driver.executemany(statement, zip(*listed.values(), strict=True))
 
-    def run(self, statement: str) -> None:
-        """Carry one statement out."""
-        self._driver.execute(statement)
+    def set(self, table: type[Base], id_: str, column: str, value: int) -> None:
+        """Change one number of a row that is written already."""
+        id_ = f"'{id_}'" if self._postgresql else f"x'{id_}'"
+        self._driver.execute(f'UPDATE "{table.__tablename__}" SET {column} = {value:d} WHERE id = {id_}')  # noqa: S608
 
     def _copy(self, name: str, columns: dict[str, Any]) -> None:
         texts = [list(map(_copied, column)) for column in columns.values()]
@@ -86,6 +90,10 @@ def _prepare(driver: Any, *, postgresql: bool) -> None:
         for pragma in ("journal_mode=TRUNCATE", "synchronous=OFF", "foreign_keys=OFF", "cache_size=-262144"):
             driver.execute(f"PRAGMA {pragma}")
     driver.execute("BEGIN")
+
+
+def _ids_of(table: type[Base]) -> set[str]:
+    return {column.key for column in table.__table__.c if isinstance(column.type, Id)}
 
 
 def _is_one(column: Column) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from prom_service.models import EpisodeVisit, Flag, FlagEvent, Visit, VisitVersion
+from prom_service.models import Clinic, EpisodeVisit, Flag, FlagEvent, Visit, VisitVersion
 from prom_service.pathway.shape import VISIT_FORMATS
 from prom_service.simulation.population.attended import DOCUMENTED, STATUSES, Attended, shared_visits
 from prom_service.simulation.population.bulk import Bulk
@@ -140,7 +140,7 @@ def write_flags(writer: Bulk, clinic: str, ids: Ids, bases: Mapping[str, list[st
             flag="{}",
             recorded_at=instants(at_),
         )
-    writer.run(f"UPDATE clinic SET flag_event_count = {len(moments)} WHERE id = '{clinic}'")  # noqa: S608 (ours)
+    writer.set(Clinic, clinic, "flag_event_count", len(moments))
 
 
 def _write_flags(
