@@ -6,17 +6,21 @@ of them by one session and of the others by another adds up.
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from prom_service import db, tenancy
+
+Read = TypeVar("Read")
+Found = sa.Result[*tuple[Any, ...]]
+"""The rows that a statement finds, as they come."""
 
 READERS = "prom.readers"
 """Under this key a session holds those that read beside it, itself the first."""
@@ -69,21 +73,28 @@ def portions(session: Session, clinic_ids: Sequence[uuid.UUID], episodes: int) -
 
 
 def execute_each(
-    session: Session, statement: sa.Select[Any], parameters: Sequence[Mapping[str, Any]]
-) -> list[Sequence[Any]]:
-    """Return the rows of the statement for each set of parameters, found by all sessions at once."""
+    session: Session,
+    statement: sa.Select[Any],
+    parameters: Sequence[Mapping[str, Any]],
+    read: Callable[[Found], Read],
+    **options: Any,
+) -> list[Read]:
+    """Return what is ``read`` of the statement's result for each set of parameters, found by all sessions at once.
+
+    ``options`` are those of an execution, such as ``yield_per``.
+    """
     if len(parameters) == 1:
-        return [session.execute(statement, parameters[0]).all()]
+        return [read(session.execute(statement, parameters[0], execution_options=options))]
     idle: SimpleQueue[Session] = SimpleQueue()
     for one in readers_of(session):
         idle.put(one)
 
-    def rows(given: Mapping[str, Any]) -> Sequence[Any]:
+    def found(given: Mapping[str, Any]) -> Read:
         mine = idle.get()
         try:
-            return mine.execute(statement, given).all()
+            return read(mine.execute(statement, given, execution_options=options))
         finally:
             idle.put(mine)
 
     with ThreadPoolExecutor(max_workers=idle.qsize()) as at_once:
-        return list(at_once.map(rows, parameters))
+        return list(at_once.map(found, parameters))

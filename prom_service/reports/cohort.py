@@ -7,7 +7,7 @@ its size follows the number of groups and of distinct values, not the number of 
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -22,7 +22,7 @@ from prom_service.models import Clinic, Episode
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import known_pathways
 from prom_service.reports import known
-from prom_service.reports.abreast import execute_each, portions, readers_of
+from prom_service.reports.abreast import Found, Read, execute_each, portions, readers_of
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.layout import POOLED
 from prom_service.reports.planners import as_many, at_most, gone_through
@@ -199,12 +199,16 @@ class Cohort:
         """Return every frame by one statement: what several of them rest on is then computed once."""
         width = max(len(cells.names) for cells in wanted.values())
         arms = (cells.as_text(name, width) for name, cells in wanted.items())
-        each = execute_each(self.session, sa.select(sa.union_all(*arms).subquery()), self._portions())
+        each = self.each(sa.select(sa.union_all(*arms).subquery()), sa.Result.all)
         found: defaultdict[str, list[list[Any]]] = defaultdict(lambda: [[] for _ in each])
         for place, rows in enumerate(each):
             for row in rows:
                 found[row[0]][place].append(row)
         return {name: cells.frame(cells.together(found[name])) for name, cells in wanted.items()}
+
+    def each(self, statement: sa.Select[Any], read: Callable[[Found], Read], **options: Any) -> list[Read]:
+        """Return what is ``read`` of the statement's result for each portion of the clinics; see ``execute_each``."""
+        return execute_each(self.session, statement, self._portions(), read, **options)
 
     def _portions(self) -> list[Mapping[str, uuid.UUID]]:
         """Return the clinics of each portion of them that is counted by itself; one of all where no more are needed.
@@ -219,10 +223,6 @@ class Cohort:
     def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:
         """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""
         return self.frames({"": count_cells(rows, flags=flags)})[""]
-
-    def summed(self, rows: known.Rows, counts: Sequence[str]) -> pd.DataFrame:
-        """Return the rows, whose ``counts`` are sums over episodes; every other column is text."""
-        return self.frames({"": Cells(rows, counts=tuple(counts), added=tuple(counts))})[""]
 
     def frame(self, statement: Any, counts: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the rows in one order on every database."""
@@ -261,6 +261,11 @@ def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:
     numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
     counted = sa.select(*keys, sa.func.count().label("episodes")).group_by(*keys)
     return Cells(counted, counts=(*numbers, "episodes"), flags=flags, added=("episodes",))
+
+
+def added_up(rows: known.Rows, counts: tuple[str, ...]) -> Cells:
+    """Return the rows, whose ``counts`` are sums over episodes; every other column is text."""
+    return Cells(rows, counts=counts, added=counts)
 
 
 def _where(marked: Sequence[bool], row: Sequence[Any], mark: bool) -> Iterator[Any]:

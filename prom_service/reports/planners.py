@@ -60,6 +60,29 @@ class gone_through(GenericFunction[Any]):  # noqa: N801
     inherit_cache = True
 
 
+class of_one_found(GenericFunction[Any]):  # noqa: N801
+    """The first condition itself, on rows that are looked up by the second value, which is not missing.
+
+    Where SQLite takes a part for larger than a table that it looks up by it, it first makes a filter of all rows of the
+    table, of every clinic, that meet conditions on nothing else. This one it takes for one on both.
+    """
+
+    type = sa.types.NullType()
+    inherit_cache = True
+
+
+@compiles(of_one_found)
+def _of_one_found(call: of_one_found, compiler: Any, **options: Any) -> str:
+    condition, _ = call.clauses
+    return f"({compiler.process(condition, **options)})"
+
+
+@compiles(of_one_found, "sqlite")
+def _of_one_found_on_sqlite(call: of_one_found, compiler: Any, **options: Any) -> str:
+    condition, found_by = (compiler.process(clause, **options) for clause in call.clauses)
+    return f"iif({found_by} IS NULL, NULL, {condition})"
+
+
 @compiles(gone_through)
 @compiles(checked)
 def _untold(call: checked | gone_through, compiler: Any, **options: Any) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from prom_service import db
 from prom_service.models import Base, Clinic, Organisation
 from prom_service.reports import ReportQuery, make_report
+from prom_service.reports.cohort import Cohort
 from prom_service.reports.kinds import REPORTS
 from prom_service.reports.query import BASES
 from prom_service.simulation.population import Size, write_population
@@ -23,6 +24,7 @@ from prom_service.tenancy import EVERY_CLINIC, open_session
 UNTIL = dt.date(2026, 1, 1)
 LARGE = frozenset(Base.metadata.tables) - {"organisation", "clinic", "clinic_pathway"}
 LOOKED_UP = re.compile(r"^SEARCH (\w+) USING .*\((.*)\)")
+EPISODES = 400
 NATIONAL, MORE_CLINICS = 2_500, 12
 """So many times the episodes and the clinics that are there make a national data set."""
 FIRST_OF = sa.text("SELECT name FROM pragma_index_info(:index) WHERE seqno = 0")
@@ -36,7 +38,7 @@ def engine(tmp_path_factory) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path_factory.mktemp('planned')}/prom.db"
     db.upgrade(url)
     engine = db.make_engine(url)
-    write_population(engine, Size(episodes=400, clinics=40, until=UNTIL))
+    write_population(engine, Size(episodes=EPISODES, clinics=40, until=UNTIL, depth="primary"))
     with open_session(engine, EVERY_CLINIC) as session:
         db.gather_statistics(session)
         for table, index, told in session.execute(sa.text("SELECT tbl, idx, stat FROM sqlite_stat1")).all():
@@ -86,3 +88,10 @@ def test_visits_are_gone_through_and_what_they_follow_is_looked_up(engine, name)
 
     assert "SCAN attended" in steps
     assert [step for step in steps if step.startswith("SEARCH attended")] == []
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_no_filter_is_made_of_the_scores_of_every_clinic(engine, basis, monkeypatch):
+    monkeypatch.setattr(Cohort, "_enrolled", EPISODES * NATIONAL)
+
+    assert [step for step in planned(engine, "outcomes", 0, basis=basis) if step.startswith("BLOOM FILTER ")] == []

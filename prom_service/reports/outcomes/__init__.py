@@ -98,6 +98,6 @@ KIND = ReportKind(
     extract=extract,
     make_tables=make_tables,
     notes=notes,
-    statements=10,
+    statements=11,
     drawings={"changes": changes_chart, "scores": scores_chart, "denominators": funnel_chart},
 )

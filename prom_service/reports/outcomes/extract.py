@@ -1,8 +1,11 @@
 """What an outcomes report rests on: scores beside their baselines, counted, and a few single courses to draw."""
 
 import hashlib
-from collections.abc import Mapping
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,12 +13,15 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from prom_service.db import id_text
 from prom_service.models import Administration, AnswerSet, Score
 from prom_service.pathway.shape import PASS, Measure
 from prom_service.reports import denominators, known
+from prom_service.reports.abreast import Found
 from prom_service.reports.cohort import Cohort
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.outcomes.scales import Comparison, comparisons_of, measures_of
+from prom_service.reports.planners import checked, of_one_found, usually
 from prom_service.reports.query import ReportQuery
 
 AT_A_TIME = 50_000
@@ -75,30 +81,53 @@ def _counted_scores(cohort: Cohort, measures: tuple[Measure, ...]) -> pd.DataFra
     """Count equal scores with equal baselines, reading a bounded number of rows at a time.
 
     The database does not count them: a mean of twelve lines has so many values that sorting costs more than reading.
+    Several sessions would not do it sooner: they would wait for each other at every row. Of a row come its texts, its
+    whole numbers packed in one, and two scores; texts are numbered, so that only numbers are compared.
     """
-    rows = _scores(cohort, measures).subquery()
-    found = cohort.session.execute(
-        sa.select(*(rows.c[name] for name in (*TEXTS, *COUNTS, *SCORES))), execution_options={"yield_per": AT_A_TIME}
-    )
-    parts = [_counted(_typed(list(part)).assign(episodes=1)) for part in found.partitions()]
-    return _counted(pd.concat(parts or [_typed([]).assign(episodes=0)]))
+    rows, scales = _scores(cohort, measures).subquery(), len(measures) + 1
+    packed = ((rows.c.sequence * scales + rows.c.scale) * 2 + rows.c.own) * 2 + rows.c.own_baseline
+    statement = sa.select(*(rows.c[name] for name in TEXTS), packed, *(rows.c[name] for name in SCORES))
+    found = cohort.session.execute(statement, execution_options={"yield_per": AT_A_TIME})
+    texts, parts = _numbered(found)
+    order = sorted(texts)
+    place = {text: number for number, text in enumerate(order)}
+    cells = _summed([part.assign(texts=np.array([place[text] for text in texts])[part["texts"]]) for part in parts])
+    names = zip(*order, strict=True) if order else ((),) * len(TEXTS)
+    named = {name: np.array(of, "object")[cells["texts"]] for name, of in zip(TEXTS, names, strict=True)}
+    rest, own_baseline = np.divmod(cells["packed"].to_numpy(), 2)
+    rest, own = np.divmod(rest, 2)
+    sequence, scale = np.divmod(rest, scales)
+    counts = dict(zip(COUNTS, (sequence, scale, own, own_baseline), strict=True))
+    whole = {name: of.astype("int16") for name, of in counts.items()}
+    return pd.DataFrame(named | whole | {name: cells[name] for name in (*SCORES, "episodes")})
 
 
-def _typed(rows: list[Any]) -> pd.DataFrame:
-    kinds = dict.fromkeys(TEXTS, "object") | dict.fromkeys(COUNTS, "int16") | dict.fromkeys(SCORES, "float64")
-    columns = zip(*rows, strict=True) if rows else ((),) * len(kinds)
-    return pd.DataFrame({name: np.array(of, kinds[name]) for name, of in zip(kinds, columns, strict=True)})
+def _numbered(found: Found) -> tuple[list[tuple[str, ...]], list[pd.DataFrame]]:
+    """Return the texts that occur, and the cells of each part of the rows with the number of theirs."""
+    numbers: dict[tuple[str, ...], int] = {}
+    parts = []
+    for part in found.partitions():
+        *texts, packed, value, baseline = zip(*part, strict=True)
+        number = [numbers.setdefault(one, len(numbers)) for one in zip(*texts, strict=True)]
+        scores = {"value": np.array(value, "float64"), "baseline": np.array(baseline, "float64")}
+        parts.append(_summed([pd.DataFrame({"texts": number, "packed": packed, **scores, "episodes": 1})]))
+    return list(numbers), parts
 
 
-def _counted(cells: pd.DataFrame) -> pd.DataFrame:
-    keys = [*TEXTS, *COUNTS, *SCORES]
-    return cells.groupby(keys, as_index=False, dropna=False)["episodes"].sum().astype({"episodes": "int64"})
+def _summed(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Add up the episodes of equal cells; they come in the order of texts, whole numbers and scores."""
+    kinds = {"texts": "int64", "packed": "int64", "value": "float64", "baseline": "float64", "episodes": "int64"}
+    cells = pd.concat([pd.DataFrame({name: np.array([], kind) for name, kind in kinds.items()}), *parts])
+    return cells.groupby(list(kinds)[:-1], as_index=False, dropna=False)["episodes"].sum()
 
 
-def _scores(cohort: Cohort, measures: tuple[Measure, ...]) -> known.Rows:
-    """Select the standing scores of the chosen episodes, each beside that of the timely baseline."""
+def _scores(cohort: Cohort, measures: tuple[Measure, ...], of: Sequence[uuid.UUID] | None = None) -> known.Rows:
+    """Select the standing scores of the chosen episodes, or of these, each beside that of the timely baseline."""
     as_of, given, given_before, before = cohort.scope.as_of, aliased(AnswerSet), aliased(AnswerSet), aliased(Score)
-    standing, scale = _standing(cohort).cte("standing").prefix_with(AT_ONCE), _place(measures)
+    rows, scale = _standing(cohort), _place(measures)
+    if of is not None:
+        rows = rows.where(cohort.chosen.c.id.in_(of))
+    standing = rows.cte("standing").prefix_with(AT_ONCE)
     columns = {
         "scale": scale,
         "own": _own(given),
@@ -109,13 +138,14 @@ def _scores(cohort: Cohort, measures: tuple[Measure, ...]) -> known.Rows:
     return (
         sa.select(standing, *(column.label(name) for name, column in columns.items()))
         .select_from(standing)
-        .join(Score, sa.and_(Score.response_id == standing.c.response_id, _stands(Score, as_of)))
+        .join(Score, Score.response_id == standing.c.response_id)
         .outerjoin(given, _words_of(given, Score.response_id))
         .outerjoin(
-            before, sa.and_(before.response_id == standing.c.start_id, _same_scale(before), _stands(before, as_of))
+            before,
+            sa.and_(before.response_id == standing.c.start_id, _same_scale(before), usually(_stands(before, as_of))),
         )
         .outerjoin(given_before, _words_of(given_before, before.response_id))
-        .where(scale.is_not(None))
+        .where(of_one_found(sa.and_(_stands(Score, as_of), scale.is_not(None)), standing.c.response_id))
     )
 
 
@@ -140,9 +170,9 @@ def _standing(cohort: Cohort) -> known.Rows:
         sa.select(*(column.label(name) for name, column in columns.items()))
         .select_from(chosen)
         .join(Administration, Administration.episode_id == chosen.c.id)
-        .join(answer, answer.c.administration_id == Administration.id)
+        .outerjoin(answer, answer.c.administration_id == Administration.id)
         .outerjoin(start, sa.and_(start.c.episode_id == chosen.c.id, ~start.c.late))
-        .where(cohort.windows.was_due() == 1, response.is_not(None))
+        .where(cohort.windows.was_due() == 1, response.is_not(None), checked(answer.c.id.is_not(None)))
     )
 
 
@@ -181,24 +211,42 @@ def drawn_courses(cohort: Cohort, measures: tuple[Measure, ...], *, most: int = 
     person. The same record gives the same ones.
     """
     names = ("pathway", "timepoint", "sequence", "scale", "own", "value")
-    if cohort.query.audience != "clinic":
-        return pd.DataFrame(columns=["course", *names])
-    scores = _scores(cohort, measures).cte("scored").prefix_with(AT_ONCE)
-    judged = _judged(cohort, measures, scores.c)
-    followed = sa.and_(judged, scores.c.baseline.is_not(None), scores.c.sequence > 0)
-    several = sa.select(scores.c.pathway, scores.c.episode_id).where(followed).distinct().subquery()
-    numbered = sa.select(
-        several.c.episode_id,
-        sa.func.row_number().over(partition_by=several.c.pathway, order_by=several.c.episode_id).label("place"),
-        sa.func.count().over(partition_by=several.c.pathway).label("all"),
-    ).subquery()
-    step = (numbered.c.all + (most - 1)) // most
-    course = ((numbered.c.place - 1) // step + 1).label("course")
-    drawn = sa.select(numbered.c.episode_id, course).where((numbered.c.place - 1) % step == 0).subquery()
-    rows = sa.select(drawn.c.course, *(scores.c[name] for name in names)).join(
-        scores, scores.c.episode_id == drawn.c.episode_id
-    )
-    return cohort.frame(rows.where(judged), counts=("course", "sequence", "scale", "own"))
+    courses = _spread(cohort, measures, most) if cohort.query.audience == "clinic" else {}
+    found: list[Any] = []
+    if courses:
+        scores = _scores(cohort, measures, [uuid.UUID(one) for one in courses]).subquery()
+        drawn = sa.select(id_text(scores.c.episode_id), *(scores.c[name] for name in names))
+        found = cohort.each(drawn.where(_judged(cohort, measures, scores.c)), sa.Result.all)
+    rows = [(courses[episode], *row) for episode, *row in chain.from_iterable(found)]
+    frame = pd.DataFrame(rows, columns=["course", *names])
+    kinds = dict.fromkeys(("course", "sequence", "scale", "own"), "int64")
+    return frame.astype(kinds).sort_values(list(frame.columns), ignore_index=True)
+
+
+def _spread(cohort: Cohort, measures: tuple[Measure, ...], most: int) -> dict[str, int]:
+    """Return the episodes whose courses are drawn, with the number of the course in those of its pathway."""
+    scores = _scores(cohort, measures).subquery()
+    followed = sa.and_(_judged(cohort, measures, scores.c), scores.c.baseline.is_not(None), scores.c.sequence > 0)
+    several = sa.select(scores.c.pathway, id_text(scores.c.episode_id)).where(followed).distinct()
+    of: defaultdict[str, list[Any]] = defaultdict(list)
+    for pathway, ids in chain.from_iterable(cohort.each(several, _ids_by_pathway, yield_per=AT_A_TIME)):
+        of[pathway].append(ids)
+    courses: dict[str, int] = {}
+    for ids in map(np.concatenate, of.values()):
+        step = -(-len(ids) // most)
+        courses |= {str(one, "ascii"): number for number, one in enumerate(np.sort(ids)[::step], start=1)}
+    return courses
+
+
+def _ids_by_pathway(found: Found) -> list[tuple[str, Any]]:
+    """Return arrays of the ids of episodes, as letters of one byte: there may be as many as a nation has."""
+    parts: list[tuple[str, Any]] = []
+    for part in found.partitions():
+        of: defaultdict[str, list[str]] = defaultdict(list)
+        for pathway, episode in part:
+            of[pathway].append(episode)
+        parts += [(pathway, np.array(ids, "S")) for pathway, ids in of.items()]
+    return parts
 
 
 def _judged(cohort: Cohort, measures: tuple[Measure, ...], scores: Any) -> sa.ColumnElement[bool]:

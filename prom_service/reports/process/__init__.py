@@ -40,6 +40,6 @@ KIND = ReportKind(
     extract=extract,
     make_tables=make_tables,
     notes=notes,
-    statements=12,
+    statements=5,
     drawings={"process": process_chart},
 )

@@ -17,29 +17,40 @@ from prom_service.reports.process.measures import DOSE, WORDS
 Condition = sa.ColumnElement[bool]
 Text = sa.ColumnElement[str]
 THREE_MONTHS = 3
+TEXTS = ("interventions", "education", "imaging", "medication")
+"""The fields of a visit that hold entries."""
 BETWEEN = "[ \\t_-]*[,;&+/\\r\\n][ \\t\\r\\n,;&+/_-]*"
 """What stands between two entries, beside the word "and"."""
 BLANK = "[ \\t_-]+"
 
 
-def attended(cohort: Cohort) -> sa.Subquery:
-    """Select the attended visits of each chosen episode: episode_id, visited_on, documentation, early.
+def attended(cohort: Cohort) -> sa.CTE:
+    """Select the attended visits of each chosen episode: episode_id, visited_on, early, the fields of DOSE and TEXTS.
 
-    ``early`` is 1 before the day on which the episode has lasted three calendar months, else 0.
+    The documentation is taken apart here, once. ``early`` is 1 before the day on which the episode has lasted three
+    calendar months, else 0; a field of ``DOSE`` is 1 where it is documented, else 0; a text is missing where it is not.
     """
     chosen = cohort.chosen
     lasted = months_later(chosen.c.started_on, THREE_MONTHS)
     course = sa.select(chosen.c.id, lasted.label("three_months_on")).cte("course").prefix_with(AT_ONCE)
     visits = known.attended(cohort.scope).subquery()
     early = yes(sa.cast(visits.c.visited_on, sa.String) < course.c.three_months_on)
+    said: dict[str, Any] = {name: yes(_said(visits, name).is_not(None)) for name in DOSE}
+    said |= {name: _said(visits, name) for name in TEXTS}
     return (
-        sa.select(visits.c.episode_id, visits.c.visited_on, visits.c.documentation, early.label("early"))
+        sa.select(
+            visits.c.episode_id,
+            visits.c.visited_on,
+            early.label("early"),
+            *(column.label(name) for name, column in said.items()),
+        )
         .join(course, course.c.id == visits.c.episode_id)
-        .subquery()
+        .cte("visited")
+        .prefix_with(AT_ONCE)
     )
 
 
-def documented(visits: sa.Subquery, red_flags: sa.CTE) -> sa.CTE:
+def documented(visits: sa.CTE, red_flags: sa.CTE) -> sa.CTE:
     """Select what the ``attended`` visits of each episode document.
 
     ``red_flags``: episode_id, on. Columns: episode_id, first_visit_on, early (a visit before three months), each field
@@ -53,15 +64,14 @@ def documented(visits: sa.Subquery, red_flags: sa.CTE) -> sa.CTE:
     return read.cte("documented").prefix_with(AT_ONCE)
 
 
-def drugs(visits: sa.Subquery) -> sa.CTE:
+def drugs(visits: sa.CTE) -> sa.CTE:
     """Select the episodes whose visits document medication, and whether an opioid was the ``first`` drug (1 or 0).
 
     First are the drugs of the first day on which one is documented.
     """
-    text = _said(visits, "medication")
     given = (
-        sa.select(visits.c.episode_id, visits.c.visited_on, entries(text).label("medication"))
-        .where(text != "")
+        sa.select(visits.c.episode_id, visits.c.visited_on, entries(visits.c.medication).label("medication"))
+        .where(visits.c.medication.is_not(None))
         .cte("medication")
         .prefix_with(AT_ONCE)
     )
@@ -100,26 +110,25 @@ def _written(kind: str) -> tuple[str, ...]:
     return tuple(f",{word.replace('-', ' ')}" for word in WORDS[kind])
 
 
-def _strung_together(visits: sa.Subquery, red_flags: sa.CTE) -> sa.CTE:
+def _strung_together(visits: sa.CTE, red_flags: sa.CTE) -> sa.CTE:
     """One row for each episode: the texts of its visits strung together, so that they are read once."""
     day = visits.c.visited_on
     early = visits.c.early == 1
     open_ = sa.and_(early, sa.or_(red_flags.c.on.is_(None), red_flags.c.on > day))
-    dose = {name: _said(visits, name) != "" for name in DOSE}
-    imaging = _said(visits, "imaging")
+    whole = sa.and_(*(visits.c[name] == 1 for name in DOSE))
     texts = {
-        "interventions": _said(visits, "interventions"),
-        "education": _said(visits, "education"),
-        "early_imaging": sa.case((early, imaging)),
-        "open_imaging": sa.case((open_, imaging)),
+        "interventions": visits.c.interventions,
+        "education": visits.c.education,
+        "early_imaging": sa.case((early, visits.c.imaging)),
+        "open_imaging": sa.case((open_, visits.c.imaging)),
     }
     return (
         sa.select(
             visits.c.episode_id,
             sa.func.min(day).label("first_visit_on"),
             sa.func.max(visits.c.early).label("early"),
-            *(sa.func.max(yes(said)).label(name) for name, said in dose.items()),
-            sa.func.max(yes(sa.and_(*dose.values()))).label("exercise_complete"),
+            *(sa.func.max(visits.c[name]).label(name) for name in DOSE),
+            sa.func.max(yes(whole)).label("exercise_complete"),
             *(sa.func.aggregate_strings(text, ",").label(name) for name, text in texts.items()),
         )
         .select_from(visits)

@@ -1,6 +1,6 @@
 """What the process report rests on: how many episodes each measure is about, counted by the database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from prom_service.db import local_day, months_later
 from prom_service.models import Clinic, Episode, Flag
 from prom_service.pathway.shape import EDUCATION_TOPICS
 from prom_service.reports import known
-from prom_service.reports.cohort import Cohort, yes
+from prom_service.reports.cohort import Cells, Cohort, added_up, count_cells, yes
 from prom_service.reports.findings import REASSESSED, findings
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.process.documentation import THREE_MONTHS, attended, documented, drugs, names, only
@@ -44,33 +44,43 @@ class Extract:
 
 
 def extract(session: Session, query: ReportQuery) -> Extract:
-    """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients."""
+    """Return the counted facts of ``query``; a fixed number of statements, whatever the number of patients.
+
+    What visits document is joined to the episodes from its own side, and the counts are added up: joined from the side
+    of the episodes, SQLite, which takes what it grouped for a hundred rows, may go through it for each of them.
+    """
     cohort = Cohort(session, query)
-    rules = pd.concat([cohort.rules(checkpoint) for checkpoint in CHECKPOINTS]).drop_duplicates()
+    visits = attended(cohort)
+    said = documented(visits, _red_flags(cohort))
+    frames = cohort.frames(
+        {
+            "said": _of_said(cohort, said),
+            "drugs": _of_drugs(cohort, drugs(visits)),
+            "programmes": _of_programmes(cohort),
+            "findings": _of_findings(cohort),
+            **{f"short {checkpoint}": _short(cohort, checkpoint) for checkpoint in CHECKPOINTS},
+            **{f"rules {checkpoint}": cohort.rules_used(checkpoint) for checkpoint in CHECKPOINTS},
+        }
+    )
+    rules = pd.concat([frames[f"rules {checkpoint}"] for checkpoint in CHECKPOINTS]).drop_duplicates()
+    of_all = _of_episodes([_long(frames["said"]), frames["drugs"], _long(frames["programmes"])])
     return Extract(
-        measures=pd.concat([_of_episodes(cohort), _of_findings(cohort)], ignore_index=True),
-        short=_short(cohort),
+        measures=pd.concat([of_all, _long(frames["findings"])], ignore_index=True),
+        short=pd.concat([frames[f"short {checkpoint}"] for checkpoint in CHECKPOINTS], ignore_index=True),
         rules=rules.sort_values(list(rules.columns), ignore_index=True),
         clinics=cohort.clinics(),
     )
 
 
-def _of_episodes(cohort: Cohort) -> pd.DataFrame:
-    """Count by group what each measure of all episodes is about: it applies, it is documented, it is met.
-
-    What visits document is joined to the episodes from its own side, and the counts are added up: joined from the side
-    of the episodes, SQLite, which takes what it grouped for a hundred rows, may go through it for each of them.
-    """
-    visits = attended(cohort)
-    said = documented(visits, _red_flags(cohort))
-    parts = [_of_said(cohort, said), _of_drugs(cohort, drugs(visits)), _of_programmes(cohort)]
+def _of_episodes(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the counts of every measure of all episodes, and of every group, added up."""
     counted = pd.concat(parts).groupby(["measure", "group"])[list(COUNTS)].sum()
     every = [key for key in KEYS if key in counted.index.levels[0]]
     rows = pd.MultiIndex.from_product([every, counted.index.levels[1]], names=["measure", "group"])
     return counted.reindex(rows, fill_value=0).reset_index().assign(wording="")
 
 
-def _of_said(cohort: Cohort, said: sa.CTE) -> pd.DataFrame:
+def _of_said(cohort: Cohort, said: sa.CTE) -> Cells:
     """Count what the episodes with a visit say of the measures of visits, and what else applies to them."""
     change = known.later_change(cohort.scope, "pathology_excluded_on")
     excluded_on = known.as_it_was(change, sa.cast(Episode.pathology_excluded_on, sa.String))
@@ -87,10 +97,10 @@ def _of_said(cohort: Cohort, said: sa.CTE) -> pd.DataFrame:
         .join(Episode, Episode.id == said.c.episode_id)
         .outerjoin(change, change.c.episode_id == said.c.episode_id)
     )
-    return _long(cohort, rows, ["group"], tuple(measures))
+    return added_up(rows, _wide(measures))
 
 
-def _of_drugs(cohort: Cohort, drug: sa.CTE) -> pd.DataFrame:
+def _of_drugs(cohort: Cohort, drug: sa.CTE) -> Cells:
     """Count the episodes whose visits document a medication, and those where an opioid came first."""
     rows = sa.select(
         cohort.group().label("group"),
@@ -99,13 +109,13 @@ def _of_drugs(cohort: Cohort, drug: sa.CTE) -> pd.DataFrame:
         sa.func.count().label("documented"),
         sa.func.sum(drug.c.first).label("met"),
     ).join_from(drug, cohort.chosen, cohort.chosen.c.id == drug.c.episode_id)
-    return cohort.summed(rows.group_by("group"), COUNTS)
+    return added_up(rows.group_by("group"), COUNTS)
 
 
-def _of_programmes(cohort: Cohort) -> pd.DataFrame:
+def _of_programmes(cohort: Cohort) -> Cells:
     chosen = cohort.chosen
     measures = {"short_programme": (sa.true(), chosen.c.closed_on != "", _is_short(chosen))}
-    return _long(cohort, _summed(cohort, measures).select_from(chosen), ["group"], tuple(measures))
+    return added_up(_summed(cohort, measures).select_from(chosen), _wide(measures))
 
 
 def _summed(cohort: Cohort, measures: Mapping[str, tuple[Any, Any, Any]]) -> known.Rows:
@@ -136,7 +146,7 @@ def _of_visits(said: Any) -> Iterator[tuple[str, tuple[Any, Any, Any]]]:
     yield "early_mri", (said.early == 1, said.early_imaging != "", names(said.open_imaging, "mri"))
 
 
-def _of_findings(cohort: Cohort) -> pd.DataFrame:
+def _of_findings(cohort: Cohort) -> Cells:
     """Count by group and wording the episodes with a non-response at 6 weeks, and those looked at again since.
 
     An episode whose finding came back was looked at again when each of its flags was.
@@ -156,10 +166,10 @@ def _of_findings(cohort: Cohort) -> pd.DataFrame:
         .subquery()
     )
     chosen, group = cohort.chosen, cohort.group().label("group")
-    keys = ("reassessed", "reviewed")
+    measures = {f"{key}_after_6_weeks": of_each.c[key] for key in ("reassessed", "reviewed")}
     sums = [
-        (sa.func.sum(of_each.c[key]) if count == "met" else sa.func.count()).label(f"{key}_after_6_weeks {count}")
-        for key in keys
+        (sa.func.sum(met) if count == "met" else sa.func.count()).label(f"{measure} {count}")
+        for measure, met in measures.items()
         for count in COUNTS
     ]
     rows = (
@@ -168,31 +178,26 @@ def _of_findings(cohort: Cohort) -> pd.DataFrame:
         .join(of_each, of_each.c.episode_id == chosen.c.id)
         .group_by(group, of_each.c.wording)
     )
-    return _long(cohort, rows, ["group", "wording"], tuple(f"{key}_after_6_weeks" for key in keys))
+    return added_up(rows, _wide(measures))
 
 
-def _short(cohort: Cohort) -> pd.DataFrame:
-    """Count the episodes that ended before three months by what they were judged at each checkpoint."""
-    chosen = cohort.chosen
-    frames = []
-    for checkpoint in CHECKPOINTS:
-        judged = known.judgements(cohort.scope, checkpoint).subquery()
-        assessed = judged.c.outcome.is_not(None) & (judged.c.outcome != NOT_JUDGED)
-        cells = (
-            sa.select(
-                cohort.group().label("group"),
-                sa.literal(checkpoint).label("checkpoint"),
-                sa.case((assessed, judged.c.outcome), else_=NOT_JUDGED).label("outcome"),
-                sa.case((assessed & (judged.c.wording == "official"), "official"), (assessed, "own"), else_="").label(
-                    "wording"
-                ),
-            )
-            .select_from(chosen)
-            .outerjoin(judged, judged.c.episode_id == chosen.c.id)
-            .where(_is_short(chosen))
+def _short(cohort: Cohort, checkpoint: str) -> Cells:
+    """Count the episodes that ended before three months by what they were judged at a checkpoint."""
+    chosen, judged = cohort.chosen, known.judgements(cohort.scope, checkpoint).subquery()
+    assessed = judged.c.outcome.is_not(None) & (judged.c.outcome != NOT_JUDGED)
+    official = assessed & (judged.c.wording == "official")
+    cells = (
+        sa.select(
+            cohort.group().label("group"),
+            sa.literal(checkpoint).label("checkpoint"),
+            sa.case((assessed, judged.c.outcome), else_=NOT_JUDGED).label("outcome"),
+            sa.case((official, "official"), (assessed, "own"), else_="").label("wording"),
         )
-        frames.append(cohort.counted(cells, flags=()))
-    return pd.concat(frames, ignore_index=True)
+        .select_from(chosen)
+        .outerjoin(judged, judged.c.episode_id == chosen.c.id)
+        .where(_is_short(chosen))
+    )
+    return count_cells(cells, flags=())
 
 
 def _is_short(chosen: Any) -> sa.ColumnElement[bool]:
@@ -214,15 +219,18 @@ def _red_flags(cohort: Cohort) -> sa.CTE:
     )
 
 
-def _long(cohort: Cohort, rows: Any, keys: list[str], measures: tuple[str, ...]) -> pd.DataFrame:
-    """Return one row for each combination of keys and measure, of columns named ``<measure> <count>``."""
-    names_ = [f"{measure} {count}" for measure in measures for count in COUNTS]
-    wide = cohort.summed(rows, names_)
+def _wide(measures: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{measure} {count}" for measure in measures for count in COUNTS)
+
+
+def _long(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each measure of a row with columns named ``<measure> <count>``."""
+    keys = [name for name in ("group", "wording") if name in wide]
     parts = [
         wide[[*keys, *(f"{measure} {count}" for count in COUNTS)]]
         .set_axis([*keys, *COUNTS], axis="columns")
         .assign(measure=measure)
         for measure in KEYS
-        if measure in measures
+        if f"{measure} {COUNTS[0]}" in wide
     ]
     return pd.concat(parts, ignore_index=True)
