@@ -30,7 +30,7 @@ MOST = 4
 """Sessions: however many processors there are, others have work for some."""
 PORTIONS = 2
 """At least so many for each session, so that one that is done takes what another has not begun."""
-EPISODES_AT_ONCE = 40_000
+EPISODES_AT_ONCE = 15_000
 """About: of more, SQLite writes what it has found so far to files, and reads it again."""
 _taken = Lock()
 """Held by the report that has the processors of this process: the others have one session each, and so a connection."""
