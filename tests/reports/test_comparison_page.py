@@ -157,3 +157,10 @@ def test_the_page_is_accessible_and_fits_the_screen(browser, tmp_path: Path, num
     assert not too_wide(page)
     assert texts_cut_off(page) == []
     page.close()
+
+
+def test_a_limit_is_not_parted_from_its_sign_over_a_column():
+    page = export.render(with_units(3), "html").decode()
+
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*99\.8[^<]*)</th>', page)
+    assert set(heads) == {"99.8\u00a0% limit, low", "99.8\u00a0% limit, high"}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from prom_service.reports.forms.reading import (
     drawing,
+    head,
     known_by,
     made_by,
     nothing_shown,
@@ -128,7 +129,7 @@ def _folded(summary: str, content: str) -> str:
 
 def _table(layout: Layout, table: pd.DataFrame, caption: str, behind: Behind, said: tuple[str, ...] = ()) -> str:
     reading, addresses = read_table(layout, table, caption, said=said), _addresses(layout, table, behind)
-    heads = "".join(f'<th scope="col"{_left(column)}>{escape(column.title)}</th>' for column in reading.columns)
+    heads = "".join(f'<th scope="col"{_left(column)}>{escape(head(column))}</th>' for column in reading.columns)
     rows = "".join(
         f"<tr{' class=total' * row.is_total}>{_cells(reading.columns, row.cells, leading)}</tr>"
         for row, leading in zip(reading.rows, addresses, strict=True)

@@ -12,6 +12,7 @@ from prom_service.reports.forms.reading import (
     Drawing,
     definitions,
     drawing,
+    head,
     known_by,
     made_by,
     nothing_shown,
@@ -104,7 +105,7 @@ def _table(report: Report, layout: Layout) -> dict[str, Any]:
     table = read_table(layout, frame, layout.title)
     return {
         "elsewhere": ELSEWHERE.format(rows=groups, by=report.parameters["group_by"]) if groups else "",
-        "columns": [{"title": column.title, "is_text": column.kind == TEXT} for column in table.columns],
+        "columns": [{"title": head(column), "is_text": column.kind == TEXT} for column in table.columns],
         "rows": [{"is_total": row.is_total, "cells": [_breakable(cell) for cell in row.cells]} for row in table.rows],
     }
 

@@ -100,6 +100,11 @@ def read_table(layout: Layout, table: pd.DataFrame, caption: str, *, said: tuple
     return Reading(caption, columns, tuple(rows))
 
 
+def head(column: Column) -> str:
+    """Return the title over a column; a number is not parted from its sign by the end of a line."""
+    return column.title.replace(" %", "\u00a0%")
+
+
 def _row(columns: Sequence[Column], values: tuple[Any, ...]) -> Row:
     cells = (cell_text(column, value) for column, value in zip(columns, values, strict=True))
     return Row(values[0] == EVERYTHING, tuple(cells))
