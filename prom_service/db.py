@@ -68,8 +68,6 @@ class UtcDateTime(sa.types.TypeDecorator[dt.datetime]):
 class Id(sa.Uuid[uuid.UUID]):
     """An id. SQLite keeps its 16 bytes, where SQLAlchemy would keep 32 letters, in each table and in each index."""
 
-    cache_ok = True
-
     def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
         if dialect.supports_native_uuid:
             return super().bind_processor(dialect)
@@ -88,8 +86,6 @@ class Id(sa.Uuid[uuid.UUID]):
 
 class IdText(sa.Uuid[str]):
     """An id read as text, as the rules know it; to make a UUID of each first would take four times as long."""
-
-    cache_ok = True
 
     def __init__(self) -> None:
         super().__init__(as_uuid=False)

@@ -192,3 +192,12 @@ def test_writers_take_turns_on_sqlite(runtime: Runtime) -> None:
     waiting.join()
 
     assert order == ["first", "second"]
+
+
+def test_every_id_of_the_tables_is_of_the_type_that_sqlite_finds_again():
+    ids = [
+        column for table in db.Base.metadata.tables.values() for column in table.c if isinstance(column.type, sa.Uuid)
+    ]
+
+    assert len(ids) > 100
+    assert [str(column) for column in ids if not isinstance(column.type, db.Id)] == []

@@ -220,10 +220,6 @@ class Cohort:
         clinics = self.session.scalars(self.scope.clinics.order_by(Clinic.id)).all()
         return [known.between(some[0], some[-1]) for some in portions(self.session, clinics, self._enrolled)] or [{}]
 
-    def counted(self, rows: known.Rows, *, flags: tuple[str, ...]) -> pd.DataFrame:
-        """Return one row for each combination in ``rows`` with the number of ``episodes``; ``flags`` as booleans."""
-        return self.frames({"": count_cells(rows, flags=flags)})[""]
-
     def frame(self, statement: Any, counts: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the rows in one order on every database."""
         found = self.session.execute(statement)

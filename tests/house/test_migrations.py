@@ -15,6 +15,12 @@ from prom_service import db
 from prom_service.models import ApiKey, FlagEvent
 from tests.support.database import empty_postgres
 
+FACT = "instrument, wording, codes"
+OF_A_FLAG = (
+    "INSERT INTO flag_event (id, clinic_id, flag_id, number, type, at, actor, detail, flag, recorded_at)"
+    " VALUES (?, ?, ?, 1, 'raised', '2026-01-01 00:00:00.000000', 'rules', '{}', '{}', '2026-01-01 00:00:00.000000')"
+)
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
@@ -24,13 +30,6 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         with empty_postgres(request.getfixturevalue("postgres_server")) as url:
             yield url
-
-
-FACT = "instrument, wording, codes"
-OF_A_FLAG = (
-    "INSERT INTO flag_event (id, clinic_id, flag_id, number, type, at, actor, detail, flag, recorded_at)"
-    " VALUES (?, ?, ?, 1, 'raised', '2026-01-01 00:00:00.000000', 'rules', '{}', '{}', '2026-01-01 00:00:00.000000')"
-)
 
 
 def parts(file: Path) -> dict[tuple[str, str], str | None]:
