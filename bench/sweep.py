@@ -2,18 +2,20 @@
 
     python bench/sweep.py FOLDER [--kind sqlite|postgresql] [--episodes N] [--clinics N] [--rounds N]
 
-Due is what a day without a tick leaves behind. Everything the sweep writes is written and taken back. The service is
-there before the clock starts, and has assessed one episode before, as a scheduler that runs for months has. The first
-row only looks whether anything is due when nothing is, as nearly every tick does. The full re-assessment judges every
-checkpoint and writes nothing. Beside them stands the job that settles the windows that pass in a day, and assesses
-their episodes with them. The rounds of all four take turns.
+Due is what a day without a tick leaves behind. Everything the sweep writes is written and taken back, by each of its
+sessions. The service is there before the clock starts, with the connections it keeps, and has assessed one episode
+before, as a scheduler that runs for months has. The first row only looks whether anything is due when nothing is, as
+nearly every tick does. The full re-assessment judges every checkpoint and writes nothing. Beside them stands the job
+that settles the windows that pass in a day, and assesses their episodes with them. The rounds of all four take turns.
 """
 
 import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -22,10 +24,12 @@ from sqlalchemy.orm import Session
 
 from bench.batches import compare
 from bench.national import AS_OF, arguments, data_set
+from prom_service.db import WRITERS, writers_abreast
 from prom_service.runtime import Runtime, build
 from prom_service.services import administrations, assessment
+from prom_service.services.assessment import Share
 from prom_service.settings import Settings
-from scheduler.jobs import ASSESSED_AT_ONCE, SCORED_AT_ONCE
+from scheduler.jobs import ASSESSED_AT_ONCE, SCORED_AT_ONCE, shares_to_assess
 
 
 class TakenBackError(Exception):
@@ -37,36 +41,54 @@ def sweep(url: str, days: int) -> Callable[[], str]:
 
     One batch of one has been done before, and taken back.
     """
-    return _ready(url, days, _assess_due, ASSESSED_AT_ONCE)
+
+    def assess(session: Session, share: Share | None = None, limit: int = ASSESSED_AT_ONCE) -> int:
+        due = assessment.claim_due_episodes(session, now=prom.now(), limit=limit, share=share)
+        return assessment.assess_episodes(session, due, now=prom.now())
+
+    def assess_share(share: Share | None) -> int:
+        return _taken_back(prom, lambda session: iter(lambda: assess(session, share), 0))
+
+    def everything() -> str:
+        with ThreadPoolExecutor(WRITERS) as sweepers:
+            return str(sum(sweepers.map(assess_share, shares_to_assess(prom))))
+
+    prom = _running(url, days)
+    _taken_back(prom, lambda session: [assess(session, limit=1)])
+    return everything
 
 
 def settle(url: str, days: int) -> Callable[[], str]:
     """Return the same for the windows that have passed by then."""
-    return _ready(url, days, administrations.close_late, SCORED_AT_ONCE)
+
+    def close(session: Session, limit: int = SCORED_AT_ONCE) -> int:
+        return administrations.close_late(session, now=prom.now(), limit=limit)
+
+    prom = _running(url, days)
+    _taken_back(prom, lambda session: [close(session, limit=1)])
+    return lambda: str(_taken_back(prom, lambda session: iter(lambda: close(session), 0)))
 
 
-def _assess_due(session: Session, *, now: datetime, limit: int) -> int:
-    due = assessment.claim_due_episodes(session, now=now, limit=limit)
-    return assessment.assess_episodes(session, due, now=now)
-
-
-def _ready(url: str, days: int, batch: Callable[..., int], limit: int) -> Callable[[], str]:
+def _running(url: str, days: int) -> Runtime:
+    """Return a service that has been running, with the connections that it keeps."""
     now = AS_OF + timedelta(days=days)
     settings = Settings(env="test", database_url=url, secret_key=os.urandom(32).hex())
     prom = build(settings, clock=lambda: now)
+    with ExitStack() as opened:
+        for _ in range(writers_abreast(prom.engine)):
+            opened.enter_context(prom.engine.connect())
     gc.freeze()  # As the scheduler's process does when it begins.
-    _taken_back(prom, lambda session: [batch(session, now=now, limit=1)])
-    return lambda: _taken_back(prom, lambda session: iter(lambda: batch(session, now=now, limit=limit), 0))
+    return prom
 
 
-def _taken_back(prom: Runtime, batches: Callable[[Session], Iterable[int]]) -> str:
+def _taken_back(prom: Runtime, batches: Callable[[Session], Iterable[int]]) -> int:
     """Do these batches and take them back; return of how many they were."""
     try:
         with prom.transaction() as session:
             done = sum(batches(session))
             raise TakenBackError
     except TakenBackError:
-        return str(done)
+        return done
 
 
 def main() -> None:

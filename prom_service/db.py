@@ -222,6 +222,7 @@ id is a list in the order of writing, as far as one process wrote it."""
 
 SYNCHRONOUS = "FULL"
 """On SQLite, what is committed is on the disk."""
+WRITERS = 4
 
 
 def make_engine(url: str | sa.URL) -> Engine:
@@ -284,6 +285,14 @@ def reads_abreast(engine: Engine) -> bool:
     path = engine.url.database
     reading = engine.get_execution_options().get("reading", False)
     return engine.dialect.name == "sqlite" and bool(path) and path != ":memory:" and reading
+
+
+def writers_abreast(engine: Engine) -> int:
+    """Return how many sessions write sooner side by side than one: a few on PostgreSQL, which wait for the disk apart.
+
+    SQLite lets one write at a time.
+    """
+    return 1 if engine.dialect.name == "sqlite" else WRITERS
 
 
 def look_anew(engine: Engine, connections: Sequence[sa.Connection]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from prom_service import db
-from prom_service.db import insert_if_absent
+from prom_service.db import insert_if_absent, writers_abreast
 from prom_service.mail.bounce_mailbox import BounceMailbox
 from prom_service.mail.letters import Letter
 from prom_service.mail.reports import read_report
@@ -41,6 +41,7 @@ from prom_service.services import (
     webhook_deliveries,
 )
 from prom_service.services.alerts import Claimed
+from prom_service.services.assessment import Share
 from prom_service.services.webhook_deliveries import Batch, Receiver
 
 log = logging.getLogger(__name__)
@@ -160,12 +161,21 @@ def wake_snoozed_flags(prom: Runtime, keep_going: KeepGoing = always) -> int:
 def assess_due_episodes(prom: Runtime, keep_going: KeepGoing = always) -> int:
     """Assess the episodes in which time alone may have changed a finding; return how many were due.
 
-    One that cannot be assessed does not hold up the others: its batch is done one by one, and it waits an hour.
+    One that cannot be assessed does not hold up the others: its batch is done one by one, and it waits an hour. Where
+    several sessions can write, each has clinics of its own: one computes while another waits for the disk.
     """
-    done = 0
-    while keep_going() and (count := _assess_batch(prom)):
-        done += count
-    return done
+    shares = shares_to_assess(prom)
+    with ThreadPoolExecutor(max(len(shares), 1), thread_name_prefix="sweep") as sweepers:
+        return sum(sweepers.map(lambda share: _assess_share(prom, share, keep_going), shares))
+
+
+def shares_to_assess(prom: Runtime) -> Sequence[Share | None]:
+    """Return the share of the clinics that each session assesses; None is all of them."""
+    writers = writers_abreast(prom.engine)
+    if writers == 1:
+        return [None]
+    with prom.reading() as session:
+        return assessment.shares_of_due(session, now=prom.now(), at_most=writers)
 
 
 def purge_passing_rows(prom: Runtime, keep_going: KeepGoing = always) -> int:
@@ -260,11 +270,18 @@ def _in_batches(prom: Runtime, step: Callable[..., int], limit: int, keep_going:
     return done
 
 
-def _assess_batch(prom: Runtime) -> int:
+def _assess_share(prom: Runtime, share: Share | None, keep_going: KeepGoing) -> int:
+    done = 0
+    while keep_going() and (count := _assess_batch(prom, share)):
+        done += count
+    return done
+
+
+def _assess_batch(prom: Runtime, share: Share | None) -> int:
     due: Sequence[uuid.UUID] = ()
     try:
         with prom.transaction() as session:
-            due = assessment.claim_due_episodes(session, now=prom.now(), limit=ASSESSED_AT_ONCE)
+            due = assessment.claim_due_episodes(session, now=prom.now(), limit=ASSESSED_AT_ONCE, share=share)
             assessment.assess_episodes(session, due, now=prom.now())
     except Exception:
         if not due:

@@ -3,13 +3,13 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, insert, select, update
+from sqlalchemy import Integer, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from prom_service.db import UtcDateTime
+from prom_service.db import Id, UtcDateTime
 from prom_service.models import Base, Episode, Judgement
 from prom_service.pathway import evidence, rules
 from prom_service.pathway.evidence import Judgements
@@ -23,6 +23,13 @@ DUE = (
     .order_by(Episode.assess_after)
     .limit(bindparam("limit", type_=Integer()))
     .with_for_update(skip_locked=True, key_share=True)
+)
+DUE_OF_SHARE = DUE.where(Episode.clinic_id.between(bindparam("first", type_=Id()), bindparam("last", type_=Id())))
+DUE_BY_CLINIC = (
+    select(Episode.clinic_id, func.count())
+    .where(Episode.assess_after <= bindparam("now", type_=UtcDateTime()))
+    .group_by(Episode.clinic_id)
+    .order_by(Episode.clinic_id)
 )
 HELD = (
     select(Episode.id)
@@ -54,6 +61,14 @@ IN_FORCE = (  # The last of a checkpoint.
 ACCOUNTS = select(Judgement.id, Judgement.reason, Judgement.evidence).where(
     Judgement.id.in_(bindparam("judgements", expanding=True))
 )
+
+
+@dataclass(frozen=True)
+class Share:
+    """The clinics from one id to another, both among them."""
+
+    first: uuid.UUID
+    last: uuid.UUID
 
 
 def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
@@ -88,12 +103,32 @@ def leave_due(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.dat
     session.execute(update(EPISODE).where(EPISODE.c.id.in_(held)).values(assess_after=now))
 
 
-def claim_due_episodes(session: Session, *, now: dt.datetime, limit: int) -> Sequence[uuid.UUID]:
+def shares_of_due(session: Session, *, now: dt.datetime, at_most: int) -> list[Share]:
+    """Divide the clinics in which anything is due into shares of about as many episodes; none where nothing is.
+
+    Whoever assesses one share waits for no counter of another (see ``flag_ledger``).
+    """
+    due = session.execute(DUE_BY_CLINIC, {"now": now}).all()
+    shares: list[list[uuid.UUID]] = [[] for _ in range(at_most)]
+    every, before = sum(count for _, count in due), 0
+    for clinic_id, count in due:
+        shares[before * at_most // every].append(clinic_id)
+        before += count
+    return [Share(clinics[0], clinics[-1]) for clinics in shares if clinics]
+
+
+def claim_due_episodes(
+    session: Session, *, now: dt.datetime, limit: int, share: Share | None = None
+) -> Sequence[uuid.UUID]:
     """Return episodes whose ``assess_after`` has passed, the longest due first, held for this transaction.
 
-    Those that another process holds are passed over: nobody waits to claim.
+    They are those of a ``share`` of the clinics where one is given. Those that another process holds are passed over:
+    nobody waits to claim.
     """
-    return session.scalars(DUE, {"now": now, "limit": limit}).all()
+    if share is None:
+        return session.scalars(DUE, {"now": now, "limit": limit}).all()
+    whose = {"first": share.first, "last": share.last}
+    return session.scalars(DUE_OF_SHARE, {"now": now, "limit": limit, **whose}).all()
 
 
 def _flag(one: LoadedEpisode, judgements: Judgements, now: dt.datetime) -> tuple[EpisodeFacts, list[flag_ledger.Step]]:

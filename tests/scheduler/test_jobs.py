@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import select
 
+from prom_service.db import writers_abreast
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import BeforeFinalDot, Outcome, Relay, SmtpTransport
 from prom_service.models import Administration, Episode, Flag, Heartbeat, Message, Patient, Throttle
@@ -171,6 +172,21 @@ def test_episodes_are_assessed_when_their_time_has_come(prom: Runtime, clock: Cl
         episode = session.scalars(select(Episode)).one()
         assert episode.assessed_at == NOON
         assert episode.assess_after is None or episode.assess_after > NOON
+
+
+def test_several_sessions_assess_each_episode_once_where_several_can_write(prom: Runtime) -> None:
+    with prom.transaction() as session:
+        patients = [mailroom.patient(session, mailroom.clinic(session)) for _ in range(6)]
+        for patient in (*patients, *patients[:2]):
+            mailroom.administration(session, patient)
+        session.execute(sa.update(Episode).values(assess_after=NOON))
+
+    assert len(jobs.shares_to_assess(prom)) == writers_abreast(prom.engine)
+    assert jobs.assess_due_episodes(prom) == 8
+    assert jobs.assess_due_episodes(prom) == 0
+
+    with prom.reading() as session:
+        assert session.scalars(select(Episode.assessed_at)).all() == [NOON] * 8
 
 
 def test_flags_put_aside_wake_when_their_time_has_come(prom: Runtime, clock: Clock) -> None:

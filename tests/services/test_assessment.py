@@ -140,6 +140,26 @@ def test_what_is_due_is_claimed_over_all_clinics_and_what_another_holds_is_passe
     assert longest == [due[1], due[2]]
 
 
+@pytest.mark.parametrize(("at_most", "shared"), [(1, [6]), (2, [3, 3]), (3, [2, 2, 2]), (9, [2, 1, 1, 2])])
+def test_what_is_due_is_shared_out_by_whole_clinics(
+    runtime: Runtime, clock: Clock, at_most: int, shared: list[int]
+) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        for episodes in (2, 0, 1, 1, 2):
+            clinic = builders.a_clinic(session, now=now)
+            builders.an_episode(session, clinic, now=now)
+            for _ in range(episodes):
+                builders.an_episode(session, clinic, now=now).assess_after = now
+
+        shares = assessment.shares_of_due(session, now=now, at_most=at_most)
+
+        due = [assessment.claim_due_episodes(session, now=now, limit=9, share=share) for share in shares]
+        assert [len(of_share) for of_share in due] == shared
+        assert len(set().union(*due)) == 6
+        assert assessment.shares_of_due(session, now=now - dt.timedelta(hours=1), at_most=at_most) == []
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_writers_whose_steps_are_of_the_same_clinics_never_wait_for_each_other_in_a_circle(
     runtime: Runtime, clock: Clock
