@@ -52,7 +52,6 @@ class Alert(TenantOwned, Base):
         sa.CheckConstraint("(kind = 'webhook') = (webhook_id IS NOT NULL)", name="webhook"),
         sa.UniqueConstraint("flag_id", "step", "planned_at"),
         sa.Index("ix_alert_due", "due_at"),
-        sa.Index("ix_alert_newest", "clinic_id", "id"),
     )
 
     kind: Mapped[Word]

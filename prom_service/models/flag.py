@@ -67,8 +67,6 @@ class Flag(TenantOwned, Base):
         ),
         sa.Index("ix_flag_live_newest", "clinic_id", "id", sqlite_where=LIVE, postgresql_where=LIVE),
         sa.Index("ix_flag_escalate_at", "escalate_at"),
-        sa.Index("ix_flag_newest", "clinic_id", "id"),
-        sa.Index("ix_flag_episode", "clinic_id", "episode_id"),
     )
 
     episode_id: Mapped[uuid.UUID]

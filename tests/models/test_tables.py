@@ -103,6 +103,25 @@ def test_every_table_of_facts_says_when_it_was_recorded() -> None:
     assert silent == ["answer_set"]  # It is part of its response, which says so.
 
 
+def test_no_index_leads_where_another_leads_already() -> None:
+    """An index costs a page of the disk for every row that is written; a partial one is smaller than its like."""
+    needless = []
+    for name, table in Base.metadata.tables.items():
+        keys = [one for one in table.constraints if isinstance(one, sa.UniqueConstraint | sa.PrimaryKeyConstraint)]
+        leads = [[column.name for column in one.columns] for one in (*keys, *table.indexes) if not _is_partial(one)]
+        for index in table.indexes:
+            columns = [column.name for column in index.columns]
+            alike = sum(other[: len(columns)] == columns for other in leads)
+            if not index.unique and not _is_partial(index) and alike > 1:
+                needless.append(f"{name}.{index.name}")
+
+    assert needless == []
+
+
+def _is_partial(key: sa.Index | sa.Constraint) -> bool:
+    return isinstance(key, sa.Index) and key.dialect_options["sqlite"]["where"] is not None
+
+
 @pytest.mark.usefixtures("answered")
 @pytest.mark.parametrize("table", FACTS)
 def test_a_fact_is_written_once(runtime: Runtime, table: str) -> None:
