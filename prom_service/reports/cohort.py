@@ -255,7 +255,8 @@ def count_cells(rows: known.Rows, *, flags: tuple[str, ...]) -> Cells:
     if flags:
         keys.append(_packed([cells.c[name] for name in flags]))
     numbers = tuple(name for name in ("visits", "sequence") if name in cells.c)
-    counted = sa.select(*keys, sa.func.count().label("episodes")).group_by(*keys)
+    told_apart = reversed(keys)  # SQLite sorts by them: the flags differ the most.
+    counted = sa.select(*keys, sa.func.count().label("episodes")).group_by(*told_apart)
     return Cells(counted, counts=(*numbers, "episodes"), flags=flags, added=("episodes",))
 
 

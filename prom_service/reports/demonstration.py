@@ -16,26 +16,27 @@ import instruments
 from instruments import derived_from
 from instruments.compare import TOLERANCE
 from prom_service.db import local_day
-from prom_service.models import Administration, AnswerSet, Clinic, Score
+from prom_service.models import AnswerSet, Clinic, Score
 from prom_service.pathway.shape import GROC, FunctionCriterion, Pathway
 from prom_service.reports import known
 from prom_service.reports.cohort import Cohort
-from prom_service.reports.planners import checked
+from prom_service.reports.planners import checked, of_one_found
 
 Condition = sa.ColumnElement[bool]
 Criteria = Mapping[tuple[int, FunctionCriterion], list[str]]
 """The pathways that have each criterion, and its place among theirs."""
 
 
-def demonstrations(cohort: Cohort) -> sa.CTE:
+def demonstrations(cohort: Cohort, asked: sa.CTE) -> sa.CTE:
     """Select the chosen episodes with improvement demonstrated: episode_id, group, closed, on, wording.
 
+    ``asked`` are their administrations, as in ``denominators.Administrations``.
     ``on`` is the day, by the clinic's clock, on which the first such response was answered; ``wording`` is ``official``
     or ``own``.
     """
     criteria = _criteria(cohort.pathways)
     measured = {criterion.measure.instrument for _, criterion in criteria}
-    reached = _reached(cohort, criteria).subquery()
+    reached = _reached(cohort, asked, criteria).subquery()
     place = sa.func.row_number().over(partition_by=reached.c.episode_id, order_by=(reached.c.sequence, reached.c.place))
     numbered = sa.select(reached, place.label("in_order")).subquery()
     one = numbered.c
@@ -54,32 +55,33 @@ def demonstrations(cohort: Cohort) -> sa.CTE:
     return cohort.part("demonstration", first)
 
 
-def _reached(cohort: Cohort, criteria: Criteria) -> known.Rows:
+def _reached(cohort: Cohort, asked: sa.CTE, criteria: Criteria) -> known.Rows:
     """Every response of the chosen episodes and every criterion of their pathway that it reaches."""
     scope, chosen = cohort.scope, cohort.chosen
     before = cohort.part("before", _before(cohort, {criterion.measure.key for _, criterion in criteria}))
-    after, answer, groc = aliased(Score, name="after"), known.responses(scope).subquery(), _groc(cohort).subquery()
+    after, groc = aliased(Score, name="after"), _groc(asked.c.response, scope)
     met = [
         (
             sa.and_(
                 chosen.c.pathway.in_(refs),
                 after.instrument == criterion.measure.instrument,
                 after.scale == criterion.measure.scale,
-                _is_reached(criterion, before.c.value, after.value, groc.c.value),
+                _is_reached(criterion, before.c.value, after.value, groc),
             ),
             place,
         )
         for (place, criterion), refs in criteria.items()
     ]
     same = sa.and_(after.instrument == before.c.instrument, after.scale == before.c.scale)
+    recorded = of_one_found(after.recorded_at <= scope.as_of, asked.c.response)
     return (
         sa.select(
             chosen.c.id.label("episode_id"),
             cohort.group().label("group"),
             chosen.c.closed,
-            Administration.sequence,
+            asked.c.sequence,
             sa.case(*met).label("place"),
-            answer.c.answered_at,
+            asked.c.answered_at,
             Clinic.time_zone.label("zone"),
             before.c.response_id.label("before"),
             after.response_id.label("after"),
@@ -88,11 +90,9 @@ def _reached(cohort: Cohort, criteria: Criteria) -> known.Rows:
         .select_from(before)
         .join(chosen, chosen.c.id == before.c.episode_id)
         .join(Clinic, Clinic.id == chosen.c.clinic_id)
-        .join(Administration, Administration.episode_id == chosen.c.id)
-        .join(answer, answer.c.administration_id == Administration.id)
-        .join(after, sa.and_(after.response_id == answer.c.id, same, after.recorded_at <= scope.as_of))
-        .outerjoin(groc, groc.c.response_id == answer.c.id)
-        .where(Administration.timepoint != "baseline")
+        .join(asked, asked.c.episode_id == chosen.c.id)
+        .join(after, sa.and_(after.response_id == asked.c.response, same, recorded))
+        .where(asked.c.timepoint != "baseline")
         .where(sa.or_(sa.false(), *(condition for condition, _ in met)))
     )
 
@@ -116,14 +116,16 @@ def _is_reached(criterion: FunctionCriterion, before: Any, after: Any, groc: Any
     return reached if criterion.groc is None else sa.and_(reached, groc >= criterion.groc.value - TOLERANCE)
 
 
-def _groc(cohort: Cohort) -> known.Rows:
+def _groc(response: Any, scope: known.Scope) -> sa.ColumnElement[float]:
+    """The global rating of change of a response, looked up where a criterion asks for it."""
     instrument, scale = GROC
-    return sa.select(Score.response_id, Score.value).where(
-        Score.clinic_id.in_(cohort.scope.clinics),
+    given = sa.select(Score.value).where(
+        Score.response_id == response,
         Score.instrument == instrument,
         Score.scale == scale,
-        Score.recorded_at <= cohort.scope.as_of,
+        Score.recorded_at <= scope.as_of,
     )
+    return given.scalar_subquery()
 
 
 def _is_official(response_id: Any, instrument: Any, measured: Iterable[str]) -> Condition:

@@ -11,7 +11,7 @@ from prom_service.models import Episode
 from prom_service.pathway import evidence
 from prom_service.pathway.definition import find
 from prom_service.queries.facts import load_episodes
-from prom_service.reports import ReportQuery
+from prom_service.reports import ReportQuery, denominators
 from prom_service.reports.cohort import Cohort
 from prom_service.reports.demonstration import demonstrations
 from tests.reports.builders import Record, instant
@@ -33,7 +33,7 @@ def clinic(record):
 def shown(session, clinic, as_of: dt.datetime = AS_OF) -> dict:
     """Return day and wording by the external id of each episode with improvement demonstrated."""
     cohort = Cohort(session, ReportQuery((clinic.id,), None, dt.date(2026, 1, 1), dt.date(2026, 7, 1), as_of))
-    found = demonstrations(cohort)
+    found = demonstrations(cohort, denominators.administrations(cohort).asked)
     rows = session.execute(sa.select(found.c.episode_id, found.c.on, found.c.wording))
     return {episode: (on, wording) for episode, on, wording in rows}
 

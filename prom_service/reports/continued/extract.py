@@ -7,12 +7,13 @@ from prom_service.reports.demonstration import demonstrations
 from prom_service.reports.findings import findings
 
 
-def improved(cohort: Cohort) -> Cells:
+def improved(cohort: Cohort, asked: sa.CTE) -> Cells:
     """Count the episodes with improvement demonstrated by their counted visits since.
 
+    ``asked`` are their administrations, as in ``denominators.Administrations``.
     Columns: group, wording, closed, visits, episodes.
     """
-    shown, served = demonstrations(cohort), cohort.ever_served
+    shown, served = demonstrations(cohort, asked), cohort.ever_served
     after = (
         sa.select(shown.c.episode_id, sa.func.count().label("visits"))
         .join(served, sa.and_(served.c.episode_id == shown.c.episode_id, served.c.visited_on > shown.c.on))

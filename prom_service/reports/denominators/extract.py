@@ -1,5 +1,6 @@
 """How far each questionnaire of the episodes in a report had come, as cells."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,23 @@ WITH_BASELINE = 2
 """An administration is scored so far when its baseline is scored on the same scale, 1 when only its answer is."""
 
 
-def cells(cohort: Cohort) -> dict[str, Cells]:
+@dataclass(frozen=True)
+class Administrations:
+    """Parts of one statement: ``asked`` are the administrations of the chosen episodes, with how far each had come and
+    the ``response`` that stands; ``mailed`` the emails that were tried, as in ``known.emails``.
+    """
+
+    asked: sa.CTE
+    mailed: sa.CTE
+
+
+def administrations(cohort: Cohort) -> Administrations:
+    """Return the administrations of the episodes, for every frame of a statement that rests on them."""
+    mailed = known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE)
+    return Administrations(_asked(cohort, mailed).cte("asked").prefix_with(AT_ONCE), mailed)
+
+
+def cells(cohort: Cohort, of: Administrations) -> dict[str, Cells]:
     """Return what counts the administrations of the episodes, and the answers to each email; for one statement.
 
     ``timepoints``: group, timepoint, sequence, due, excluded, declined, invited, delivered, started, partial, late,
@@ -23,9 +40,7 @@ def cells(cohort: Cohort) -> dict[str, Cells]:
     ``attempts``: timepoint, sequence, attempt, delivered, answered: for each message of a due administration, how many
     were delivered, and answered before the next; by ``group`` too where every episode is one.
     """
-    mailed = known.emails(cohort.scope).cte("mailed").prefix_with(AT_ONCE)
-    asked = _administrations(cohort, mailed).cte("asked").prefix_with(AT_ONCE)
-    return {"timepoints": _timepoints(asked), "attempts": _attempts(cohort, asked, mailed)}
+    return {"timepoints": _timepoints(of.asked), "attempts": _attempts(cohort, of.asked, of.mailed)}
 
 
 def response(cohort: Cohort, timepoint: str) -> known.Rows:
@@ -80,7 +95,7 @@ def _attempts(cohort: Cohort, asked: sa.CTE, mailed: sa.CTE) -> Cells:
     return Cells(counted, counts=("sequence", "attempt", *added), added=added)
 
 
-def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
+def _asked(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
     chosen, as_of = cohort.chosen, cohort.scope.as_of
     answer = known.responses(cohort.scope).subquery()
     baseline = cohort.baselines
@@ -110,6 +125,7 @@ def _administrations(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
         "baseline": sa.case((baseline.c.id.is_(None), "none"), (baseline.c.late, "late"), else_="in_time"),
         "by_email": yes(mail.c.delivered == 1),
         "answered_at": answer.c.answered_at,
+        "response": answer.c.id,
     }
     return (
         sa.select(*(column.label(name) for name, column in cells.items()))

@@ -71,7 +71,7 @@ def extract(session: Session, query: ReportQuery) -> Extract:
         comparisons=comparisons_of(cohort.pathways, measures),
         scores=_counted_scores(cohort, measures),
         courses=drawn_courses(cohort, measures),
-        **cohort.frames(denominators.cells(cohort)),
+        **cohort.frames(denominators.cells(cohort, denominators.administrations(cohort))),
         rules=rules.sort_values(list(rules.columns), ignore_index=True),
         clinics=cohort.clinics(),
     )

@@ -78,12 +78,13 @@ def extract(session: Session, query: ReportQuery) -> Extract:
 
 def _found(cohort: Cohort) -> dict[str, pd.DataFrame]:
     """Return every frame, counted in the record."""
+    of = denominators.administrations(cohort)
     return cohort.frames(
         {
             "rules": cohort.rules_used(CHECKPOINT),
-            "improved": improved(cohort),
+            "improved": improved(cohort, of.asked),
             "flagged": flagged(cohort),
-            **denominators.cells(cohort),
+            **denominators.cells(cohort, of),
             **_visit_cells(cohort),
         }
     )

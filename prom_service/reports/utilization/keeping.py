@@ -59,15 +59,16 @@ def _frames(cohort: Cohort) -> dict[str, pd.DataFrame]:
     visited = summed(visits, "episode_id").cte("visited").prefix_with(AT_ONCE)
     who = (chosen.patient_id.label("patient"), *(chosen[name] for name in WHO[1:]))
     rules = sa.select(id_text(judged.episode_id).label("group"), judged.pathway, judged.rule_version)
+    of = denominators.administrations(cohort)
     return cohort.frames(
         {
             "who": Cells(sa.select(cohort.group().label("group"), *who)),
             "services": Cells(sa.select(visits), counts=("visits",)),
             "doubles": Cells(doubles(cohort)),
             "episodes": episode_cells(cohort, visited),
-            "improved": improved(cohort),
+            "improved": improved(cohort, of.asked),
             "flagged": flagged(cohort),
-            **denominators.cells(cohort),
+            **denominators.cells(cohort, of),
             "rules": Cells(rules),
         }
     )
