@@ -3,10 +3,11 @@
     python bench/sweep.py FOLDER [--kind sqlite|postgresql] [--episodes N] [--clinics N] [--rounds N]
 
 Due is what a day without a tick leaves behind. Everything the sweep writes is written and taken back, by each of its
-sessions. The service is there before the clock starts, with the connections it keeps, and has assessed one episode
-before, as a scheduler that runs for months has. The first row only looks whether anything is due when nothing is, as
-nearly every tick does. The full re-assessment judges every checkpoint and writes nothing. Beside them stands the job
-that settles the windows that pass in a day, and assesses their episodes with them. The rounds of all four take turns.
+sessions. The service is there before the clock starts, with the connections it keeps, each of which has assessed an
+episode before, as those of a scheduler that runs for months have. The first row only looks whether anything is due when
+nothing is, as nearly every tick does. The full re-assessment judges every checkpoint and writes nothing. Beside them
+stands the job that settles the windows that pass in a day, and assesses their episodes with them. The rounds of all
+four take turns.
 """
 
 import gc
@@ -31,6 +32,9 @@ from prom_service.services.assessment import Share
 from prom_service.settings import Settings
 from scheduler.jobs import ASSESSED_AT_ONCE, SCORED_AT_ONCE, shares_to_assess
 
+OFTEN = 12
+"""A driver has the server keep a statement that it has sent a few times, and the server its plan."""
+
 
 class TakenBackError(Exception):
     """Ends a transaction without keeping anything."""
@@ -39,7 +43,7 @@ class TakenBackError(Exception):
 def sweep(url: str, days: int) -> Callable[[], str]:
     """Return what assesses all that is due so many days after the data set ends, and takes it back: how many episodes.
 
-    One batch of one has been done before, and taken back.
+    Each session has assessed one episode before, often enough to have its statements at hand, and taken it back.
     """
 
     def assess(session: Session, share: Share | None = None, limit: int = ASSESSED_AT_ONCE) -> int:
@@ -53,8 +57,13 @@ def sweep(url: str, days: int) -> Callable[[], str]:
         with ThreadPoolExecutor(WRITERS) as sweepers:
             return str(sum(sweepers.map(assess_share, shares_to_assess(prom))))
 
+    def warm_up(_session: int) -> None:
+        for _ in range(OFTEN):
+            _taken_back(prom, lambda session: [assess(session, limit=1)])
+
     prom = _running(url, days)
-    _taken_back(prom, lambda session: [assess(session, limit=1)])
+    with ThreadPoolExecutor(WRITERS) as sweepers:
+        list(sweepers.map(warm_up, range(writers_abreast(prom.engine))))
     return everything
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -130,6 +131,60 @@ def _id_text_on_postgresql(call: id_text, compiler: Any, **options: Any) -> str:
 def _id_text_on_sqlite(call: id_text, compiler: Any, **options: Any) -> str:
     id_ = compiler.process(call.clauses, **options)
     return f"CASE WHEN {id_} IS NOT NULL THEN lower(hex({id_})) END"
+
+
+class id_read_as_text(GenericFunction[str]):  # noqa: N801
+    """An id, to be read as ``IdText``: PostgreSQL sends the text itself, SQLite the bytes that it is made of."""
+
+    type = IdText()
+    inherit_cache = True
+
+
+@compiles(id_read_as_text, "postgresql")
+def _id_read_as_text_on_postgresql(call: id_read_as_text, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(call.clauses, **options)} AS VARCHAR)"
+
+
+@compiles(id_read_as_text, "sqlite")
+def _id_read_as_text_on_sqlite(call: id_read_as_text, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(call.clauses, **options))
+
+
+class _Ids(sa.types.TypeDecorator[Sequence[Any]]):
+    """Ids as PostgreSQL writes an array."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: sa.Dialect) -> str:
+        return f"{{{','.join(map(str, value or ()))}}}"
+
+
+class id_among(GenericFunction[Any]):  # noqa: N801
+    """Whether an id is among those given by this name when the statement is executed.
+
+    PostgreSQL is given one array, so that the statement is the same, and planned once, however many they are; SQLite
+    one parameter for each.
+    """
+
+    type = sa.types.NullType()  # Of a truth SQLAlchemy would ask SQLite whether it is 1, and hide what to look up by.
+    inherit_cache = True
+
+    def __init__(self, column: Any, name: str, **options: Any) -> None:
+        super().__init__(column, sa.bindparam(name, type_=_Ids()), **options)
+
+
+@compiles(id_among, "postgresql")
+def _id_among_on_postgresql(call: id_among, compiler: Any, **options: Any) -> str:
+    column, ids = (compiler.process(clause, **options) for clause in call.clauses)
+    return f"{column} = ANY (CAST({ids} AS UUID[]))"
+
+
+@compiles(id_among, "sqlite")
+def _id_among_on_sqlite(call: id_among, compiler: Any, **options: Any) -> str:
+    column, ids = call.clauses
+    each = sa.bindparam(ids.key, expanding=True, type_=column.type)
+    return str(compiler.process(column.in_(each), **options))
 
 
 class Base(DeclarativeBase):
@@ -363,6 +418,32 @@ def _insert_if_absent(dialect: str, table: type[Base], unique: tuple[str, ...]) 
 
     insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return insert(table.__table__).on_conflict_do_nothing(index_elements=list(unique)).returning(sa.literal(1))
+
+
+def update_each(session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what each of ``rows`` says into the row of its ``id``; all have the same columns, none of them JSON."""
+    if not rows:
+        return
+    names = tuple(rows[0])
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(_update_one(table, names), [{f"new_{name}": row[name] for name in names} for row in rows])
+    else:
+        session.execute(_update_all(table, names), {f"new_{name}": [row[name] for row in rows] for name in names})
+
+
+@functools.cache
+def _update_one(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
+    new = {name: sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    return sa.update(table).where(table.c.id == new.pop("id")).values(new)
+
+
+@functools.cache
+def _update_all(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
+    """PostgreSQL is given an array for each column, and does all rows by one statement."""
+    arrays = (sa.bindparam(f"new_{name}", type_=postgresql.ARRAY(table.c[name].type)) for name in names)
+    columns = (sa.column(name, table.c[name].type) for name in names)
+    new = dict(sa.func.unnest(*arrays).table_valued(*columns, name="new").render_derived().c.items())
+    return sa.update(table).where(table.c.id == new.pop("id")).values(new)
 
 
 def upgrade(url: str | sa.URL, revision: str = "head") -> None:

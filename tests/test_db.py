@@ -13,14 +13,18 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from prom_service import db
 from prom_service.db import (
     AlreadyRunningError,
+    IdText,
     RisingIds,
     alone_on_sqlite,
+    id_among,
+    id_read_as_text,
     insert_if_absent,
     local_day,
     months_later,
+    update_each,
     writing_turn,
 )
-from prom_service.models import Organisation, Throttle
+from prom_service.models import Base, Clinic, Organisation, Throttle
 from prom_service.runtime import Runtime
 from tests import builders
 from tests.fakes import Clock
@@ -106,6 +110,42 @@ def test_a_row_is_inserted_once(runtime: Runtime, clock: Clock) -> None:
         inserted = [insert_if_absent(session, Throttle, row, unique=["bucket", "window_start"]) for _ in range(2)]
 
     assert inserted == [True, False]
+
+
+def test_ids_are_found_among_those_given(runtime: Runtime, clock: Clock) -> None:
+    as_text = sa.type_coerce(Clinic.id, IdText())
+    with runtime.transaction() as session:
+        clinics = sorted(builders.a_clinic(session, now=clock.now()).id for _ in range(3))
+
+        def found(column: object, wanted: list[object]) -> list[str]:
+            rows = sa.select(id_read_as_text(Clinic.id)).where(id_among(column, "clinics")).order_by(Clinic.id)
+            return list(session.scalars(rows, {"clinics": wanted}))
+
+        assert found(Clinic.id, clinics[1:]) == [str(one) for one in clinics[1:]]
+        assert found(as_text, [str(one) for one in clinics[:2]]) == [str(one) for one in clinics[:2]]
+        assert found(Clinic.id, []) == []
+
+
+def test_each_row_is_given_what_is_meant_for_it(runtime: Runtime, clock: Clock) -> None:
+    table, now = Base.metadata.tables["episode"], clock.now()
+    later = now + dt.timedelta(hours=1)
+    each = sa.select(table.c.id, table.c.assess_after, table.c.assessed_at)
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        here, there, _elsewhere = (builders.an_episode(session, clinic, now=now).id for _ in range(3))
+        session.flush()
+        before = {id_: times for id_, *times in session.execute(each)}
+        new = {here: [now, later], there: [None, later]}
+
+        update_each(session, table, [])
+        update_each(
+            session,
+            table,
+            [{"id": id_, "assess_after": again, "assessed_at": at} for id_, (again, at) in new.items()],
+        )
+
+        after = {id_: times for id_, *times in session.execute(each)}
+    assert after == before | new
 
 
 def test_a_block_that_fails_leaves_nothing_behind(runtime: Runtime, clock: Clock) -> None:

@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, and_, bindparam, select, type_coerce
+from sqlalchemy import and_, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 import instruments
-from prom_service.db import IdText
+from prom_service.db import IdText, id_among, id_read_as_text
 from prom_service.models import (
     Administration,
     AnswerSet,
@@ -50,18 +50,18 @@ ADDRESS_REFUSED = "address_refused"
 """Why messages are cancelled after a mail server refused the patient's address for good."""
 Row = TypeVar("Row")
 
-_TEXT = IdText()
-
 
 def _text(id_: Any) -> Any:
-    """Return an id as the text that the rules know it by; to make a UUID of each would take longer than to read it."""
-    return type_coerce(id_, _TEXT).label(id_.key)
+    """Read an id as the text that the rules know it by; to make a UUID of each would take longer than to read it."""
+    return id_read_as_text(id_).label(id_.key)
+
+
+def _among(id_: Any, name: str) -> Any:
+    """Whether an id is among those that were read as text."""
+    return id_among(type_coerce(id_, IdText()), name)
 
 
 # Written once and kept: building a statement costs more than running it on one episode.
-_OF_EPISODES: BindParameter[list[uuid.UUID]] = bindparam("episodes", expanding=True)
-_OF_ADMINISTRATIONS: BindParameter[list[str]] = bindparam("administrations", expanding=True)
-_OF_RESPONSES: BindParameter[list[str]] = bindparam("responses", expanding=True)
 EPISODES = (  # Columns rather than rows of the session: that is cheaper, and as of now where a row may be out of date.
     select(
         Episode.clinic_id,
@@ -80,7 +80,7 @@ EPISODES = (  # Columns rather than rows of the session: that is cheaper, and as
     )
     .join(Patient, Patient.id == Episode.patient_id)
     .join(Clinic, Clinic.id == Episode.clinic_id)
-    .where(Episode.id.in_(_OF_EPISODES))
+    .where(id_among(Episode.id, "episodes"))
     .order_by(Episode.id)
 )
 ADMINISTRATIONS = (
@@ -97,14 +97,17 @@ ADMINISTRATIONS = (
         Administration.declined_at,
         Administration.started_at,
     )
-    .where(Administration.episode_id.in_(_OF_EPISODES))
+    .where(id_among(Administration.episode_id, "episodes"))
     .order_by(Administration.sequence)
 )
 MESSAGES = select(
     _text(Message.administration_id), Message.ordinal, Message.phase, Message.reason, Message.bounced_at
-).where(_text(Message.administration_id).in_(_OF_ADMINISTRATIONS))
+).where(_among(Message.administration_id, "administrations"))
 FLAGS = (  # They may be about to change, and what the session read before it held the episode may be out of date.
-    select(Flag).where(Flag.episode_id.in_(_OF_EPISODES)).order_by(Flag.id).execution_options(populate_existing=True)
+    select(Flag)
+    .where(id_among(Flag.episode_id, "episodes"))
+    .order_by(Flag.id)
+    .execution_options(populate_existing=True)
 )
 RESPONSES = (  # The last of an administration is the one that stands.
     select(
@@ -115,14 +118,14 @@ RESPONSES = (  # The last of an administration is the one that stands.
         Response.partial,
         Response.recorded_at,
     )
-    .where(_text(Response.administration_id).in_(_OF_ADMINISTRATIONS), Response.amendment.is_(False))
+    .where(_among(Response.administration_id, "administrations"), Response.amendment.is_(False))
     .order_by(Response.number)
 )
 SCORES = select(_text(Score.response_id), Score.instrument, Score.scale, Score.value).where(
-    _text(Score.response_id).in_(_OF_RESPONSES)
+    _among(Score.response_id, "responses")
 )
 WORDINGS = select(_text(AnswerSet.response_id), AnswerSet.instrument, AnswerSet.wording).where(
-    _text(AnswerSet.response_id).in_(_OF_RESPONSES)
+    _among(AnswerSet.response_id, "responses")
 )
 _ANY: type[Episode] = aliased(Episode)
 SAFETY_ANSWERS = (  # All of the patient's: a background factor is on record whichever episode asked for it.
@@ -137,7 +140,7 @@ SAFETY_ANSWERS = (  # All of the patient's: a background factor is on record whi
     .join(_ANY, and_(_ANY.clinic_id == Episode.clinic_id, _ANY.patient_id == Episode.patient_id))
     .join(Administration, Administration.episode_id == _ANY.id)
     .join(SavedAnswer, SavedAnswer.administration_id == Administration.id)
-    .where(Episode.id.in_(_OF_EPISODES), SavedAnswer.instrument == SAFETY)
+    .where(id_among(Episode.id, "episodes"), SavedAnswer.instrument == SAFETY)
     .order_by(SavedAnswer.id)
 )
 VISITS = (
@@ -152,7 +155,7 @@ VISITS = (
     )
     .join(Visit, Visit.id == EpisodeVisit.visit_id)
     .where(
-        EpisodeVisit.episode_id.in_(_OF_EPISODES),
+        id_among(EpisodeVisit.episode_id, "episodes"),
         EpisodeVisit.removed_at.is_(None),
         Visit.status == "attended",
         Visit.voided_at.is_(None),

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from prom_service.db import Id, UtcDateTime
+from prom_service.db import Id, UtcDateTime, id_among, update_each
 from prom_service.models import Base, Episode, Judgement
 from prom_service.pathway import evidence, rules
 from prom_service.pathway.evidence import Judgements
@@ -31,18 +31,8 @@ DUE_BY_CLINIC = (
     .group_by(Episode.clinic_id)
     .order_by(Episode.clinic_id)
 )
-HELD = (
-    select(Episode.id)
-    .where(Episode.id.in_(bindparam("episodes", expanding=True)))
-    .order_by(Episode.id)
-    .with_for_update(key_share=True)
-)
+HELD = select(Episode.id).where(id_among(Episode.id, "episodes")).order_by(Episode.id).with_for_update(key_share=True)
 EPISODE = Base.metadata.tables[Episode.__tablename__]
-ASSESSED = (  # The version stays, since nothing a client could have changed has changed.
-    update(EPISODE)
-    .where(EPISODE.c.id == bindparam("episode"))
-    .values(assess_after=bindparam("again"), assessed_at=bindparam("at"))
-)
 IN_FORCE = (  # The last of a checkpoint.
     select(
         Judgement.episode_id,
@@ -55,12 +45,10 @@ IN_FORCE = (  # The last of a checkpoint.
         Judgement.rule_version,
         Judgement.recorded_at,
     )
-    .where(Judgement.episode_id.in_(bindparam("episodes", expanding=True)))
+    .where(id_among(Judgement.episode_id, "episodes"))
     .order_by(Judgement.number)
 )
-ACCOUNTS = select(Judgement.id, Judgement.reason, Judgement.evidence).where(
-    Judgement.id.in_(bindparam("judgements", expanding=True))
-)
+ACCOUNTS = select(Judgement.id, Judgement.reason, Judgement.evidence).where(id_among(Judgement.id, "judgements"))
 
 
 @dataclass(frozen=True)
@@ -90,10 +78,10 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
     for one, judgements in zip(loaded, judged, strict=True):
         facts, taken = _flag(one, judgements, now)
         steps += taken
-        assessed.append({"episode": one.id, "again": rules.next_assessment_at(facts, now=now), "at": now})
+        again = rules.next_assessment_at(facts, now=now)
+        assessed.append({"id": one.id, "assess_after": again, "assessed_at": now})
     flag_ledger.write(session, steps, now=now)
-    if assessed:
-        session.execute(ASSESSED, assessed)
+    update_each(session, EPISODE, assessed)  # Not their version: a client could have changed nothing of this.
     return len(loaded)
 
 
@@ -141,6 +129,8 @@ def _flag(one: LoadedEpisode, judgements: Judgements, now: dt.datetime) -> tuple
     while True:
         findings = rules.find_findings(facts, now=now, judgements=judgements)
         flags, taken = flag_ledger.reconcile(one.whose, facts.pathway, flags, findings, now=now)
+        if not taken:
+            return facts, steps
         steps += taken
         before, facts = facts, replace(facts, flags=tuple(flag_facts(flag) for flag in flags))
         if facts.flags == before.flags:

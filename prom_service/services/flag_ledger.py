@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import get_history, set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
-from prom_service.db import new_id
+from prom_service.db import id_among, new_id, update_each
 from prom_service.models import Base, Clinic, Episode, Flag, FlagEvent, Patient
 from prom_service.pathway import ledger
 from prom_service.pathway.rules import Finding
@@ -35,11 +35,10 @@ ESCALATED_SEVERITIES = ("urgent", "high")
 COUNTER = Base.metadata.tables[Clinic.__tablename__]
 HELD = (  # In this order, or two writers may wait for each other.
     select(COUNTER.c.id, COUNTER.c.flag_event_count)
-    .where(COUNTER.c.id.in_(bindparam("clinics", expanding=True)))
+    .where(id_among(COUNTER.c.id, "clinics"))
     .order_by(COUNTER.c.id)
     .with_for_update(key_share=True)
 )
-COUNTED = update(COUNTER).where(COUNTER.c.id == bindparam("clinic")).values(flag_event_count=bindparam("count"))
 FLAG = Base.metadata.tables[Flag.__tablename__]
 CHANGED = update(FLAG).where(FLAG.c.id == bindparam("flag"), FLAG.c.version == bindparam("before"))
 MAY_CHANGE = (
@@ -153,7 +152,7 @@ def _take_numbers(session: Session, steps: Sequence[Step]) -> dict[uuid.UUID, in
     """Return the first of the numbers that the steps of each clinic take; its row is held from now on."""
     taken = Counter(step.flag.clinic_id for step in steps)
     before: dict[uuid.UUID, int] = dict(session.execute(HELD, {"clinics": list(taken)}).all())
-    session.execute(COUNTED, [{"clinic": id_, "count": count + taken[id_]} for id_, count in before.items()])
+    update_each(session, COUNTER, [{"id": id_, "flag_event_count": n + taken[id_]} for id_, n in before.items()])
     return {id_: count + 1 for id_, count in before.items()}
 
 
