@@ -20,7 +20,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -118,7 +117,7 @@ def _with_hyphens(content: bytes | None) -> str | None:
 class id_text(GenericFunction[str]):  # noqa: N801 (It is written as the function that it is in SQL.)
     """An id as text in a statement; PostgreSQL writes hyphens, SQLite none."""
 
-    type = sa.String()
+    type: sa.types.TypeEngine[str] = sa.String()
     inherit_cache = True
 
 
@@ -133,16 +132,11 @@ def _id_text_on_sqlite(call: id_text, compiler: Any, **options: Any) -> str:
     return f"CASE WHEN {id_} IS NOT NULL THEN lower(hex({id_})) END"
 
 
-class id_read_as_text(GenericFunction[str]):  # noqa: N801
+class id_read_as_text(id_text):  # noqa: N801
     """An id, to be read as ``IdText``: PostgreSQL sends the text itself, SQLite the bytes that it is made of."""
 
     type = IdText()
     inherit_cache = True
-
-
-@compiles(id_read_as_text, "postgresql")
-def _id_read_as_text_on_postgresql(call: id_read_as_text, compiler: Any, **options: Any) -> str:
-    return f"CAST({compiler.process(call.clauses, **options)} AS VARCHAR)"
 
 
 @compiles(id_read_as_text, "sqlite")
@@ -278,6 +272,7 @@ id is a list in the order of writing, as far as one process wrote it."""
 SYNCHRONOUS = "FULL"
 """On SQLite, what is committed is on the disk."""
 WRITERS = 4
+"""Of more, what they wait less for the disk they wait more for each other: one at a time runs Python."""
 
 
 def make_engine(url: str | sa.URL) -> Engine:
@@ -440,7 +435,7 @@ def _update_one(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
 @functools.cache
 def _update_all(table: sa.Table, names: tuple[str, ...]) -> sa.Update:
     """PostgreSQL is given an array for each column, and does all rows by one statement."""
-    arrays = (sa.bindparam(f"new_{name}", type_=postgresql.ARRAY(table.c[name].type)) for name in names)
+    arrays = (sa.bindparam(f"new_{name}", type_=sa.ARRAY(table.c[name].type)) for name in names)
     columns = (sa.column(name, table.c[name].type) for name in names)
     new = dict(sa.func.unnest(*arrays).table_valued(*columns, name="new").render_derived().c.items())
     return sa.update(table).where(table.c.id == new.pop("id")).values(new)
