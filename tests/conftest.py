@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from argon2 import profiles
 
-from prom_service import db
+from prom_service.db import engines
 from prom_service.runtime import Runtime, build
 from prom_service.services import staff
 from prom_service.settings import Settings
@@ -78,8 +78,8 @@ def quick_passwords() -> Iterator[None]:
 def durable_commits() -> Iterator[str]:
     """How the service commits on SQLite. Tests do not wait for the disk: none of them lives through a power cut."""
     with pytest.MonkeyPatch.context() as patch:
-        kept = db.SYNCHRONOUS
-        patch.setattr(db, "SYNCHRONOUS", "OFF")
+        kept = engines.SYNCHRONOUS
+        patch.setattr(engines, "SYNCHRONOUS", "OFF")
         yield kept
 
 

@@ -1,0 +1,66 @@
+"""What connections promise to whoever reads and writes through them."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from prom_service import db
+from prom_service.db import engines
+from prom_service.models import Organisation
+from prom_service.runtime import Runtime
+from tests import builders
+from tests.fakes import Clock
+
+
+def test_a_pattern_is_replaced_wherever_it_matches(runtime: Runtime) -> None:
+    with runtime.reading() as session:
+        found = session.scalar(sa.select(sa.func.regexp_replace("a ; b,, c", " *[,;][,; ]*", ",", "g")))
+
+    assert found == "a,b,c"
+
+
+def test_a_commit_on_sqlite_waits_for_the_disk(
+    sqlite_url: str, durable_commits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "SYNCHRONOUS", durable_commits)
+    engine = db.make_engine(sqlite_url)
+
+    with engine.connect() as connection:
+        [waits] = connection.exec_driver_sql("PRAGMA synchronous").one()
+    engine.dispose()
+
+    assert waits == 2  # FULL; OFF is 0, NORMAL is 1 and loses the last commits in a power cut
+
+
+def test_a_block_that_fails_leaves_nothing_behind(runtime: Runtime, clock: Clock) -> None:
+    def fail_half_way() -> None:
+        with runtime.transaction() as session:
+            builders.an_organisation(session, now=clock.now())
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        fail_half_way()
+
+    with runtime.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Organisation)) == 0
+
+
+def test_reading_sees_one_snapshot_whatever_others_commit(runtime: Runtime, clock: Clock) -> None:
+    count = sa.select(sa.func.count()).select_from(Organisation)
+    with runtime.reading() as session:
+        before = session.scalar(count)
+        with runtime.transaction() as other:
+            builders.an_organisation(other, now=clock.now())
+        after = session.scalar(count)
+
+    assert (before, after) == (0, 0)
+
+
+def test_reading_cannot_write_on_postgresql(postgres_url: str, clock: Clock) -> None:
+    from prom_service.runtime import build
+    from prom_service.settings import Settings
+
+    runtime = build(Settings(env="test", database_url=postgres_url))
+    with pytest.raises(DBAPIError, match="read-only"), runtime.reading() as session:
+        builders.an_organisation(session, now=clock.now())
+    runtime.engine.dispose()
