@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from prom_service.reports.rounding import EVERYTHING, HIDDEN, WITHHELD, Rounding
+from prom_service.reports.rounding import EVERYTHING, FARTHEST, HIDDEN, WITHHELD, Rounding
 from prom_service.reports.statistics import wilson_interval
 
 POOLED = "(small groups)"
@@ -19,8 +19,10 @@ class Column:
     count of visits, which may be many visits of few.
 
     Kinds: ``text`` and ``key`` name the row, ``count`` counts people or visits, ``share`` lies in 0 … 1.
-    With an ``end`` (``low`` or ``high``) it is that end of the share's 95 % interval. A ``derived`` column follows from
-    the others as they are shown; the ``derive`` of the layout adds it.
+    With an ``end`` it is an end of the share's 95 % interval (``low`` or ``high``), or the ``least`` or the ``most``
+    that the share can be: where counts are rounded, from those that may stand behind them. A ``derived`` column follows
+    from the others as they are shown; the ``derive`` of the layout adds it, told how far a count may lie from what is
+    shown.
     A ``repeated`` count stands beside several rows, so it does not say that there is anybody in this one. Outside the
     clinic a number has that many ``decimals``: all of them could tell how many it rests on.
     """
@@ -46,7 +48,7 @@ class Layout:
     title: str
     meaning: str
     columns: tuple[Column, ...]
-    derive: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    derive: Callable[[pd.DataFrame, int], pd.DataFrame] | None = None
 
     def named(self, *kinds: str) -> list[str]:
         """Return the keys of its columns, of these kinds or of all."""
@@ -63,7 +65,7 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rou
     A share of nothing is missing. For ``quality`` a row that shows no count of its own is left out: that it is there
     could tell of a single patient.
     """
-    frame = counts.copy()
+    frame, off = counts.copy(), FARTHEST if audience == "quality" else 0
     hidden = pd.DataFrame(False, index=frame.index, columns=layout.named())
     if audience == "quality":
         _guard(frame, hidden, layout, rounding)
@@ -71,7 +73,7 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rou
         if column.derived:
             frame[column.key] = None
         elif column.kind == SHARE:
-            frame[column.key] = _share(frame, column)
+            frame[column.key] = _share(frame, column, off)
             hidden[column.key] = hidden[column.part] | hidden[column.whole]
         elif column.kind == NUMBER:
             hidden[column.key] = hidden[column.rests_on]
@@ -82,7 +84,7 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rou
             frame[column.key] = frame[column.key].astype(object).mask(hidden[column.key], stand_ins)
     if audience == "quality":
         frame = _telling(frame, hidden, layout)
-    return layout.derive(frame) if layout.derive else frame
+    return layout.derive(frame, off) if layout.derive else frame
 
 
 def _guard(frame: pd.DataFrame, hidden: pd.DataFrame, layout: Layout, rounding: Rounding) -> None:
@@ -149,11 +151,18 @@ def with_interval(share: Column) -> tuple[Column, Column, Column]:
     return share, low, high
 
 
-def _share(frame: pd.DataFrame, column: Column) -> pd.Series:
-    """Return the share, or the end of its interval; a rounded part may exceed its rounded whole, a share not 1."""
-    whole = frame[column.whole]
-    part = frame[column.part].clip(upper=whole)
-    if column.end:
+def _share(frame: pd.DataFrame, column: Column, off: int) -> pd.Series:
+    """Return the share of the counts as shown, or an end: of all counts that are ``off`` by so many, the farthest.
+
+    A rounded part may exceed its rounded whole, a share not 1.
+    """
+    part, whole = frame[column.part], frame[column.whole]
+    if column.end in ("low", "least"):
+        part, whole = (part - off).clip(lower=0), whole + off
+    elif column.end in ("high", "most"):
+        part, whole = part + off, (whole - off).clip(lower=0)
+    part = part.clip(upper=whole)
+    if column.end in ("low", "high"):
         return dict(zip(("low", "high"), wilson_interval(part, whole), strict=True))[column.end]
     return part / whole.where(whole > 0)
 

@@ -21,7 +21,8 @@ from prom_service.reports.rounding import HIDDEN, ROUNDED_TO, SMALLEST_SHOWN, WI
 
 GUARDED = (
     f"Counts are rounded up or down to a multiple of {ROUNDED_TO}, each by less than {ROUNDED_TO}; shares are computed"
-    f" from rounded counts. Counts below {SMALLEST_SHOWN}, and some of 8 and 9, read {HIDDEN}: fewer than"
+    " from rounded counts, and their intervals are as wide as any counts that may stand behind them make them."
+    f" Counts below {SMALLEST_SHOWN}, and some of 8 and 9, read {HIDDEN}: fewer than"
     f" {2 * ROUNDED_TO}, perhaps none. Figures that rest on such a count read “{WITHHELD}”. Rows without a count that"
     " may be shown are left out. Figures that are no counts have fewer digits than the clinic sees."
 )

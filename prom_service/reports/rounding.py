@@ -23,6 +23,8 @@ EVERYTHING = "All"
 SMALLEST_SHOWN = 8
 """Fewer are never shown; 8 and 9 are when they are rounded up."""
 ROUNDED_TO = 5
+FARTHEST = ROUNDED_TO - 1
+"""How far a count may lie from the multiple that stands for it."""
 HIDDEN = f"<{2 * ROUNDED_TO}"
 """Stands where a count is not shown, none at all included."""
 WITHHELD = "hidden"

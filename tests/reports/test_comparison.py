@@ -11,7 +11,7 @@ from prom_service.reports.comparison.layouts import BOUNDS, RESPONDER_MEANS, RES
 from prom_service.reports.comparison.tables import mean_and_deviation
 from prom_service.reports.forms import export
 from prom_service.reports.layout import POOLED, finish
-from prom_service.reports.rounding import WITHHELD
+from prom_service.reports.rounding import HIDDEN, WITHHELD, Rounding
 from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, TARGET, a_cohort
 
@@ -76,13 +76,13 @@ def test_the_bounds_count_those_not_judged_as_not_improved_and_as_improved(sessi
     ]
 
 
-def test_the_best_case_of_rounded_counts_is_no_less_than_the_share():
+def test_the_bounds_of_rounded_counts_leave_room_for_all_that_may_stand_behind_them():
     counts = {"judged": 32, "improved": 23, "not_judged": 6, "everyone": 38, "at_best": 29}
 
     outside = finish(pd.DataFrame({"group": ["All"], "wording": "official", **counts}), BOUNDS, audience="quality")
 
-    # 32, 23, 38 and 29 are shown as 30, 25, 40 and 30: the share is 25 / 30, and 30 / 40 would be less.
-    assert rows(outside, "share_improved", "worst", "best") == [(25 / 30, 25 / 40, 25 / 30)]
+    # 32, 23, 38 and 29 are shown as 30, 25, 40 and 30. Each may be off by 4: at worst 21 of 44, at best 34 of 36.
+    assert rows(outside, "share_improved", "not_judged", "worst", "best") == [(25 / 30, HIDDEN, 21 / 44, 34 / 36)]
 
 
 def test_closed_episodes_over_the_limit_are_compared(session, record):
@@ -165,13 +165,39 @@ def test_outside_the_clinic_the_verdict_rests_on_what_is_shown():
 
     table = over_limit(*exact, audience="quality")
 
-    # Shown: 100 of 200, 20 of 30; the 7 of b is hidden, c left out. 20 of 30 is above 19.87, the upper 95 % limit.
+    # Shown: 100 of 200, 20 of 30; the 7 of b is hidden, c left out. 20 of 30 is above 19.87, the upper 95 % limit, but
+    # 16 of 34 may stand behind it.
     assert table["target"].tolist() == [0.5] * 4
     assert rows(table[1:], "group", "position", "reason") == [
-        ("a", "above 95 %", ""),
+        ("a", "near a limit", ""),
         ("b", "not compared", "count not shown"),
         (POOLED, "not compared", "several units together"),
     ]
+
+
+AS_FAR = {"above 99.8 %": 2, "above 95 %": 1, "inside": 0, "below 95 %": -1, "below 99.8 %": -2}
+
+
+@pytest.mark.parametrize("key", [b"", b"one", b"two", b"three"])
+def test_outside_the_clinic_no_position_is_told_that_the_exact_counts_deny(key):
+    everybody = ("All", 1003, 307)
+    units = [(f"{closed}/{over}", closed, over) for closed in (35, 58, 91, 147) for over in range(8, closed, 3)]
+    exact = over_limit(everybody, *units).set_index("group")["position"]
+
+    counts = pd.DataFrame([everybody, *units], columns=["group", "closed", "over"])
+    shown = finish(counts, SHARE_OVER, audience="quality", rounding=Rounding(key=key)).set_index("group")["position"]
+
+    told = [(AS_FAR[exact[unit]], AS_FAR[position]) for unit, position in shown[1:].items() if position in AS_FAR]
+    assert len(told) > 60
+    assert {position for _, position in told} == set(AS_FAR.values())
+    for truly, position in told:
+        assert truly == position or 0 < position < truly or truly < position < 0
+
+
+def test_where_nothing_is_closed_there_are_few_and_not_nothing_to_compare_with():
+    table = over_limit(("All", 0, 0), ("a", 0, 0), ("b", 0, 0))
+
+    assert table["reason"].tolist() == ["", "fewer than 30", "fewer than 30"]
 
 
 def test_outside_the_clinic_nothing_is_compared_with_a_hidden_overall_share():

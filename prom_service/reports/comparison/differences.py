@@ -6,12 +6,12 @@ import pandas as pd
 from prom_service.reports.rounding import WITHHELD
 
 
-def of_shares(shown: pd.DataFrame) -> pd.DataFrame:
+def of_shares(shown: pd.DataFrame, _off: int) -> pd.DataFrame:
     """Return the table with the difference of the shares; hidden where one of them is."""
     return shown.assign(difference=_difference(shown, "share"))
 
 
-def of_means(shown: pd.DataFrame) -> pd.DataFrame:
+def of_means(shown: pd.DataFrame, _off: int) -> pd.DataFrame:
     """Return the table with the difference of the means, plain and in pooled standard deviations.
 
     Standardised: (m1 - m2) / sqrt((s1² + s2²) / 2), Austin 2009, doi:10.1002/sim.3697.

@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 from prom_service.reports.comparison import differences
-from prom_service.reports.comparison.bounds import no_less_than_the_share
 from prom_service.reports.comparison.limits import against_limits
 from prom_service.reports.layout import GROUP, NUMBER, SHARE, TEXT, Column, Layout, with_interval
 
@@ -26,7 +25,8 @@ VERDICT = (
     Column(
         "position",
         "Position",
-        "inside the 95 % limits; above or below the 95 % or the 99.8 % limit; not compared: see rankable.",
+        "inside the 95 % limits; above or below the 95 % or the 99.8 % limit; near a limit: inside or outside, the"
+        " counts are rounded too far to tell; not compared: see rankable.",
         TEXT,
         derived=True,
     ),
@@ -79,7 +79,7 @@ SHARE_IMPROVED = Layout(
         Column("responded", "Responded", "Score and timely baseline, whatever the wording.", repeated=True),
         RESPONSE[0],
     ),
-    derive=partial(against_limits, size="judged", share="share_improved", response="response_rate"),
+    derive=partial(against_limits, part="improved", size="judged", share="share_improved", response="response_rate"),
 )
 SHARE_OVER = Layout(
     "share_over_limit",
@@ -95,7 +95,7 @@ SHARE_OVER = Layout(
         ),
         *VERDICT,
     ),
-    derive=partial(against_limits, size="closed", share="share_over"),
+    derive=partial(against_limits, part="over", size="closed", share="share_over"),
 )
 BOUNDS = Layout(
     "bounds",
@@ -111,17 +111,25 @@ BOUNDS = Layout(
         IMPROVED,
         Column("everyone", "Judged or not", "Judged under this wording, or not judged at all.", repeated=True),
         Column("at_best", "Improved at best", "Improved, or not judged at all.", repeated=True),
-        Column("worst", "If none improved", "Improved / judged or not.", SHARE, part="improved", whole="everyone"),
+        Column(
+            "worst",
+            "If none improved",
+            "Improved / judged or not; of rounded counts the least that this can be.",
+            SHARE,
+            part="improved",
+            whole="everyone",
+            end="least",
+        ),
         Column(
             "best",
             "If all improved",
-            "Improved at best / judged or not, and no less than the share improved.",
+            "Improved at best / judged or not; of rounded counts the most that this can be.",
             SHARE,
             part="at_best",
             whole="everyone",
+            end="most",
         ),
     ),
-    derive=no_less_than_the_share,
 )
 CHARACTERISTIC = Column("characteristic", "Characteristic", "What is compared.", TEXT)
 WHO = (

@@ -15,7 +15,7 @@ LIMIT = Column(
 )
 
 
-def shares_of_due(shown: pd.DataFrame) -> pd.DataFrame:
+def shares_of_due(shown: pd.DataFrame, _off: int) -> pd.DataFrame:
     """Return the table with the shares missing of those who are not yet due: they are no part of the due."""
     shares = ("due", "share", "share_low", "share_high")
     return nothing_hidden(shown, shown["outcome"] == "not_yet_due", shares)
