@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 import secrets
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,8 @@ COMMITTING_LASTS = dt.timedelta(minutes=5)
 """Longer than a mail server is waited for; what has no outcome by then never gets one."""
 BACK_OFF = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Waits after the first, second … refusal that may pass; the last one is repeated until the window is over."""
+WRITTEN_AGAIN_AFTER = dt.timedelta(hours=1)
+"""When a patient is tried again of whom it could not be decided or written what is due to them."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +109,31 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
 
     A claim takes patients, each with all that is due to them: of one administration only the newest message goes, of
     one patient only that of the administration closing first. What may not go is postponed or cancelled at once.
-    The number of queries does not depend on the number of messages.
+    The number of queries does not depend on the number of messages, unless something goes wrong: then each patient is
+    written to alone, and whoever cannot be waits an hour.
     """
     claim = f"{worker[:60]}#{secrets.token_hex(4)}"
     terms = {"now": now, "most": limit, "claim": claim, "until": now + CLAIM_LASTS}
     due = session.scalars(CLAIM_DUE, terms, execution_options=AS_WRITTEN).all()
     if not due:
         return Batch([], 0)
+    paces = measured_paces(session)
+    try:
+        with session.begin_nested():
+            letters = _write_all(session, due, paces, settings, now)
+    except Exception:  # noqa: BLE001 (one patient must not stop the others)
+        letters = [
+            letter
+            for patient_id, theirs in _by_patient(session, due).items()
+            for letter in _write_alone(session, patient_id, theirs, paces, settings, now)
+        ]
+    return Batch(letters, len(due))
+
+
+def _write_all(
+    session: Session, due: Sequence[Message], paces: Paces, settings: Settings, now: dt.datetime
+) -> list[Letter]:
+    """Decide about claimed messages, all that are due to each of their patients; return the letters that may go out."""
     known = addressees(
         session,
         {message.administration_id for message in due},
@@ -121,10 +142,38 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
         now=now,
     )
     going = _choose(session, due, known, now)
-    paces = measured_paces(session)
     written = [_write(session, message, known[message.administration_id], paces, settings, now) for message in going]
-    session.flush()
-    return Batch([letter for letter in written if letter is not None], len(due))
+    return [letter for letter in written if letter is not None]
+
+
+def _write_alone(
+    session: Session, patient_id: uuid.UUID, due: Sequence[Message], paces: Paces, settings: Settings, now: dt.datetime
+) -> list[Letter]:
+    """Decide about the messages to one patient; when that goes wrong, the patient is named in the log and they wait."""
+    try:
+        with session.begin_nested():
+            return _write_all(session, due, paces, settings, now)
+    except Exception as error:  # noqa: BLE001 (one patient must not stop the others)
+        log.error("patient %s was not written to: %s", patient_id, type(error).__name__)
+    for message in due:
+        _hold_back(session, message, Permission(False, "not_written", now + WRITTEN_AGAIN_AFTER), now)
+    return []
+
+
+def _by_patient(session: Session, due: Sequence[Message]) -> Mapping[uuid.UUID, Sequence[Message]]:
+    """Return the messages due to each patient."""
+    administrations = {message.administration_id for message in due}
+    whose = dict(
+        session.execute(
+            select(Administration.id, Episode.patient_id)
+            .join(Episode, Episode.id == Administration.episode_id)
+            .where(Administration.id.in_(administrations))
+        ).all()
+    )
+    found: dict[uuid.UUID, list[Message]] = defaultdict(list)
+    for message in due:
+        found[whose[message.administration_id]].append(message)
+    return found
 
 
 def _write(

@@ -95,6 +95,26 @@ def test_after_a_day_without_a_relay_all_that_is_due_goes_out_within_a_minute(
     assert len(smtp.letters) == 3
 
 
+def test_patients_who_cannot_be_written_to_hold_up_nobody_and_are_mailed_once_they_can(
+    prom: Runtime, clock: Clock, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PATIENTS_AT_ONCE", 2)
+    broken = mailroom.due_messages(prom, 3, due=NOON - MINUTE)
+    with prom.transaction() as session:
+        session.execute(sa.update(Episode).values(pathway="no-such-pathway-1"))
+    mailroom.due_messages(prom, 2)
+
+    counts = [jobs.send_due_messages(prom) for _ in range(2)]
+    with prom.transaction() as session:
+        session.execute(sa.update(Episode).values(pathway="hip-related-pain-1"))
+    clock.advance(hours=1)
+    counts += [jobs.send_due_messages(prom) for _ in range(2)]
+
+    assert counts == [2, 0, 3, 0]
+    assert len({str(one.message["Message-ID"]) for one in smtp.letters}) == len(smtp.letters) == 5
+    assert mailroom.phases(prom, broken) == ["sent"] * 3
+
+
 def test_told_to_stop_it_finishes_the_letter_in_hand_and_gives_the_others_back(prom: Runtime, smtp: SmtpServer) -> None:
     ids = mailroom.due_messages(prom, 4)
 

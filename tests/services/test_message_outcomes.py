@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import select
 
-from prom_service.models import Administration, Message, Patient, PatientChange
+from prom_service.models import Administration, Episode, Message, Patient, PatientChange
 from prom_service.queries.facts import missed_cause
 from prom_service.runtime import Runtime
 from prom_service.services.contact import EXPLANATIONS
@@ -84,6 +86,45 @@ def test_a_letter_that_cannot_be_written_fails_and_all_others_go_out(prom: Runti
     assert "not_written" in EXPLANATIONS
     with prom.reading() as session:
         assert mailroom.steps(session, bad[1]) == ["claimed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("table", "wrong", "right"),
+    [
+        (Episode, {"pathway": "no-such-pathway-1"}, {"pathway": "hip-related-pain-1"}),
+        (Patient, {"time_zone": "Europe/Nowhere"}, {"time_zone": None}),
+    ],
+)
+def test_a_patient_who_cannot_be_written_to_waits_an_hour_and_all_others_are_mailed(
+    prom: Runtime, clock: Clock, caplog: pytest.LogCaptureFixture, table: Any, wrong: Any, right: Any
+) -> None:
+    one_due(prom)
+    with prom.transaction() as session:
+        session.execute(sa.update(table).values(wrong))
+        patient = session.scalars(select(Patient)).one()
+        mailroom.message(session, session.scalars(select(Administration)).one(), ordinal=1)
+        bad = session.scalars(select(Message.id).order_by(Message.ordinal)).all()
+    good = mailroom.due_messages(prom, 2)
+
+    first = claim(prom)
+    waiting = [state(prom, one) for one in bad]
+    clock.advance(seconds=3599)
+    early = claim(prom)
+    with prom.transaction() as session:
+        session.execute(sa.update(table).values(right))
+    clock.advance(seconds=1)
+    then = claim(prom)
+
+    assert {letter.message_id for letter in first} == set(good)
+    assert waiting == [("planned", "not_written")] * 2
+    assert (early, [letter.message_id for letter in then]) == ([], bad[1:])
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        f"patient {patient.id} was not written to"
+    ]
+    assert not any(personal in caplog.text for personal in (patient.email, patient.name, *wrong.values()))
+    with prom.reading() as session:
+        assert [mailroom.steps(session, one) for one in bad] == [["postponed", "cancelled"], ["postponed", "claimed"]]
+        assert mailroom.steps(session, good[0]) == ["claimed"]
 
 
 def test_a_refused_address_is_noted_with_the_patient_and_stops_all_that_is_pending(prom: Runtime) -> None:
