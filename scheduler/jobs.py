@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from prom_service import db
 from prom_service.db import insert_if_absent, writers_abreast
-from prom_service.mail.bounce_mailbox import BounceMailbox
+from prom_service.mail.bounce_mailbox import BROKEN, BounceMailbox, OpenMailbox
 from prom_service.mail.letters import Letter
 from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
@@ -125,6 +125,7 @@ def fetch_delivery_reports(prom: Runtime, keep_going: KeepGoing = always) -> int
     """Put on record what the mailbox for delivery reports holds unread; return how many emails were read.
 
     An email is marked as seen once its report is committed: read again after a failure, it has no second effect.
+    One that cannot be dealt with is left for the next time, and the others are read.
     """
     read = 0
     if not prom.settings.bounce_imap_url:
@@ -133,12 +134,9 @@ def fetch_delivery_reports(prom: Runtime, keep_going: KeepGoing = always) -> int
         for number in mailbox.unseen()[:EMAILS_AT_ONCE]:
             if not keep_going():
                 break
-            report = read_report(mailbox.read(number))
-            if report is not None:
-                with prom.transaction() as session:
-                    delivery.record_report(session, report, now=prom.now())
-            mailbox.mark_seen(number)
-            read += 1
+            if _take_report(prom, mailbox, number):
+                mailbox.mark_seen(number)
+                read += 1
     return read
 
 
@@ -326,6 +324,21 @@ def _deliver(prom: Runtime, letter: Letter) -> Outcome | None:
     if outcome.result in ("refused", "unknown"):
         log.warning("message %s: %s, %s", letter.message_id, outcome.result, outcome.reason)
     return outcome
+
+
+def _take_report(prom: Runtime, mailbox: OpenMailbox, number: str) -> bool:
+    """Put on record what one email reports, if anything; say whether that went well."""
+    try:
+        report = read_report(mailbox.read(number))
+        if report is not None:
+            with prom.transaction() as session:
+                delivery.record_report(session, report, now=prom.now())
+    except BROKEN:
+        raise
+    except Exception as error:  # noqa: BLE001 (one email must not stop the others)
+        log.error("email %s of the bounce mailbox: %s; it is read again", number, type(error).__name__)
+        return False
+    return True
 
 
 def _tell_staff(prom: Runtime, claimed: Claimed) -> bool:

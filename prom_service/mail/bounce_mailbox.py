@@ -11,6 +11,8 @@ from prom_service.mail.transport import is_loopback
 
 TIMEOUT = 5.0
 """Seconds to wait for any one reply: a scheduler that is told to stop does not wait longer."""
+BROKEN = (OSError, imaplib.IMAP4.abort)
+"""What is raised when the connection is gone; anything else concerns the one command."""
 LARGEST = 256_000
 """Bytes that are read of one email; what a report says stands before the letter it returns."""
 

@@ -6,12 +6,15 @@ A report is about one message and says one of four things. ``bounced`` is final:
 
 import email
 import email.policy
+import logging
 import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from typing import Literal
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["delivered", "delayed", "bounced", "complained"]
 
@@ -28,6 +31,8 @@ ACTIONS: dict[str, Kind] = {
 }
 """Moore and Vaudreuil 2003, RFC 3464, 2.3.3. ``relayed`` proves nothing: there the reports end."""
 WORST_FIRST = ("bounced", "delayed", "delivered")
+UNREADABLE = (RecursionError, ValueError)
+"""What the email package raises for an email that it cannot read: thousands of parts in each other, odd parameters."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,16 @@ def read_report(content: bytes) -> DeliveryReport | None:
     """Return what an email reports of a message of ours; None when it is no report, or not about one of ours.
 
     Read are delivery reports (RFC 3464) and complaints (Shafranovich et al. 2010, RFC 5965), both multipart/report.
+    What cannot be read is no report.
     """
+    try:
+        return _read(content)
+    except UNREADABLE as error:
+        log.warning("an email that cannot be read is taken for no report: %s", type(error).__name__)
+        return None
+
+
+def _read(content: bytes) -> DeliveryReport | None:
     report = email.message_from_bytes(content, policy=email.policy.compat32)
     if report.get_content_type() != "multipart/report":
         return None

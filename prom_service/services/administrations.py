@@ -60,7 +60,7 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     _audit(session, passed, now)
     over = [administration.id for administration in passed]
     messages.cancel_pending(session, over, "window_over", keep_reason=True, actor="sweep", now=now)
-    _assess(session, passed, now)
+    assessment.assess_or_leave_due(session, [one.episode_id for one in passed], now=now)
     return len(passed)
 
 
@@ -86,7 +86,7 @@ def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
             administration.late = True
     session.flush()
     _audit(session, [administration for administration in closed if administration.state == "partial"], now)
-    _assess(session, closed, now)
+    assessment.assess_or_leave_due(session, [one.episode_id for one in closed], now=now)
     return len(closed)
 
 
@@ -104,17 +104,6 @@ def _audit(session: Session, settled: Sequence[Administration], now: dt.datetime
         for one in settled
     ]
     audit.note_all(session, acts, now=now)
-
-
-def _assess(session: Session, settled: Sequence[Administration], now: dt.datetime) -> None:
-    """Assess their episodes at once; one that cannot be assessed must not hold up the others, nor what was settled."""
-    episodes = [administration.episode_id for administration in settled]
-    try:
-        with session.begin_nested():
-            assessment.assess_episodes(session, episodes, now=now)
-    except Exception as error:  # noqa: BLE001 (one item of a sweep)
-        log.error("episodes of %d settled windows are left to the sweep: %s", len(episodes), type(error).__name__)
-        assessment.leave_due(session, episodes, now=now)
 
 
 def _hold(session: Session, due: Select[Administration], limit: int) -> Sequence[Administration]:

@@ -1,8 +1,9 @@
 """The one door to the rules: answers, visits and the sweep all come through here."""
 
 import datetime as dt
+import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from prom_service.pathway.evidence import Judgements
 from prom_service.pathway.facts import EpisodeFacts
 from prom_service.queries.facts import LoadedEpisode, flag_facts, load_episodes
 from prom_service.services import flag_ledger
+
+log = logging.getLogger(__name__)
 
 DUE = (
     select(Episode.id)
@@ -83,6 +86,16 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
     flag_ledger.write(session, steps, now=now)
     update_each(session, EPISODE, assessed)  # Not their version: a client could have changed nothing of this.
     return len(loaded)
+
+
+def assess_or_leave_due(session: Session, episode_ids: Collection[uuid.UUID], *, now: dt.datetime) -> None:
+    """Assess these episodes at once, or leave them to the sweep where one cannot be: what was written before stands."""
+    try:
+        with session.begin_nested():
+            assess_episodes(session, episode_ids, now=now)
+    except Exception as error:  # noqa: BLE001 (what cannot be assessed must not hold up what happened)
+        log.error("episodes left to the sweep: %d (%s)", len(episode_ids), type(error).__name__)
+        leave_due(session, episode_ids, now=now)
 
 
 def leave_due(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> None:

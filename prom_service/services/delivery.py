@@ -82,5 +82,4 @@ def _tell_rules(session: Session, message: Message, now: dt.datetime) -> None:
     """Let a flag that was raised already say the cause as it is known now."""
     administration = session.get_one(Administration, message.administration_id)
     if administration.missed_at is not None:
-        session.flush()
-        assessment.assess_episodes(session, [administration.episode_id], now=now)
+        assessment.assess_or_leave_due(session, [administration.episode_id], now=now)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prom_service.mail.reports import DeliveryReport, own_id, read_report
-from tests.support.reports import ADDRESS, complaint, delivery_report, header_of
+from tests.support.reports import ADDRESS, complaint, delivery_report, header_of, nested
 
 ONE = uuid.UUID("0195a3c2-7d1e-7abc-8def-0123456789ab")
 
@@ -63,6 +63,8 @@ def test_a_complaint_is_one_unless_it_says_that_the_mail_was_wanted(feedback: st
         delivery_report(ONE, action="", status="5.1.1"),
         delivery_report(ONE, action="failed", status="5.1.1").replace(b"multipart/report", b"multipart/mixed"),
         delivery_report(ONE, action="failed", status="5.1.1")[:400],
+        nested(3000),
+        delivery_report(ONE, action="failed", status="5.1.1").replace(b'boundary="b"', b"boundary*=ut\0f8''b"),
     ],
 )
 def test_what_is_no_report_on_a_message_of_ours_says_nothing(content: bytes) -> None:

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from prom_service.mail.bounce_mailbox import LARGEST, BounceMailbox, MailboxError
-from prom_service.models import Patient, PatientChange
+from prom_service.models import Administration, Episode, Patient, PatientChange
 from prom_service.runtime import Runtime
 from scheduler import jobs
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
 from tests.support.imap import ImapServer
-from tests.support.reports import complaint, delivery_report
+from tests.support.reports import complaint, delivery_report, nested
 
 
 @pytest.fixture
@@ -87,6 +87,44 @@ def test_a_connection_that_breaks_before_the_mark_has_the_email_read_again_to_on
     assert steps(prom, sent) == ["bounced"]
     with prom.reading() as session:
         assert session.scalars(select(PatientChange.kind)).all() == ["bounced"]
+
+
+def test_what_cannot_be_read_is_no_report_and_marked(prom: Runtime, imap: ImapServer, sent: uuid.UUID) -> None:
+    imap.emails += [nested(3000), delivery_report(sent, action="failed", status="5.1.1")]
+
+    counts = [jobs.fetch_delivery_reports(prom) for _ in range(2)]
+
+    assert counts == [2, 0]
+    assert steps(prom, sent) == ["bounced"]
+
+
+def test_an_email_that_the_server_does_not_give_out_leaves_the_others_to_be_read_and_is_tried_again(
+    prom: Runtime, imap: ImapServer, sent: uuid.UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    imap.emails += [delivery_report(sent, action=action, status="4.4.7") for action in ("failed", "delayed")]
+    imap.refused = {1}
+
+    before = jobs.fetch_delivery_reports(prom)
+    imap.refused = set()
+    after = jobs.fetch_delivery_reports(prom)
+
+    assert (before, after) == (1, 1)
+    assert (imap.fetched, steps(prom, sent)) == ([2, 1], ["delayed", "bounced"])
+    assert caplog.messages == ["email 1 of the bounce mailbox: MailboxError; it is read again"]
+
+
+def test_a_bounce_in_a_course_of_care_that_cannot_be_assessed_is_put_on_record_and_marked(
+    prom: Runtime, imap: ImapServer, sent: uuid.UUID
+) -> None:
+    with prom.transaction() as session:
+        session.execute(update(Administration).values(state="missed", missed_at=NOON))
+        session.execute(update(Episode).values(pathway="no-such-pathway-1"))
+    imap.emails.append(delivery_report(sent, action="failed", status="5.1.1"))
+
+    counts = [jobs.fetch_delivery_reports(prom) for _ in range(2)]
+
+    assert counts == [1, 0]
+    assert steps(prom, sent) == ["bounced"]
 
 
 def test_told_to_stop_it_leaves_the_rest_unmarked(prom: Runtime, imap: ImapServer, sent: uuid.UUID) -> None:

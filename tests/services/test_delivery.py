@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from prom_service.mail.reports import DeliveryReport
 from prom_service.models import Administration, Episode, Flag, Message, MessageEvent, Patient, PatientChange
 from prom_service.queries.facts import missed_cause
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, delivery, enrolment
+from prom_service.services import administrations, assessment, delivery, enrolment
 from tests import builders, mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
@@ -41,6 +41,23 @@ def sent(prom: Runtime) -> uuid.UUID:
         return mailroom.message(session, administration, phase="sent", sent_at=NOON).id
 
 
+@pytest.fixture
+def missed(prom: Runtime, clock: Clock) -> uuid.UUID:
+    """The invitation to a baseline that was missed, sent; the flag is raised."""
+    with prom.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now())
+        episode = builders.an_episode(session, clinic, now=clock.now())
+        baseline = builders.the_administration(session, episode, "baseline")
+        invitation = session.scalars(
+            select(Message).where(Message.administration_id == baseline.id, Message.ordinal == 0)
+        ).one()
+        invitation.phase, invitation.sent_at = "sent", clock.now()
+    clock.advance(days=9)
+    with prom.transaction() as session:
+        administrations.close_late(session, now=clock.now(), limit=9)
+    return invitation.id
+
+
 def report(prom: Runtime, message_id: uuid.UUID, kind: Any, **values: Any) -> bool:
     with prom.transaction() as session:
         return delivery.record_report(session, DeliveryReport(message_id, kind, **values), now=prom.now())
@@ -48,6 +65,11 @@ def report(prom: Runtime, message_id: uuid.UUID, kind: Any, **values: Any) -> bo
 
 def hard(prom: Runtime, message_id: uuid.UUID) -> bool:
     return report(prom, message_id, "bounced", address_at_fault=True, status="5.1.1")
+
+
+def why_missed(prom: Runtime) -> str:
+    with prom.reading() as session:
+        return session.scalars(select(Flag.why).where(Flag.kind == "survey_missed")).one()
 
 
 def phases_and_cause(prom: Runtime) -> tuple[list[str], str]:
@@ -140,21 +162,29 @@ def test_a_bounce_from_an_address_that_was_corrected_since_says_nothing_about_th
         assert session.scalars(select(Patient.bounced_at)).one() is None
 
 
-def test_a_flag_that_was_raised_already_says_the_cause_as_it_is_known_now(prom: Runtime, clock: Clock) -> None:
-    with prom.transaction() as session:
-        clinic = builders.a_clinic(session, now=clock.now())
-        episode = builders.an_episode(session, clinic, now=clock.now())
-        baseline = builders.the_administration(session, episode, "baseline")
-        invitation = session.scalars(
-            select(Message).where(Message.administration_id == baseline.id, Message.ordinal == 0)
-        ).one()
-        invitation.phase, invitation.sent_at = "sent", clock.now()
-    clock.advance(days=9)
-    with prom.transaction() as session:
-        administrations.close_late(session, now=clock.now(), limit=9)
+def test_a_flag_that_was_raised_already_says_the_cause_as_it_is_known_now(
+    prom: Runtime, clock: Clock, missed: uuid.UUID
+) -> None:
+    report(prom, missed, "bounced", status="4.4.7")
 
-    report(prom, invitation.id, "bounced", status="4.4.7")
+    assert "the email came back" in why_missed(prom)
 
-    with prom.reading() as session:
-        flag = session.scalars(select(Flag).join(Episode).where(Flag.kind == "survey_missed")).one()
-    assert "the email came back" in flag.why
+
+def test_where_the_course_of_care_cannot_be_assessed_the_bounce_stands_and_the_sweep_tells_the_flag(
+    prom: Runtime, clock: Clock, missed: uuid.UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    with prom.transaction() as session:
+        pathway = session.scalars(select(Episode.pathway)).one()
+        session.execute(update(Episode).values(pathway="no-such-pathway-1"))
+
+    assert report(prom, missed, "bounced", status="4.4.7")
+
+    assert "the email came back" not in why_missed(prom)
+    assert caplog.messages == ["episodes left to the sweep: 1 (UnknownPathwayError)"]
+    with prom.transaction() as session:
+        assert mailroom.steps(session, missed)[-1] == "bounced"
+        assert session.get_one(Message, missed).bounced_at == clock.now()
+        session.execute(update(Episode).values(pathway=pathway))
+        due = assessment.claim_due_episodes(session, now=clock.now(), limit=9)
+        assessment.assess_episodes(session, due, now=clock.now())
+    assert "the email came back" in why_missed(prom)

@@ -13,13 +13,15 @@ class ImapServer:
     """A server on a free port of 127.0.0.1, running inside ``with``.
 
     ``emails`` are what the folder holds, numbered from 1; ``seen`` are the numbers that were marked. ``drop_at`` names
-    the command at which it hangs up instead of answering; ``before_marking`` is called with the number to be marked.
+    the command at which it hangs up instead of answering; ``refused`` are the numbers that it does not give out;
+    ``before_marking`` is called with the number to be marked.
     """
 
     def __init__(self) -> None:
         self.emails: list[bytes] = []
         self.seen: set[int] = set()
         self.fetched: list[int] = []
+        self.refused: set[int] = set()
         self.drop_at: str | None = None
         self.before_marking: Callable[[int], None] = lambda number: None
         self._server = _Server(("127.0.0.1", 0), _Conversation)
@@ -82,6 +84,8 @@ class _Conversation(socketserver.StreamRequestHandler):
     def on_uid_fetch(self, owner: ImapServer, rest: str) -> str:
         found: Any = re.fullmatch(r"(\d+) \(BODY\.PEEK\[\]<0\.(\d+)>\)", rest)
         number = int(found[1])
+        if number in owner.refused:
+            return "NO"
         owner.fetched.append(number)
         content = owner.emails[number - 1][: int(found[2])]
         head = f"* {number} FETCH (UID {number} BODY[]<0> {{{len(content)}}}\r\n"

@@ -57,6 +57,11 @@ def complaint(message_id: uuid.UUID | str, *, feedback: str = "abuse") -> bytes:
     return _report("feedback-report", fields, message_id, "message/rfc822")
 
 
+def nested(depth: int) -> bytes:
+    """Return an email of so many parts, each within the one before it."""
+    return b"".join(b"Content-Type: multipart/report; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(depth))
+
+
 def _report(kind: str, fields: str, message_id: uuid.UUID | str, returned_type: str) -> bytes:
     own_id = header_of(message_id) if isinstance(message_id, uuid.UUID) else message_id
     text = PARTS.format(kind=kind, address=ADDRESS, fields=fields, returned_type=returned_type, own_id=own_id)

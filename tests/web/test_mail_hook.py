@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from prom_service.models import Message, MessageEvent, Patient
+from prom_service.models import Administration, Episode, Message, MessageEvent, Patient
 from prom_service.runtime import Runtime
 from prom_service.web.mail_hook import LARGEST_BODY
 from tests import mailroom
@@ -57,6 +57,20 @@ def test_a_posted_bounce_is_on_record_once_however_often_it_is_posted(
         assert mailroom.steps(session, sent) == ["bounced"]
         assert session.get_one(Message, sent).bounced_at == NOON
         assert session.scalars(select(Patient.bounced_at)).one() == NOON
+
+
+def test_a_bounce_in_a_course_of_care_that_cannot_be_assessed_is_on_record(
+    hook: Any, prom: Runtime, sent: uuid.UUID
+) -> None:
+    with prom.transaction() as session:
+        session.execute(update(Administration).values(state="missed", missed_at=NOON))
+        session.execute(update(Episode).values(pathway="no-such-pathway-1"))
+
+    answer = hook.post("/hooks/mail/generic", json=bounced(sent), headers=HEADER)
+
+    assert (answer.status_code, answer.json) == (200, {"reports": 1, "news": 1})
+    with prom.reading() as session:
+        assert mailroom.steps(session, sent) == ["bounced"]
 
 
 def test_amazon_s_notification_is_taken_with_its_media_type_and_a_password_and_leaves_no_address(
