@@ -80,6 +80,7 @@ def import_visits(
     A column that the file does not have leaves what is on record as it is; an empty cell clears it.
     """
     rows, faults = read_rows(content, visit_columns(now))
+    rows.sort(key=lambda row: row.cells["visit_external_id"])  # Or two files may wait for each other's visits.
     return import_rows(session, rows, faults, _Visits(session, clinic, rows, actor, now), progress)
 
 

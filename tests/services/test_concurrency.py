@@ -69,6 +69,7 @@ def change_the_course(session: Session, episode: Episode, draw: random.Random, n
 def import_a_file(session: Session, episode: Episode, draw: random.Random, now: dt.datetime) -> None:
     clinic = session.get_one(Clinic, episode.clinic_id)
     rows = [f"{episode.external_id},,{episode.external_id}-{n},{now.date()},PT-1,attended" for n in range(12, 18)]
+    draw.shuffle(rows)
     head = "episode_external_id,patient_external_id,visit_external_id,date,clinician,status"
     importing.import_visits(session, clinic, "\n".join([head, *rows]).encode(), actor="test", now=now)
 

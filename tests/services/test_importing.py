@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 from prom_service.models import Base, Clinic, Episode, Patient, Visit, VisitVersion
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, visits
-from prom_service.services.importing import Imported, import_patients, import_visits
+from prom_service.services.importing import Imported, Progress, import_patients, import_visits
 from tests import builders
 from tests.fakes import Clock
+from tests.support.meeting import meet
 
 PATIENTS = "external_id,name,email,date_of_birth,sex,episode_external_id,pathway,started_on,side,clinician"
 ANN = "P1,Ann,ann@example.org,1980-01-02,female,E1,hip-related-pain-1,2026-03-02,left,C1"
@@ -29,12 +30,13 @@ class Files:
     def patients(self, *rows: str, header: str = PATIENTS) -> Imported:
         return self.send(import_patients, "\n".join([header, *rows]).encode())
 
-    def visits(self, *rows: str, header: str = VISITS) -> Imported:
-        return self.send(import_visits, "\n".join([header, *rows]).encode())
+    def visits(self, *rows: str, header: str = VISITS, progress: Progress = iter) -> Imported:
+        return self.send(import_visits, "\n".join([header, *rows]).encode(), progress)
 
-    def send(self, act: Callable[..., Imported], content: bytes) -> Imported:
+    def send(self, act: Callable[..., Imported], content: bytes, progress: Progress = iter) -> Imported:
+        now = self.clock.now()
         with self.runtime.transaction() as session:
-            return act(session, self.clinic, content, actor="command", now=self.clock.now())
+            return act(session, self.clinic, content, actor="command", now=now, progress=progress)
 
     def count(self, table: type[Base]) -> int:
         with self.runtime.reading() as session:
@@ -417,3 +419,16 @@ def test_a_file_asks_in_bounded_numbers_of_keys(enrolled: Files, monkeypatch: py
     imported = enrolled.visits(*[f"E{1 + number % 2},,V{number},2026-03-09,C1,attended" for number in range(5)])
 
     assert imported.counts == {"recorded": 5}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_files_of_visits_at_once_take_turns(enrolled: Files) -> None:
+    rows = ("E1,,V1,2026-03-09,C1,attended", "E2,,V2,2026-03-09,C1,attended")
+
+    meet(
+        enrolled.runtime,
+        lambda progress: enrolled.visits(*rows, progress=progress),
+        lambda: enrolled.visits(*reversed(rows)),
+    )
+
+    assert (enrolled.count(Visit), enrolled.count(VisitVersion)) == (2, 2)
