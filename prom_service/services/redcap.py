@@ -14,7 +14,7 @@ from instruments.errors import InvalidAnswersError
 from instruments.interchange import redcap
 from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, AnswerSet, Clinic, Episode, Patient, Response
-from prom_service.services import answer_window, submission
+from prom_service.services import answer_window, assessment, planning, submission
 from prom_service.services.clinics import zone_of
 from prom_service.services.importing import Imported, Progress, Taken, found_by, import_rows, past_day, refuse_repeated
 from prom_service.services.questions import TEXT_LENGTH
@@ -98,7 +98,7 @@ def _answer(instrument: Instrument, key: str) -> Read:
 
 
 class _Answers:
-    """The episodes on record that a file names, with what is asked of each."""
+    """The episodes on record that a file names, with what is asked of each, held as it is until the file is done."""
 
     def __init__(self, session: Session, clinic: Clinic, rows: Sequence[Row], actor: str, now: dt.datetime) -> None:
         self.session, self.actor, self.now = session, actor, now
@@ -107,9 +107,13 @@ class _Answers:
             .join(Administration, Administration.episode_id == Episode.id)
             .where(Episode.clinic_id == clinic.id, Administration.clinic_id == clinic.id)
         )
+        found = list(found_by(session, query, Episode.external_id, {row.cells[redcap.RECORD] for row in rows}))
+        # At once, in the order that everybody keeps. The rows keep theirs: one may rate what an earlier one has named.
+        planning.hold_administrations(session, {one.episode_id for _, one in found})
         self.asked: dict[str, dict[str, Administration]] = {}
-        for number, one in found_by(session, query, Episode.external_id, {row.cells[redcap.RECORD] for row in rows}):
+        for number, one in found:
             self.asked.setdefault(number, {})[redcap.event(one.timepoint)] = one
+        self.concerned: set[uuid.UUID] = set()
         self.seen: dict[object, int] = {}
         self.names = {
             f"{instrument.ref}.{key}": name
@@ -117,14 +121,14 @@ class _Answers:
             for name, key in redcap.fields(instrument).items()
         }
 
-    def take(self, row: Row) -> Taken[None]:
+    def take(self, row: Row) -> Taken[Sequence[uuid.UUID]]:
         administration = self._administration(row)
         refuse_repeated(self.seen, administration.id, row, redcap.EVENT)
         answers = _given(row)
         if not answers:
-            return Taken(("empty",), None)
+            return Taken(("empty",), ())
         try:
-            submitted = submission.submit(
+            submitted = submission.put_answers(
                 self.session,
                 administration,
                 mode="paper",
@@ -136,13 +140,14 @@ class _Answers:
         except InvalidInputError as error:
             raise InvalidInputError({self._column(name): texts for name, texts in error.errors.items()}) from None
         written = {"first": ("entered",), "same": (), "amendment": ("amended",)}
-        return Taken(written[submitted.kind], None)
+        return Taken(written[submitted.kind], submitted.concerned)
 
-    def keep(self, thing: None) -> None:
-        """Nothing is looked up again."""
+    def keep(self, thing: Sequence[uuid.UUID]) -> None:
+        self.concerned.update(thing)
 
     def finish(self) -> None:
-        """Each set was assessed when it was entered."""
+        """Assess the episodes at the end: what raises a flag makes everybody else of the clinic wait."""
+        assessment.assess_episodes(self.session, self.concerned, now=self.now)
 
     def _administration(self, row: Row) -> Administration:
         asked = self.asked.get(row.cells[redcap.RECORD])

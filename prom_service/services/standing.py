@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Administration, Episode, Patient
+from prom_service.models import Episode, Patient
 from prom_service.services import assessment, history, messages, planning
 from prom_service.services.rows import hold
 
@@ -119,9 +119,8 @@ def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datet
     if patient.unsubscribed_at is None:
         patient.unsubscribed_at = now
         history.note_patient(session, patient, "unsubscribed", actor=actor, now=now)
-        messages.cancel_pending(
-            session, _administrations(session, _episodes(session, patient)), "unsubscribed", actor=actor, now=now
-        )
+        held = planning.hold_administrations(session, _episodes(session, patient))
+        messages.cancel_pending(session, [one.id for one in held], "unsubscribed", actor=actor, now=now)
 
 
 def _refuse_after_death(patient: Patient) -> None:
@@ -138,7 +137,3 @@ def _cancel_everything(session: Session, patient: Patient, reason: str, actor: s
 
 def _episodes(session: Session, patient: Patient) -> list[uuid.UUID]:
     return list(session.scalars(select(Episode.id).where(Episode.patient_id == patient.id)))
-
-
-def _administrations(session: Session, episode_ids: list[uuid.UUID]) -> list[uuid.UUID]:
-    return list(session.scalars(select(Administration.id).where(Administration.episode_id.in_(episode_ids))))

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from sqlalchemy import BindParameter, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -51,6 +52,20 @@ class Submission:
 
     response: Response
     kind: str
+    concerned: Sequence[uuid.UUID] = ()
+    """The episodes that these answers may change a finding of."""
+
+
+class Given(TypedDict, total=False):
+    """What may be said of a finished set of answers beside whose it is (see ``put_answers``)."""
+
+    mode: str
+    answered_by: str
+    language: str | None
+    entered_by: str
+    answers: questions.Answers | None
+    answered_at: dt.datetime | None
+    wording: Mapping[str, str] | None
 
 
 def hold(session: Session, administration: Administration) -> Administration:
@@ -93,7 +108,14 @@ def save_answers(
         assessment.assess_episodes(session, _concerned(session, administration, episode), now=now)
 
 
-def submit(
+def submit(session: Session, administration: Administration, *, now: dt.datetime, **given: Unpack[Given]) -> Submission:
+    """Take in a finished set of answers: stored, scored, judged and flagged when this returns (see ``put_answers``)."""
+    submitted = put_answers(session, administration, now=now, **given)
+    assessment.assess_episodes(session, submitted.concerned, now=now)
+    return submitted
+
+
+def put_answers(
     session: Session,
     administration: Administration,
     *,
@@ -106,7 +128,7 @@ def submit(
     wording: Mapping[str, str] | None = None,
     now: dt.datetime,
 ) -> Submission:
-    """Take in a finished set of answers: stored, scored, judged and flagged when this returns.
+    """Store and score a finished set of answers; whoever puts many assesses all ``concerned`` once, at the end.
 
     ``answers`` None takes the saved ones, ``language`` None means the patient's. ``answered_at`` is the true date of
     answers on paper or by phone; it decides whether they are late, and must lie in the window. They are taken also
@@ -152,8 +174,8 @@ def submit(
     scoring.store(session, response, checked, worded, now=now)
     if not response.amendment:
         _complete(session, administration, response, now)
-    assessment.assess_episodes(session, _concerned(session, administration, episode), now=now)
-    return Submission(response, "amendment" if response.amendment else "first")
+    kind = "amendment" if response.amendment else "first"
+    return Submission(response, kind, _concerned(session, administration, episode))
 
 
 def score_partial(

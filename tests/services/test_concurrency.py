@@ -14,7 +14,7 @@ from prom_service.errors import PromError
 from prom_service.models import Clinic, Episode, Flag, FlagEvent, Patient, Response
 from prom_service.pathway.facts import LIVE_STATUSES
 from prom_service.runtime import Runtime
-from prom_service.services import assessment, enrolment, flags, importing, standing, submission, visits
+from prom_service.services import assessment, enrolment, flags, importing, redcap, standing, submission, visits
 from prom_service.services.visits import VisitDetails
 from scheduler import jobs
 from tests import builders
@@ -74,6 +74,16 @@ def import_a_file(session: Session, episode: Episode, draw: random.Random, now: 
     importing.import_visits(session, clinic, "\n".join([head, *rows]).encode(), actor="test", now=now)
 
 
+def enter_a_file(session: Session, episode: Episode, draw: random.Random, now: dt.datetime) -> None:
+    clinic = session.get_one(Clinic, episode.clinic_id)
+    numbers = session.scalars(select(Episode.external_id).where(Episode.clinic_id == clinic.id)).all()
+    asked = {"baseline_arm_1": now.date() - dt.timedelta(days=40), "6_weeks_arm_1": now.date()}
+    rows = [f"{number},{event},{on},{draw.randrange(2)}" for number in numbers for event, on in asked.items()]
+    draw.shuffle(rows)
+    head = "record_id,redcap_event_name,answered_on,safety_r1"
+    redcap.import_answers(session, clinic, "\n".join([head, *rows]).encode(), actor="test", now=now)
+
+
 ACTS: tuple[Callable[[Session, Episode, random.Random, dt.datetime], None], ...] = (
     answer,
     visit,
@@ -82,6 +92,7 @@ ACTS: tuple[Callable[[Session, Episode, random.Random, dt.datetime], None], ...]
     act_on_a_flag,
     change_the_course,
     import_a_file,
+    enter_a_file,
 )
 
 

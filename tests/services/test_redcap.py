@@ -3,20 +3,42 @@
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from prom_service.cli.exporting import as_csv
-from prom_service.models import AnswerSet, Clinic, Episode, Flag, Response
+from prom_service.models import (
+    AnswerSet,
+    AuditEntry,
+    Clinic,
+    Episode,
+    Flag,
+    FlagEvent,
+    Judgement,
+    Patient,
+    Response,
+    Score,
+)
 from prom_service.runtime import Runtime
-from prom_service.services import redcap, submission
-from prom_service.services.importing import Imported
+from prom_service.services import redcap, standing, submission
+from prom_service.services.importing import Imported, Progress
 from tests import builders
 from tests.fakes import Clock
+from tests.support.meeting import meet
 
 HEADER = "record_id,redcap_event_name,answered_on,nprs_q1,ihot_12_q1,ihot_12_q5"
+SYMPTOMS = "record_id,redcap_event_name,answered_on,nprs_q1,safety_r1"
+LEFT: Mapping[type, Sequence[str]] = {
+    Response: ("answered_at", "amendment", "late"),
+    Score: ("instrument", "scale", "value"),
+    Judgement: ("checkpoint", "number", "outcome", "reason"),
+    Flag: ("kind", "checkpoint", "severity", "status", "why"),
+    FlagEvent: ("type", "actor"),
+    AuditEntry: ("act", "actor"),
+}
+"""What a file leaves, but for ids and the order in which it was written."""
 
 
 class Project:
@@ -39,9 +61,35 @@ class Project:
     def send(self, *rows: str, header: str = HEADER) -> Imported:
         return self.send_file("\n".join([header, *rows]).encode(), self.clinic)
 
-    def send_file(self, content: bytes, clinic: Clinic) -> Imported:
+    def send_file(self, content: bytes, clinic: Clinic, progress: Progress = iter) -> Imported:
+        now = self.clock.now()
         with self.runtime.transaction() as session:
-            return redcap.import_answers(session, clinic, content, actor="command", now=self.clock.now())
+            return redcap.import_answers(session, clinic, content, actor="command", now=now, progress=progress)
+
+    def send_symptoms(self, *rows: str, clinic: Clinic | None = None, progress: Progress = iter) -> Imported:
+        return self.send_file("\n".join([SYMPTOMS, *rows]).encode(), clinic or self.clinic, progress)
+
+    def meet(self, rival: Callable[[], object], *rows: str) -> bool:
+        return meet(self.runtime, lambda progress: self.send_symptoms(*rows, progress=progress), rival)
+
+    def answer(self) -> None:
+        """The patient of E2 sends answers with a symptom in."""
+        now = self.clock.now()
+        answers = {"nprs-1.0": {"Q1": 4}, "safety-1.0": {"R1": 1}}
+        with self.runtime.transaction() as session:
+            episode = session.scalars(select(Episode).where(*self.named("E2"))).one()
+            administration = builders.the_administration(session, episode, "6-weeks")
+            submission.submit(session, administration, answers=answers, now=now)
+
+    def unsubscribe(self) -> None:
+        """The patient of E1 stops all mail."""
+        with self.runtime.transaction() as session:
+            of_episode = select(Episode.patient_id).where(*self.named("E1")).scalar_subquery()
+            patient = session.scalars(select(Patient).where(Patient.id == of_episode)).one()
+            standing.unsubscribe(session, patient, actor="patient", now=self.clock.now())
+
+    def named(self, number: str) -> tuple[ColumnElement[bool], ...]:
+        return Episode.clinic_id == self.clinic.id, Episode.external_id == number
 
     def written(self, clinic: Clinic | None = None) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self.file(clinic).decode())))
@@ -58,6 +106,17 @@ class Project:
         with self.runtime.reading() as session:
             for one in session.scalars(select(AnswerSet).where(AnswerSet.clinic_id == clinic.id)):
                 yield one.instrument, one.answers
+
+    def left(self, clinic: Clinic) -> dict[str, list[str]]:
+        """What files have left at a clinic."""
+        with self.runtime.reading() as session:
+            return {
+                table.__name__: sorted(
+                    str([getattr(row, name) for name in names])
+                    for row in session.scalars(select(table).filter_by(clinic_id=clinic.id))
+                )
+                for table, names in LEFT.items()
+            }
 
 
 @pytest.fixture
@@ -158,12 +217,76 @@ def test_a_symptom_raises_its_flag(project: Project, runtime: Runtime) -> None:
         assert "red_flag_symptom" in session.scalars(select(Flag.kind)).all()
 
 
+def test_a_file_leaves_what_its_rows_leave_that_are_sent_one_by_one(project: Project) -> None:
+    rows = (
+        "E1,baseline_arm_1,2026-03-03,3,1",
+        "E2,baseline_arm_1,2026-03-03,8,",
+        "E1,6_weeks_arm_1,2026-04-10,9,1",
+        "E2,6_weeks_arm_1,2026-04-10,7,",
+        "E1,6_weeks_arm_1,2026-04-11,2,",
+    )
+
+    project.send_symptoms(*rows)
+    for row in rows[:-1]:
+        project.send_symptoms(row, clinic=project.other)
+
+    left = project.left(project.clinic)
+    assert left == project.left(project.other)
+    assert all(left.values())
+
+
+def test_a_checkpoint_is_judged_by_a_baseline_that_comes_after_it_in_the_file(project: Project) -> None:
+    project.send_symptoms("E1,6_weeks_arm_1,2026-04-10,9,", "E1,baseline_arm_1,2026-03-03,3,")
+
+    left = project.left(project.clinic)
+    assert [row.split(",")[2] for row in left["Judgement"]] == [" 'worse'"]
+    assert "not_assessable" not in str(left["Flag"])
+
+
+def test_a_row_with_a_fault_leaves_nothing_of_which_a_flag_could_speak(project: Project) -> None:
+    imported = project.send_symptoms("E1,6_weeks_arm_1,2026-04-10,9,1", "E2,6_weeks_arm_1,2026-03-03,9,1")
+
+    with project.runtime.reading() as session:
+        flagged = session.scalars(select(Episode.external_id).join(Flag, Flag.episode_id == Episode.id)).all()
+    assert told(imported) == [(3, "")]
+    assert set(flagged) == {"E1"}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_file_and_an_answer_to_what_it_names_take_turns(project: Project) -> None:
+    project.meet(project.answer, "E1,6_weeks_arm_1,,3,1", "E2,6_weeks_arm_1,,3,1")
+
+    assert sorted(one.amendment for one in project.responses()) == [False, False, True]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_files_at_once_take_turns(project: Project) -> None:
+    rows = ("E1,6_weeks_arm_1,,3,1", "E2,6_weeks_arm_1,,3,1")
+
+    project.meet(lambda: project.send_symptoms(*reversed(rows)), *rows)
+
+    assert [one.amendment for one in project.responses()] == [False, False]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_file_and_a_patient_who_stops_the_mail_take_turns(project: Project) -> None:
+    project.meet(project.unsubscribe, "E1,6_weeks_arm_1,,3,", "E1,baseline_arm_1,2026-03-03,3,")
+
+    assert len(project.responses()) == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_whoever_is_not_in_a_file_is_flagged_while_it_is_entered(project: Project) -> None:
+    done = project.meet(project.answer, "E1,baseline_arm_1,2026-03-03,3,1", "E1,6_weeks_arm_1,,3,1")
+
+    assert done
+
+
 def test_what_leaves_one_clinic_can_be_entered_at_another(project: Project, runtime: Runtime, clock: Clock) -> None:
     now = clock.now()
     with runtime.transaction() as session:
         for number, timepoint, days in (("E1", "baseline", 42), ("E2", "baseline", 40), ("E1", "6-weeks", 0)):
-            named = Episode.clinic_id == project.clinic.id, Episode.external_id == number
-            episode = session.scalars(select(Episode).where(*named)).one()
+            episode = session.scalars(select(Episode).where(*project.named(number))).one()
             administration = builders.the_administration(session, episode, timepoint)
             answers = builders.complete_answers(administration, episode)
             answers = builders.changed(answers, "ihot-12-1.0", Q5="NA", Q6=None)
