@@ -27,8 +27,8 @@ TABLES = {
     "version": "SELECT visit_id, number, voided, visited_on, status, format, reassessed, recorded_at"
     " FROM visit_version",
     "service": "SELECT episode_id, visit_id, recorded_at, removed_at FROM episode_visit",
-    "asked": "SELECT id, episode_id, timepoint, sequence, state, late_after, started_at, cancelled_at"
-    " FROM administration",
+    "asked": "SELECT id, episode_id, timepoint, sequence, state, target_at, late_after, started_at, cancelled_at,"
+    " cancelled_reason FROM administration",
     "response": "SELECT id, administration_id, episode_id, number, amendment, partial, late, mode, answered_at,"
     " recorded_at FROM response",
     "score": "SELECT response_id, instrument, scale, value, recorded_at FROM score",
@@ -48,6 +48,7 @@ INSTANTS = {
     "recorded_at",
     "removed_at",
     "started_at",
+    "target_at",
 }
 TRUTHS = {"amendment", "late", "partial", "reassessed", "voided"}
 DAYS = {"started_on", "visited_on"}
@@ -129,6 +130,7 @@ def _asked(
     asked["answered"] = asked["answer"].notna()
     asked["due"] = asked["late_after"] <= AS_OF
     cancelled = asked["cancelled_at"].notna() & (asked["cancelled_at"] <= AS_OF)
+    cancelled &= (asked["cancelled_reason"] != "closed") | (asked["cancelled_at"] < asked["target_at"])
     asked["excluded"] = ~asked["answered"] & (cancelled | (asked["state"] == "not_asked"))
     asked["started"] = asked["answered"] | (asked["started_at"].notna() & (asked["started_at"] <= AS_OF))
     asked["invited"] = asked["started"] | asked["id"].isin(tried.index)

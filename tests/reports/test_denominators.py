@@ -77,6 +77,31 @@ def test_a_bounced_invitation_was_tried_and_not_delivered(session, record):
     assert (row.invited, row.delivered, row.started) == (2, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("reason", "closed_at", "eligible", "step"),
+    [
+        ("closed", dt.timedelta(days=-1), 6, ("eligible", "closed")),
+        ("closed", dt.timedelta(), 7, ("started", "not_started")),
+        ("closed", dt.timedelta(days=3), 7, ("started", "not_started")),
+        ("withdrawn", dt.timedelta(days=3), 6, ("eligible", "withdrawn")),
+    ],
+)
+def test_whoever_was_silent_when_the_episode_closed_had_been_asked(session, record, reason, closed_at, eligible, step):
+    cohort = a_cohort(record)
+    silent = record.administration(cohort.episodes[6], "3-months")
+    silent.state, silent.cancelled_reason, silent.cancelled_at = "cancelled", reason, silent.target_at + closed_at
+    session.flush()
+
+    tables = make_report(session, "utilization", cohort.query()).tables
+    units = make_report(session, "comparison", cohort.query(group_by="clinician")).tables["units"]
+
+    row = at_three_months(tables["denominators"]).iloc[0]
+    assert (row.eligible, row.with_baseline) == (eligible, 5)
+    left_out = at_three_months(tables["left_out"])
+    assert step in list(zip(left_out["step"], left_out["reason"], strict=True))
+    assert units["eligible"][0] == eligible
+
+
 def test_too_few_answers_are_complete_and_not_scorable(session, record):
     cohort = a_cohort(record)
     record.answers(cohort.episodes[6], "3-months", instant(TARGET + dt.timedelta(days=4)), value=None)

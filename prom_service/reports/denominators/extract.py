@@ -11,6 +11,8 @@ from prom_service.reports import known
 from prom_service.reports.cohort import Cells, Cohort, by, count_cells, yes
 from prom_service.reports.known import AT_ONCE
 
+CLOSED = "closed"
+"""Why an administration was cancelled with its episode."""
 WITH_BASELINE = 2
 """An administration is scored so far when its baseline is scored on the same scale, 1 when only its answer is."""
 
@@ -138,9 +140,15 @@ def _asked(cohort: Cohort, mailed: sa.CTE) -> known.Rows:
 
 
 def _exclusion(cohort: Cohort) -> sa.ColumnElement[str]:
-    """Why an administration was not to be answered at all; empty when it was."""
+    """Why an administration was not to be answered at all; empty when it was.
+
+    Whoever was silent when the clinic closed the episode had been asked if the day of the questionnaire had come: to
+    close an episode must not better the response.
+    """
     cancelled = by(Administration.cancelled_at, cohort.scope.as_of)
+    day_had_come = Administration.cancelled_at >= Administration.target_at
     return sa.case(
+        (sa.and_(cancelled, Administration.cancelled_reason == CLOSED, day_had_come), ""),
         (cancelled, sa.func.coalesce(Administration.cancelled_reason, "cancelled")),
         (cohort.windows.was_not_asked(), "not_asked"),
         else_="",

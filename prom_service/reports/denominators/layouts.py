@@ -13,7 +13,12 @@ DENOMINATORS = Layout(
         Column("episodes", "Episodes", "Episodes of the report that have this timepoint."),
         Column("not_yet_due", "Not yet due", "The window was still open; they are in no later column."),
         Column("due", "Due", "The window had passed."),
-        Column("excluded", "Excluded", "Due, but not to be asked; the reasons are in their own table."),
+        Column(
+            "excluded",
+            "Excluded",
+            "Due, but not to be asked; the reasons are in their own table. An episode closed on the day of the"
+            " questionnaire or later had been asked.",
+        ),
         Column("eligible", "Eligible", "Due and not excluded."),
         Column("invited", "Invited", "An email was tried, or the patient answered another way."),
         Column("delivered", "Delivered", "A mail server took an email and none bounced, or answered another way."),

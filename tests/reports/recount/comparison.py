@@ -82,6 +82,8 @@ def _known(episode: Row, patient: Row, under: Mapping[str, Any], as_of: dt.datet
     answer = _answer(checkpoint, under, as_of)
     due = checkpoint["late_after"] <= as_of
     cancelled = checkpoint["cancelled_at"] is not None and checkpoint["cancelled_at"] <= as_of
+    if cancelled and checkpoint["cancelled_reason"] == "closed":
+        cancelled = checkpoint["cancelled_at"] < checkpoint["target_at"]
     eligible = due and (answer is not None or not (cancelled or checkpoint["state"] == "not_asked"))
     primary = {one.measure.key for one in pathway.primary}
     then = _scores(answer, primary, under, as_of)

@@ -302,7 +302,10 @@ def _came(record: Recount, episode: Row, administration: Row) -> tuple[list[str]
     answer = record.standing(administration)
     if administration["late_after"] > record.as_of:
         return ["episodes", "not_yet_due"], ("due", "not_yet_due")
-    if answer is None and record.by(administration["cancelled_at"]):
+    in_vain = (
+        administration["cancelled_reason"] == "closed" and administration["cancelled_at"] >= administration["target_at"]
+    )
+    if answer is None and record.by(administration["cancelled_at"]) and not in_vain:
         return ["episodes", "due", "excluded"], ("eligible", administration["cancelled_reason"] or "cancelled")
     if answer is None and administration["state"] == "not_asked":
         return ["episodes", "due", "excluded"], ("eligible", "not_asked")
