@@ -4,6 +4,7 @@ APScheduler only beats time, in UTC and from memory. What is due is known to the
 """
 
 import contextlib
+import datetime as dt
 import gc
 import logging
 import os
@@ -11,15 +12,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import update
 
 from prom_service.db import alone_on_sqlite, insert_if_absent
 from prom_service.models import JobRun
-from prom_service.runtime import Runtime, system_clock
+from prom_service.runtime import ClockWatch, Runtime, system_clock
 from scheduler import jobs, lease
 from scheduler.jobs import KeepGoing, this_process
 from scheduler.timetable import JOBS, Job
@@ -66,19 +69,60 @@ def start_background(prom: Runtime) -> Stop:
     try:
         jobs.beat(prom)
         stopping = threading.Event()
-        metronome = _metronome(prom, keep_going=lambda: not stopping.is_set())
-        metronome.start()
+        beating = metronome(prom, lambda: not stopping.is_set(), ClockWatch(system_clock()))
+        beating.start()
     except BaseException:
         held.close()
         raise
 
     def stop() -> bool:
         stopping.set()
-        finished = _finish(metronome, prom)
+        finished = _finish(beating, prom)
         held.close()
         return finished
 
     return stop
+
+
+class Appointments(MemoryJobStore):  # type: ignore[misc]  # APScheduler has no types.
+    """When each job runs next, by the system's clock: once that was set they are of another clock, and all are due.
+
+    Else a clock set back by hours would have no job run for hours.
+    """
+
+    def __init__(self, watch: ClockWatch, tick: dt.timedelta) -> None:
+        super().__init__()
+        self._watch, self._tick = watch, tick
+
+    def get_due_jobs(self, now: dt.datetime) -> list[Any]:
+        """Return the jobs whose time has come. APScheduler asks once a tick at least: it waits by a steady clock."""
+        if abs(self._watch.jump(now)) > self._tick:
+            self._watch.restart(now)
+            for job in self.get_all_jobs():
+                job.next_run_time = now
+                self.update_job(job)
+        due: list[Any] = super().get_due_jobs(now)
+        return due
+
+
+def metronome(prom: Runtime, keep_going: KeepGoing, watch: ClockWatch) -> BackgroundScheduler:
+    """Return what runs the jobs of the timetable once it is started; ``watch`` is over the system's clock."""
+    tick = dt.timedelta(seconds=prom.settings.tick_seconds)
+    beating = BackgroundScheduler(
+        timezone="UTC",
+        jobstores={"default": Appointments(watch, tick)},
+        executors={"default": ThreadPoolExecutor(len(JOBS))},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    for job in JOBS:
+        beating.add_job(
+            run_job,
+            IntervalTrigger(seconds=job.every * prom.settings.tick_seconds, timezone="UTC"),
+            args=(prom, job, keep_going),
+            id=job.name,
+            next_run_time=system_clock(),  # APScheduler lives by it, whatever the clock of the runtime.
+        )
+    return beating
 
 
 def run_job(prom: Runtime, job: Job, keep_going: KeepGoing = jobs.always) -> None:
@@ -125,26 +169,9 @@ def _what_and_where(error: BaseException) -> str:
     return f"{type(error).__name__}{where}"
 
 
-def _metronome(prom: Runtime, keep_going: KeepGoing) -> BackgroundScheduler:
-    metronome = BackgroundScheduler(
-        timezone="UTC",
-        executors={"default": ThreadPoolExecutor(len(JOBS))},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
-    for job in JOBS:
-        metronome.add_job(
-            run_job,
-            IntervalTrigger(seconds=job.every * prom.settings.tick_seconds, timezone="UTC"),
-            args=(prom, job, keep_going),
-            id=job.name,
-            next_run_time=system_clock(),  # APScheduler lives by it, whatever the clock of the runtime.
-        )
-    return metronome
-
-
-def _finish(metronome: BackgroundScheduler, prom: Runtime) -> bool:
+def _finish(beating: BackgroundScheduler, prom: Runtime) -> bool:
     """Wait for the batches in hand, after a while without the mail server or the receivers that they wait for."""
-    waiting = threading.Thread(target=metronome.shutdown, daemon=True)
+    waiting = threading.Thread(target=beating.shutdown, daemon=True)
     waiting.start()
     waiting.join(PATIENCE_SECONDS)
     if waiting.is_alive():

@@ -14,9 +14,12 @@ MISSED_BEATS = 4
 
 
 def silence(session: Session) -> dt.timedelta | None:
-    """Return how long ago the newest scheduler gave a sign of life; None when none ever did."""
-    last = session.scalar(sa.select(sa.func.max(Heartbeat.beat_at)).where(Heartbeat.kind == "scheduler"))
-    return None if last is None else prom.now() - last
+    """Return how far the nearest sign of life of a scheduler is from now; None when none ever gave one.
+
+    One that lies ahead was given by a clock that has been set back since: it says as little as one so long ago.
+    """
+    beats = session.scalars(sa.select(Heartbeat.beat_at).where(Heartbeat.kind == "scheduler"))
+    return min((abs(prom.now() - at) for at in beats), default=None)
 
 
 def scheduler_beats(session: Session) -> bool:

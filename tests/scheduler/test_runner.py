@@ -7,14 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from prom_service.db import AlreadyRunningError
-from prom_service.models import Heartbeat, JobRun
-from prom_service.runtime import Runtime
+from prom_service.models import Brake, Heartbeat, JobRun
+from prom_service.runtime import ClockWatch, Runtime, steady_seconds, system_clock
 from scheduler import jobs, keeping, lease, reporting, runner
 from scheduler.runner import run_job
 from scheduler.timetable import JOBS, Job
@@ -27,6 +28,7 @@ from tests.support.receiver import HANGING, Receiver
 from tests.support.smtp import SmtpServer
 
 ROOT = Path(__file__).parents[2]
+EVERY_JOB = [job.name for job in JOBS]
 
 
 @pytest.fixture
@@ -46,6 +48,13 @@ def broken(prom: Runtime, keep_going: jobs.KeepGoing) -> int:
 def run_of(prom: Runtime, job: str) -> JobRun | None:
     with prom.reading() as session:
         return session.get(JobRun, job)
+
+
+def ended_runs(prom: Runtime) -> dict[str, dt.datetime]:
+    """Return when the last run of each job began, of those that have ended."""
+    with prom.reading() as session:
+        ended = session.scalars(select(JobRun).where(JobRun.finished_at.is_not(None)))
+        return {run.job: run.started_at for run in ended}
 
 
 def test_every_job_is_in_the_timetable() -> None:
@@ -105,6 +114,27 @@ def test_started_in_the_background_it_mails_at_once_and_stops_when_told(prom: Ru
 
     assert stop()
     assert len(smtp.letters) == 3
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+def test_a_clock_that_was_set_has_every_job_run_at_once_and_stops_sending(prom: Runtime, hours: int) -> None:
+    clock, set_back = Clock(NOON), dt.timedelta()
+    watched = replace(prom, clock=clock.now, watch=ClockWatch(NOON, lambda: set_back.total_seconds()))
+    steady = ClockWatch(system_clock(), lambda: steady_seconds() + set_back.total_seconds())
+    beating = runner.metronome(watched, jobs.always, steady)
+    beating.start()
+    try:
+        _wait_until(lambda: ended_runs(prom) == dict.fromkeys(EVERY_JOB, NOON))
+
+        clock.advance(minutes=1)
+        set_back = dt.timedelta(hours=hours)
+        beating.wakeup()
+
+        _wait_until(lambda: ended_runs(prom) == dict.fromkeys(EVERY_JOB, clock.now()))
+    finally:
+        beating.shutdown()
+    with prom.reading() as session:
+        assert session.scalars(select(Brake.reason)).all() == ["clock_jumped"]
 
 
 def test_a_second_scheduler_on_the_same_sqlite_database_is_refused(sqlite_url: str, tmp_path: Path) -> None:

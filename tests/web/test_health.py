@@ -15,9 +15,9 @@ from tests import builders
 from tests.fakes import Clock
 
 
-def _beat(runtime: Runtime, at: dt.datetime) -> None:
+def _beat(runtime: Runtime, at: dt.datetime, *, process: int = 1) -> None:
     with runtime.transaction() as session:
-        session.add(Heartbeat(process="scheduler:host:1", kind="scheduler", beat_at=at))
+        session.add(Heartbeat(process=f"scheduler:host:{process}", kind="scheduler", beat_at=at))
 
 
 def test_a_process_that_answers_is_alive(client: FlaskClient) -> None:
@@ -35,6 +35,26 @@ def test_a_process_is_ready_while_the_scheduler_beats(
     response = client.get("/readyz")
     assert response.status_code == status
     assert response.json["checks"]["scheduler"] == ("ok" if status == 200 else "failing")
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(60, 200), (61, 503)])
+def test_a_sign_of_life_from_a_clock_that_was_set_back_since_counts_no_more_than_an_old_one(
+    ahead: int, status: int, client: FlaskClient, runtime: Runtime, clock: Clock
+) -> None:
+    _beat(runtime, clock.now() + dt.timedelta(seconds=ahead))
+
+    assert client.get("/readyz").status_code == status
+    assert f"prom_scheduler_silence_seconds {ahead}.0" in client.get("/metrics").text
+
+
+def test_a_process_that_died_under_a_clock_that_was_ahead_hides_no_living_one(
+    client: FlaskClient, runtime: Runtime, clock: Clock
+) -> None:
+    _beat(runtime, clock.now() + dt.timedelta(hours=5))
+    _beat(runtime, clock.now(), process=2)
+
+    assert client.get("/readyz").status_code == 200
+    assert "prom_scheduler_silence_seconds 0.0" in client.get("/metrics").text
 
 
 def test_a_process_without_a_scheduler_is_not_ready(client: FlaskClient) -> None:
