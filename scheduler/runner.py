@@ -157,7 +157,7 @@ def _end(prom: Runtime, job: Job, *, count: int | None, succeeded: bool) -> None
         ended = {"finished_at": now, "succeeded": succeeded, "count": count}
         session.execute(update(JobRun).where(JobRun.job == job.name).values(**ended))
         if job.lease:
-            lease.give_up(session, job.name, holder=this_process(), now=now)
+            lease.give_up(session, job.name, holder=this_process())
 
 
 def _what_and_where(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from prom_service.db.engines import (
 )
 from prom_service.db.ids import Id, IdText, RisingIds, id_among, id_read_as_text, id_text, new_id
 from prom_service.db.migrating import alembic_config, check, current_revision, downgrade, upgrade
-from prom_service.db.times import UtcDateTime, local_day, months_later
+from prom_service.db.times import UtcDateTime, has_come, local_day, months_later
 from prom_service.db.turns import AlreadyRunningError, alone_on_sqlite, writing_turn
 from prom_service.db.writing import insert_if_absent, update_each
 
@@ -36,6 +36,7 @@ __all__ = [
     "downgrade",
     "for_reading",
     "gather_statistics",
+    "has_come",
     "id_among",
     "id_read_as_text",
     "id_text",

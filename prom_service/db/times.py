@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.functions import GenericFunction
 
 
@@ -37,6 +38,19 @@ def _read_text(text: str | None) -> dt.datetime | None:
 
 def _read_instant(instant: dt.datetime | None) -> dt.datetime | None:
     return None if instant is None else instant.astimezone(dt.UTC)
+
+
+def has_come(
+    at: QueryableAttribute[Any],
+    now: dt.datetime | sa.BindParameter[dt.datetime],
+    latest: dt.datetime | sa.BindParameter[dt.datetime],
+) -> sa.ColumnElement[bool]:
+    """Say whether an instant has come, or lies after the ``latest`` to which a clock that is right would set it.
+
+    One that was ahead wrote it and has been set back since: whoever waited for such an instant would wait too long.
+    Leave room in ``latest`` for the clocks of two machines, which never agree.
+    """
+    return (at <= now) | (at > latest)
 
 
 class local_day(GenericFunction[dt.date]):  # noqa: N801

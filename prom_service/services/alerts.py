@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from prom_service.db import insert_if_absent
+from prom_service.db import has_come, insert_if_absent
 from prom_service.errors import InvalidInputError
 from prom_service.mail.addresses import UNWRITABLE
 from prom_service.mail.alerts import AlertContents, AlertLetter, Waiting, write_alert
@@ -194,7 +194,7 @@ def tell_of_gone_receiver(session: Session, webhook: Webhook, *, now: dt.datetim
 
 def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.datetime) -> Claimed | None:
     """Reserve what is due for one person and return it as one email; None when nothing is."""
-    due = select(Alert).where(Alert.due_at <= now).order_by(Alert.due_at)
+    due = select(Alert).where(has_come(Alert.due_at, now, now + 2 * LONGEST_PAUSE)).order_by(Alert.due_at)
     while (first := session.scalars(due.limit(1).with_for_update(skip_locked=True)).first()) is not None:
         alike = due.where(
             Alert.clinic_id == first.clinic_id,

@@ -17,6 +17,7 @@ from sqlalchemy import Select, bindparam, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from prom_service.db import has_come
 from prom_service.mail.addresses import UNWRITABLE
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome
@@ -72,7 +73,7 @@ def _due_to_patients() -> Select[uuid.UUID]:
 def _lapsed(phase: str) -> Select[uuid.UUID]:
     return (
         select(Message.id)
-        .where(Message.phase == phase, Message.claimed_until <= bindparam("now"))
+        .where(Message.phase == phase, has_come(Message.claimed_until, bindparam("now"), bindparam("latest")))
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
     )
@@ -268,7 +269,7 @@ def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -
 
     Claimed and not sent: planned again. Found ``committing``: assumed sent, because the mail server may have it.
     """
-    terms = {"now": now, "most": limit}
+    terms = {"now": now, "latest": now + 2 * CLAIM_LASTS, "most": limit}
     unsent = session.scalars(PLAN_LAPSED, terms, execution_options=AS_WRITTEN).all()
     unknown = session.scalars(ASSUME_LAPSED, terms, execution_options=AS_WRITTEN).all()
     for message in unsent:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from prom_service.db import has_come
 from prom_service.mail.addresses import UNWRITABLE
 from prom_service.mail.report_letters import ReportContents, ReportMail, write_report_letter
 from prom_service.mail.transport import Outcome
@@ -64,7 +65,8 @@ def tried_until(task: ReportTask) -> dt.datetime:
 
 def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.datetime) -> Claimed | None:
     """Reserve the email that has waited longest and return it; None when none is due."""
-    due = select(ReportLetter).where(ReportLetter.due_at <= now).order_by(ReportLetter.due_at, ReportLetter.id)
+    is_due = has_come(ReportLetter.due_at, now, now + 2 * LONGEST_PAUSE)
+    due = select(ReportLetter).where(is_due).order_by(ReportLetter.due_at, ReportLetter.id)
     while (letter := session.scalars(due.limit(1).with_for_update(skip_locked=True)).first()) is not None:
         letter.claimed_by = f"{worker[:60]}:{uuid.uuid4().hex[:12]}"
         letter.due_at, letter.attempts = now + CLAIM, letter.attempts + 1

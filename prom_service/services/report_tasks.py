@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from prom_service.db import has_come
 from prom_service.errors import ConflictError, GoneError, NotFoundError
 from prom_service.models import ReportTask
 from prom_service.models.report_task import UNFINISHED
@@ -135,7 +136,7 @@ def claim_due(session: Session, *, worker: str, now: dt.datetime) -> ReportTask 
     """Reserve the task that has waited longest and return it; None when none is due. A claim lapses in time."""
     due = (
         select(ReportTask)
-        .where(ReportTask.due_at <= now)
+        .where(has_come(ReportTask.due_at, now, now + 2 * REST))
         .order_by(ReportTask.due_at, ReportTask.id)
         .limit(1)
         .with_for_update(skip_locked=True)

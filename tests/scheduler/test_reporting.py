@@ -108,6 +108,14 @@ def test_the_task_of_a_killed_process_is_taken_up_again(prom: Runtime, task_id: 
     assert the_task(prom, task_id).attempts == 2
 
 
+def test_a_task_put_off_by_a_clock_that_was_ahead_is_taken_up_once_the_clock_is_right(
+    prom: Runtime, task_id: uuid.UUID, clock: Clock
+) -> None:
+    assert claim(prom.under(lambda: clock.now() + dt.timedelta(days=30))) is not None
+
+    assert reporting.make_reports(prom) == 1
+
+
 def test_a_task_that_ends_every_process_is_given_up(prom: Runtime, task_id: uuid.UUID, clock: Clock) -> None:
     for _ in range(report_tasks.MOST_ATTEMPTS):
         assert claim(prom) is not None

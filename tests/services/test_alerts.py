@@ -155,6 +155,25 @@ def test_an_email_whose_sender_died_is_sent_again(runtime: Runtime, clock: Clock
     assert (before, [step for step, _ in told(runtime)]) == ([], ["owner"])
 
 
+@pytest.mark.parametrize("put_off", [False, True])
+def test_an_email_claimed_or_put_off_by_a_clock_that_was_ahead_goes_out_once_the_clock_is_right(
+    runtime: Runtime, clock: Clock, clinic: Clinic, put_off: bool
+) -> None:
+    ahead = clock.now() + dt.timedelta(hours=5)
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now())
+    jobs.escalate_flags(runtime)
+    with runtime.transaction() as session:
+        claimed = alerts.claim_due(session, settings=runtime.settings, worker="w", now=ahead)
+        assert claimed is not None
+        if put_off:
+            alerts.record(session, claimed, Outcome("deferred", "smtp 450"), now=ahead)
+
+    jobs.send_alerts(runtime)
+
+    assert [step for step, _ in told(runtime)] == ["owner"]
+
+
 def test_no_email_tells_of_a_flag_that_was_seen_before_it_left(runtime: Runtime, clock: Clock, clinic: Clinic) -> None:
     with runtime.transaction() as session:
         flag = an_urgent_flag(session, clinic, now=clock.now())

@@ -14,7 +14,7 @@ from prom_service.services import claims, messages
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
-from tests.services.posting import change_patient, claim, mark, one_due, record, settle, state
+from tests.services.posting import DAY, change_patient, claim, mark, one_due, record, settle, state
 
 
 @pytest.fixture
@@ -130,6 +130,20 @@ def test_a_message_left_committing_is_assumed_sent_and_never_sent_again(prom: Ru
     clock.advance(days=3)
     assert claim(prom) == []
     assert state(prom, message) == ("assumed_sent", "no_reply_to_final_dot")
+
+
+@pytest.mark.parametrize(("marked", "phase"), [(False, "planned"), (True, "assumed_sent")])
+def test_what_a_process_left_behind_whose_clock_was_ahead_is_settled_once_the_clock_is_right(
+    prom: Runtime, marked: bool, phase: str
+) -> None:
+    message = one_due(prom)
+    ahead = prom.under(lambda: NOON + DAY)
+    [letter] = claim(ahead)
+    assert not marked or mark(ahead, letter)
+
+    assert settle(prom) == 1
+
+    assert state(prom, message)[0] == phase
 
 
 def test_an_outcome_that_comes_after_all_replaces_the_assumption(prom: Runtime, clock: Clock) -> None:

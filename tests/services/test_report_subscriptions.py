@@ -15,7 +15,7 @@ from prom_service.errors import ConflictError, NotFoundError, PromError
 from prom_service.models import Clinic, Membership, ReportLetter, ReportSubscription, ReportTask, User
 from prom_service.reports.forms import export
 from prom_service.runtime import Runtime
-from prom_service.services import accounts, report_subscriptions, report_tasks
+from prom_service.services import accounts, report_letters, report_subscriptions, report_tasks
 from prom_service.services.staff import StaffPrincipal
 from scheduler import reporting
 from tests import builders, mailroom
@@ -182,6 +182,20 @@ def test_the_email_leads_to_the_report_and_holds_nothing_of_it(
         assert link in body
         assert "1 April 2025 to 31 March 2026" in body
     assert rows(prom, ReportLetter)[0].sent_at == clock.now()
+
+
+def test_an_email_claimed_by_a_clock_that_was_ahead_goes_out_once_the_clock_is_right(
+    prom: Runtime, clinic: Clinic, clock: Clock
+) -> None:
+    subscribed(prom, someone(prom, clinic), clinic)
+    clock.move_to(FIRST_OF_APRIL)
+    reporting.plan_monthly_reports(prom)
+    reporting.make_reports(prom)
+    ahead = clock.now() + dt.timedelta(hours=5)
+    with prom.transaction() as session:
+        assert report_letters.claim_due(session, settings=prom.settings, worker="dead", now=ahead)
+
+    assert reporting.send_report_letters(prom) == 1
 
 
 def test_an_organisation_s_report_hides_small_counts_and_names_it(
