@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import has_come, insert_if_absent
@@ -195,7 +195,8 @@ def tell_of_gone_receiver(session: Session, webhook: Webhook, *, now: dt.datetim
 def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.datetime) -> Claimed | None:
     """Reserve what is due for one person and return it as one email; None when nothing is."""
     due = select(Alert).where(has_come(Alert.due_at, now, now + 2 * LONGEST_PAUSE)).order_by(Alert.due_at)
-    while (first := session.scalars(due.limit(1).with_for_update(skip_locked=True)).first()) is not None:
+    claimed, given_up = None, []
+    while not claimed and (first := session.scalars(due.limit(1).with_for_update(skip_locked=True)).first()):
         alike = due.where(
             Alert.clinic_id == first.clinic_id,
             Alert.kind == first.kind,
@@ -210,21 +211,24 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
         session.flush()
         letter = _write_or_fail(session, told, claim, settings, now) if told else None
         if letter is not None:
-            return Claimed(letter, claim)
-    return None
+            claimed = Claimed(letter, claim)
+        else:
+            given_up += told
+    _tell_next(session, given_up, now)  # Of all together: episodes are held in one order.
+    return claimed
 
 
 def _write_or_fail(
     session: Session, alerts: Sequence[Alert], claim: str, settings: Settings, now: dt.datetime
 ) -> AlertLetter | None:
-    """Return the email; None when it cannot be written: then it has failed, and the next person is told at once."""
+    """Return the email; None when it cannot be written: then it has failed."""
     try:
         return _write(session, alerts, claim, settings, now)
     except UNWRITABLE as error:
         log.error("alert %s could not be written: %s", alerts[0].id, type(error).__name__)
     for alert in alerts:
         alert.claimed_by = None
-        _give_up(session, alert, "not_written", now)
+        _give_up(alert, "not_written", now)
     session.flush()
     return None
 
@@ -280,6 +284,7 @@ def _token(alert: Alert, secret: bytes) -> str:
 def record(session: Session, claimed: Claimed, outcome: Outcome, *, now: dt.datetime) -> None:
     """Note what became of an email to staff. One that is refused leaves no time: the next person is told at once."""
     alerts = session.scalars(select(Alert).where(Alert.claimed_by == claimed.claim)).all()
+    given_up = []
     for alert in alerts:
         alert.claimed_by = None
         if outcome.accepted:
@@ -287,14 +292,28 @@ def record(session: Session, claimed: Claimed, outcome: Outcome, *, now: dt.date
             continue
         alert.reason = outcome.reason or outcome.result
         if outcome.result == "refused" or (alert.attempts >= MOST_ATTEMPTS and not outcome.relay_at_fault):
-            _give_up(session, alert, alert.reason, now)
+            _give_up(alert, alert.reason, now)
+            given_up.append(alert)
         else:
             alert.due_at = now + min(dt.timedelta(minutes=2**alert.attempts), LONGEST_PAUSE)
     session.flush()
+    _tell_next(session, given_up, now)
 
 
-def _give_up(session: Session, alert: Alert, reason: str, now: dt.datetime) -> None:
-    """Note that the email is not tried again; the next person is told at once."""
+def _give_up(alert: Alert, reason: str, now: dt.datetime) -> None:
+    """Note that the email is not tried again."""
     alert.reason, alert.failed_at, alert.due_at = reason, now, None
-    waiting = (Flag.id == alert.flag_id, Flag.escalated_to == alert.step, Flag.escalate_at.is_not(None))
+
+
+def _tell_next(session: Session, given_up: Sequence[Alert], now: dt.datetime) -> None:
+    """Have the next person told at once of the flags of emails that were given up.
+
+    The episodes are held first, all of them in the order of their ids: see ``flag_ledger``.
+    """
+    told = [(alert.flag_id, alert.step) for alert in given_up if alert.flag_id]
+    if not told:
+        return
+    waiting = (tuple_(Flag.id, Flag.escalated_to).in_(told), Flag.escalate_at.is_not(None))
+    held = select(Episode.id).where(Episode.id.in_(select(Flag.episode_id).where(*waiting))).order_by(Episode.id)
+    session.execute(held.with_for_update(of=Episode, key_share=True)).all()
     session.execute(update(Flag).where(*waiting).values(escalate_at=now))
