@@ -155,7 +155,19 @@ def test_a_programme_is_short_that_ended_before_three_calendar_months(session, r
         record.episode(clinic, started_on, closed_on=closed_on)
     record.episode(clinic, START)
 
-    assert figures(session, question(clinic), "short_programme") == [(5, 1, 4, 2)]
+    assert figures(session, question(clinic), "short_programme") == [(5, 0, 5, 2)]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"), [(dt.date(2026, 4, 9), (0, 0, 0, 0)), (dt.date(2026, 4, 10), (2, 0, 2, 1))]
+)
+def test_whether_a_programme_was_short_is_asked_once_three_months_have_passed(session, record, clinic, as_of, expected):
+    record.episode(clinic, dt.date(2026, 1, 10), closed_on=dt.date(2026, 2, 1))
+    record.episode(clinic, dt.date(2026, 1, 10))
+    asked = question(clinic, as_of=instant(as_of))
+
+    assert figures(session, asked, "short_programme") == [expected]
+    assert bool(len(make_report(session, "process", asked).tables["short_programmes"])) == bool(expected[0])
 
 
 def test_the_outcome_of_a_short_programme_stands_beside_it(session, record, clinic):

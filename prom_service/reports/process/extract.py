@@ -1,5 +1,6 @@
 """What the process report rests on: how many episodes each measure is about, counted by the database."""
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ class Extract:
     """What a process report rests on.
 
     ``measures``: group, measure, wording, applies, documented, met: numbers of episodes.
-    ``short``: group, checkpoint, outcome, wording, episodes: of those that ended before three months.
+    ``short``: group, checkpoint, outcome, wording, episodes: of those that ended before three months, now past.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
     """
 
@@ -114,7 +115,7 @@ def _of_drugs(cohort: Cohort, drug: sa.CTE) -> Cells:
 
 def _of_programmes(cohort: Cohort) -> Cells:
     chosen = cohort.chosen
-    measures = {"short_programme": (sa.true(), chosen.c.closed_on != "", _is_short(chosen))}
+    measures = {"short_programme": (_months_have_passed(cohort), sa.true(), _is_short(chosen))}
     return added_up(_summed(cohort, measures).select_from(chosen), _wide(measures))
 
 
@@ -182,7 +183,7 @@ def _of_findings(cohort: Cohort) -> Cells:
 
 
 def _short(cohort: Cohort, checkpoint: str) -> Cells:
-    """Count the episodes that ended before three months by what they were judged at a checkpoint."""
+    """Count the episodes that ended before three months, once these have passed, by what a checkpoint was judged."""
     chosen, judged = cohort.chosen, known.judgements(cohort.scope, checkpoint).subquery()
     assessed = judged.c.outcome.is_not(None) & (judged.c.outcome != NOT_JUDGED)
     official = assessed & (judged.c.wording == "official")
@@ -195,9 +196,15 @@ def _short(cohort: Cohort, checkpoint: str) -> Cells:
         )
         .select_from(chosen)
         .outerjoin(judged, judged.c.episode_id == chosen.c.id)
-        .where(_is_short(chosen))
+        .where(_months_have_passed(cohort), _is_short(chosen))
     )
     return count_cells(cells, flags=())
+
+
+def _months_have_passed(cohort: Cohort) -> sa.ColumnElement[bool]:
+    """Return whether three months have passed since the start: before that, who is known to be short has ended."""
+    day = cohort.scope.as_of.astimezone(dt.UTC).date()
+    return months_later(cohort.chosen.c.started_on, THREE_MONTHS) <= day.isoformat()
 
 
 def _is_short(chosen: Any) -> sa.ColumnElement[bool]:

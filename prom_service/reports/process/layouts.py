@@ -32,7 +32,8 @@ PROCESS = Layout(
 SHORT_PROGRAMMES = Layout(
     "short_programmes",
     "Programmes shorter than three months, with their outcome",
-    "Episodes that ended before three calendar months since the start, by the judgements in force.",
+    "Episodes that ended before three calendar months since the start, once these have passed, by the judgements in"
+    " force.",
     (
         GROUP,
         Column("checkpoint", "Checkpoint", "Timepoint of the judgement.", TEXT),

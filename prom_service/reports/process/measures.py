@@ -155,8 +155,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         "short_programme",
         "Programme shorter than three months",
-        "Every episode.",
-        "The episode has ended.",
+        "Episodes that started at least three calendar months before the day of the report (as of, UTC).",
+        "Every one: start and end are on record without anybody's documentation.",
         "It ended before three calendar months since the start.",
         better="fewer",
         source="at least three months of exercise-based care (Kemp 2020, doi:10.1136/bjsports-2019-101458)",

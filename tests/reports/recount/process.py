@@ -84,7 +84,11 @@ def _states(record: Record, episode: Row) -> dict[str, State]:
     return {
         **{key: (bool(visits), *state) for key, state in met.items()},
         "early_mri": _early_mri(record, episode, visits, months_later(start, 3)),
-        "short_programme": (True, closed is not None, closed is not None and closed < months_later(start, 3)),
+        "short_programme": (
+            months_later(start, 3) <= record.as_of.astimezone(dt.UTC).date(),
+            True,
+            closed is not None and closed < months_later(start, 3),
+        ),
         "pathology_excluded": _excluded(record, episode, visits),
     }
 
