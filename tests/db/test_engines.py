@@ -1,5 +1,8 @@
 """What connections promise to whoever reads and writes through them."""
 
+import subprocess
+import sys
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -64,3 +67,19 @@ def test_reading_cannot_write_on_postgresql(postgres_url: str, clock: Clock) -> 
     with pytest.raises(DBAPIError, match="read-only"), runtime.reading() as session:
         builders.an_organisation(session, now=clock.now())
     runtime.engine.dispose()
+
+
+@pytest.mark.parametrize("door", ["prom_service.cli", "scheduler.__main__", "prom_service.app"])
+def test_sqlite_counts_no_memory_by_whatever_door_we_come(door: str) -> None:
+    """Its threads would wait for each other at every allocation. The library has to be told before it is first used."""
+    script = f"""
+import ctypes, importlib, importlib.util
+importlib.import_module({door!r})
+import prom_service.runtime
+import sqlite3
+sqlite3.connect(":memory:").execute("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+print(ctypes.CDLL(importlib.util.find_spec("_sqlite3").origin).sqlite3_memory_used())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout.split() == ["0"]
