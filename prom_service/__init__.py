@@ -1,3 +1,3 @@
 """Follows patients with hip or buttock pain and tells the clinic who needs a second look."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
