@@ -83,6 +83,7 @@ def _ask(session: Session, due: Due, *, now: dt.datetime) -> None:
         as_of=due.instant,
         group_by=wanted.group_by or None,
         audience="clinic" if wanted.clinic_id else "quality",
+        now=now,
     )
     report_tasks.ask(
         session,

@@ -13,24 +13,23 @@ from prom_service.cli.subscriptions import subscribe, subscriptions, unsubscribe
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.queries.registry import clinics_of, find_organisation
 from prom_service.reports import ReportQuery, default_period, make_report
-from prom_service.reports.query import BASES, FORMATS, GROUPINGS, REPORTS
+from prom_service.reports.query import BASES, FORMATS, GROUPINGS, REPORTS, end_of
 
 DAY = click.DateTime(["%Y-%m-%d"])
-WHOLE_DAY = dt.timedelta(days=1)
 
 
-class Instant(click.ParamType[dt.datetime]):
-    """An instant with its offset from UTC, or a day: then the instant it ends, in UTC."""
+class Instant(click.ParamType[dt.date]):
+    """An instant with its offset from UTC, or a day."""
 
     name = "instant"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
-        """Return the aware instant."""
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        """Return the aware instant, or the day."""
         try:
             if len(value) == len("2026-03-02"):
-                return dt.datetime.combine(dt.date.fromisoformat(value) + WHOLE_DAY, dt.time.min, dt.UTC)
+                return dt.date.fromisoformat(value)
             instant = dt.datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
+        except ValueError:
             instant = None
         if instant is None or instant.tzinfo is None:
             self.fail("Give a day such as 2026-03-02, or an instant such as 2026-03-02T09:00:00+00:00.", param, ctx)
@@ -47,7 +46,7 @@ QUESTION = (
     click.option("--organisation", help="Organisation whose clinics are reported together; small counts are hidden."),
     click.option("--from", "start", type=DAY, help="First day of the period.  [default: the last 12 whole months]"),
     click.option("--to", "end", type=DAY, help="The day after the last of the period."),
-    click.option("--as-of", type=Instant(), help="Reproduce the report as it was then.  [default: now]"),
+    click.option("--as-of", type=Instant(), help="Reproduce it as it was then, or when a day ended.  [default: now]"),
     click.option("--basis", type=click.Choice(BASES), default="episodes", show_default=True, help="What is in it."),
     click.option("--group-by", type=click.Choice(GROUPINGS), help="One line for each of these."),
     click.option("--format", "form", type=click.Choice(FORMATS), help="[default: by the name of the file, else csv]"),
@@ -87,7 +86,7 @@ def _write(
     organisation: str | None,
     start: dt.datetime | None,
     end: dt.datetime | None,
-    as_of: dt.datetime | None,
+    as_of: dt.date | None,
     basis: str,
     group_by: str | None,
 ) -> None:
@@ -97,20 +96,27 @@ def _write(
 
     with door.runtime() as prom, showing(name) as told:
         with prom.reading() as session:
-            from_on, to_on = default_period(prom.now().date())
+            now = prom.now()
+            from_on, to_on = default_period(now.date())
             query = ReportQuery(
                 **_whose(session, code, organisation),
                 from_on=start.date() if start else from_on,
                 to_on=end.date() if end else to_on,
-                as_of=as_of or prom.now(),
+                as_of=_instant(as_of, now),
                 basis=basis,
                 group_by=group_by,
+                now=now,
             )
             made = make_report(session, name, query, told)
         with prom.transaction() as session:
             _note(session, name, query, rows=sum(map(len, made.tables.values())), now=prom.now())
         content = export.render(made, form)
     files.write(output, content)
+
+
+def _instant(as_of: dt.date | None, now: dt.datetime) -> dt.datetime:
+    """Return the instant that is meant: of a day its end, and now when nothing is said."""
+    return as_of if isinstance(as_of, dt.datetime) else end_of(as_of or now.date(), now)
 
 
 def _whose(session: Session, code: str | None, organisation: str | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Any
 
 from prom_service.errors import InvalidInputError
@@ -23,6 +23,7 @@ PERIODS = {1: range(1, 13), 3: (1, 4, 7, 10), 6: (1, 7), 12: range(1, 13)}
 """Outside the clinic: lengths in months, and the months in which a period of this length may begin."""
 FINAL = 6
 """Outside the clinic a period is seen as it stood at its end, and from so many months later on as it stood then."""
+WHOLE_DAY = dt.timedelta(days=1)
 FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
 """The forms in which a report can be had; ``export`` writes them."""
 
@@ -32,7 +33,9 @@ class ReportQuery:
     """One question to the record.
 
     ``clinic_ids`` and ``organisation_id`` narrow each other; with an organisation and no clinic ids, all its
-    clinics. ``from_on`` … ``to_on`` is half-open. ``as_of``: nothing recorded after this instant is used.
+    clinics. ``from_on`` … ``to_on`` is half-open. ``as_of``: nothing recorded after this instant is used. Whoever asks
+    says when (``now``), and is refused a later ``as_of``: what has not happened by then would count as left undone, and
+    the report would not be the same again.
     ``basis``: ``episodes`` takes those that started in the period, ``activity`` those with a visit in it.
     ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded. Whoever may
     lay any two periods beside each other can subtract them and, with enough of them, get every hidden count back, so
@@ -52,15 +55,16 @@ class ReportQuery:
     basis: str = "episodes"
     group_by: str | None = None
     audience: str = "clinic"
+    now: InitVar[dt.datetime | None] = None
 
-    def __post_init__(self) -> None:
-        errors = {field: [text] for field, text in self._faults()}
+    def __post_init__(self, now: dt.datetime | None) -> None:
+        errors = {field: [text] for field, text in self._faults(now)}
         if errors:
             raise InvalidInputError(errors)
         if self.audience == "quality":
             object.__setattr__(self, "as_of", _look(self.to_on, self.as_of))
 
-    def _faults(self) -> list[tuple[str, str]]:
+    def _faults(self, now: dt.datetime | None) -> list[tuple[str, str]]:
         faults = []
         if self.from_on >= self.to_on:
             faults.append(("to", "Must be later than from; the period ends the day before it."))
@@ -68,6 +72,8 @@ class ReportQuery:
             faults.append(("from", NOT_APART))
         if self.as_of.tzinfo is None:
             faults.append(("as_of", "Needs a time zone."))
+        elif now is not None and self.as_of > now:
+            faults.append(("as_of", "Must not lie in the future."))
         elif self.audience == "quality" and not faults and _look(self.to_on, self.as_of) is None:
             faults.append(("as_of", NOT_OVER))
         for field, value, allowed in (
@@ -98,7 +104,7 @@ class ReportQuery:
     def from_parameters(
         cls, parameters: Mapping[str, Any], *, clinic_ids: Sequence[str], organisation_id: uuid.UUID
     ) -> "ReportQuery":
-        """Return the question that was printed so: the same question, asked of the same clinics."""
+        """Return the question that was printed so, the same as when it was asked, of the same clinics."""
         rest = {name: value for name, value in parameters.items() if name not in ("from", "to", "as_of")}
         return cls(
             clinic_ids=tuple(uuid.UUID(one) for one in clinic_ids),
@@ -145,6 +151,12 @@ def _is_apart(from_on: dt.date, to_on: dt.date) -> bool:
     if (from_on.day, to_on.day) != (1, 1):
         return False
     return from_on.month in PERIODS.get(months, ()) or (months % 12 == 0 and from_on.month == 1)
+
+
+def end_of(day: dt.date, now: dt.datetime) -> dt.datetime:
+    """Return when a day ends in UTC, or now while it lasts; of a day to come the instant at which it begins."""
+    begins = dt.datetime.combine(day, dt.time.min, dt.UTC)
+    return begins if begins > now else min(begins + WHOLE_DAY, now)
 
 
 def default_period(today: dt.date) -> tuple[dt.date, dt.date]:

@@ -257,18 +257,29 @@ def test_a_report_is_written_in_the_form_asked_for(
 
 def test_a_report_tells_its_question(prom: Prom, clinic: str) -> None:
     told = prom(
-        *("report", "utilization", "--organisation", "Group", "--from", "2026-01-01", "--to", "2026-04-01"),
-        *("--as-of", "2026-03-31", "--group-by", "clinic", "--format", "json", "-o", "-"),
+        *("report", "utilization", "--organisation", "Group", "--from", "2024-01-01", "--to", "2024-04-01"),
+        *("--as-of", "2024-03-31", "--group-by", "clinic", "--format", "json", "-o", "-"),
     )
 
     asked = json.loads(told.stdout)["parameters"]
     assert {name: asked[name] for name in ("from", "to", "as_of", "group_by", "audience")} == {
-        "from": "2026-01-01",
-        "to": "2026-04-01",
-        "as_of": "2026-04-01T00:00:00+00:00",
+        "from": "2024-01-01",
+        "to": "2024-04-01",
+        "as_of": "2024-04-01T00:00:00+00:00",
         "group_by": "clinic",
         "audience": "quality",
     }
+
+
+def test_a_report_as_of_today_is_as_of_now_and_none_is_as_of_a_time_to_come(prom: Prom, clinic: str) -> None:
+    asked = "report", "utilization", "--clinic", clinic, "--format", "json", "-o", "-", "--as-of"
+    began = dt.datetime.now(dt.UTC)
+
+    today = prom(*asked, f"{began:%Y-%m-%d}")
+    later = [prom(*asked, day) for day in (f"{began + dt.timedelta(days=2):%Y-%m-%d}", "9999-12-31")]
+
+    assert began <= dt.datetime.fromisoformat(json.loads(today.stdout)["as_of"]) <= dt.datetime.now(dt.UTC)
+    assert [(told.exit_code, told.stderr) for told in later] == [(1, "Error: as_of: Must not lie in the future.\n")] * 2
 
 
 @pytest.mark.parametrize(

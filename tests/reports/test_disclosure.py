@@ -1,9 +1,11 @@
 """What a reader outside the clinic may see: no small count, nothing exact, and no figure or row that gives one away."""
 
+import ast
 import datetime as dt
 import json
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,12 +17,15 @@ from prom_service.reports.continued.layouts import VISITS_AFTER_IMPROVEMENT
 from prom_service.reports.denominators.layouts import RESPONSE_BY_CHANNEL
 from prom_service.reports.forms import export
 from prom_service.reports.layout import COUNT, POOLED, finish
-from prom_service.reports.query import GROUPINGS, REPORTS
+from prom_service.reports.query import GROUPINGS, REPORTS, end_of
 from prom_service.reports.rounding import Rounding
 from prom_service.reports.utilization.layouts import ACTIVITY_BY_MONTH, LAYOUTS, VISITS_PER_EPISODE
 from tests.reports.builders import Record
 from tests.reports.cohort import START, a_cohort
 from tests.support.paper import Sheets
+
+ROOT = Path(__file__).parents[2]
+DOORS = "prom_service/web", "prom_service/cli", "scheduler"
 
 
 def counts(**changes):
@@ -377,6 +382,42 @@ def test_outside_the_clinic_no_period_is_seen_before_its_end():
 
     assert list(raised.value.errors) == ["as_of"]
     assert asked(as_of=last_second).as_of == last_second
+
+
+@pytest.mark.parametrize("whose", [{}, {"audience": "quality", "clinic_ids": ()}], ids=["the clinic", "outside"])
+def test_nobody_asks_what_will_be_known(whose):
+    now = dt.datetime(2026, 7, 1, 9, tzinfo=dt.UTC)
+
+    with pytest.raises(InvalidInputError) as raised:
+        asked(**whose, as_of=now + dt.timedelta(microseconds=1), now=now)
+
+    assert raised.value.errors == {"as_of": ["Must not lie in the future."]}
+    assert asked(**whose, as_of=now, now=now).as_of <= now
+
+
+def test_every_door_says_when_it_asks():
+    files = [path for room in DOORS for path in (ROOT / room).rglob("*.py")]
+    calls = [call for path in files for call in ast.walk(ast.parse(path.read_text())) if isinstance(call, ast.Call)]
+
+    questions = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "ReportQuery"]
+
+    assert len(questions) == 4
+    assert all("now" in {named.arg for named in call.keywords} for call in questions)
+
+
+@pytest.mark.parametrize(
+    ("day", "instant"),
+    [
+        ("2026-06-30", "2026-07-01T00:00:00+00:00"),
+        ("2026-07-01", "2026-07-01T09:00:00+00:00"),
+        ("2026-07-02", "2026-07-02T00:00:00+00:00"),
+        ("9999-12-31", "9999-12-31T00:00:00+00:00"),
+    ],
+)
+def test_a_day_means_its_end_and_today_now(day, instant):
+    now = dt.datetime(2026, 7, 1, 9, tzinfo=dt.UTC)
+
+    assert end_of(dt.date.fromisoformat(day), now).isoformat() == instant
 
 
 def asked(**changes: object) -> ReportQuery:

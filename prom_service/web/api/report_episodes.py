@@ -35,7 +35,7 @@ class CellQuery(paging.PageQuery):
     group = Text(longest=320, metadata={"description": "As the table names it; all groups when left out."})
     from_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="from")
     to_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="to", metadata={"description": "The day after."})
-    as_of = Instant(metadata={"description": "As it was known then; now when left out."})
+    as_of = Instant(metadata={"description": "As it was known then, not after now; now when left out."})
     basis = fields.String(validate=validate.OneOf(BASES))
     group_by = fields.String(validate=validate.OneOf(GROUPINGS))
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from prom_service.errors import InvalidInputError
 from prom_service.models.user import READING_ROLES
 from prom_service.queries.registry import clinics_of
-from prom_service.reports.query import BASES, GROUPINGS, REPORTS, ReportQuery, default_period
+from prom_service.reports.query import BASES, GROUPINGS, REPORTS, ReportQuery, default_period, end_of
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import clinics_shown
 from prom_service.web.dashboard.staff_session import person
@@ -91,13 +91,15 @@ def query_of(question: Asked) -> ReportQuery:
         errors |= error.errors
     if errors:
         raise InvalidInputError(errors)
+    now = prom.now()
     return ReportQuery(
         **_clinics(chosen, whole=question.whole),
         from_on=from_on,
         to_on=to_on,
-        as_of=_known_by(form),
+        as_of=end_of(_day(form["as_of"], "as_of"), now) if form["as_of"] else now,
         basis=form["basis"] or BASES[0],
         group_by=form["group_by"] or None,
+        now=now,
     )
 
 
@@ -139,14 +141,6 @@ def _period(form: Mapping[str, str]) -> tuple[dt.date, dt.date]:
     if errors:
         raise InvalidInputError(errors)
     return days["from"], days["to"]
-
-
-def _known_by(form: Mapping[str, str]) -> dt.datetime:
-    """Return the end of the day, in UTC, whose knowledge the report shall have; now when none is named."""
-    now = prom.now()
-    if not form["as_of"]:
-        return now
-    return min(now, dt.datetime.combine(_day(form["as_of"], "as_of") + dt.timedelta(days=1), dt.time.min, dt.UTC))
 
 
 def _day(text: str, name: str) -> dt.date:

@@ -76,6 +76,7 @@ def test_the_workbook_opens(ours: Caller, world: World) -> None:
         ("group_by=patient", "group_by"),
         ("format=doc", "format"),
         ("as_of=2026-01-01", "as_of"),
+        ("as_of=2026-03-03T00:00:00Z", "as_of"),
         ("clinic=other", "clinic"),
     ],
 )
@@ -132,6 +133,14 @@ def test_a_quality_team_sees_a_period_once_it_is_over(quality: Caller) -> None:
     assert "once it is over" in response.json["errors"]["as_of"][0]
 
 
+@pytest.mark.parametrize("as_of", ["2026-04-01T00:00:00Z", "2026-10-01T00:00:00Z"])
+def test_a_quality_team_does_not_see_how_a_period_will_have_ended(quality: Caller, as_of: str) -> None:
+    response = quality.get(f"/reports/utilization?{PERIOD}&as_of={as_of}")
+
+    assert response.status_code == 422
+    assert response.json["errors"] == {"as_of": ["Must not lie in the future."]}
+
+
 CELL = "/reports/utilization/episodes"
 WAITING = "from=2026-01-01&to=2026-04-01&visits=within&outcome=not_yet_due"
 
@@ -168,7 +177,12 @@ def test_the_episodes_of_a_cell_need_both_scopes_of_a_clinic(
 
 @pytest.mark.parametrize(
     ("query", "fields"),
-    [("", {"visits", "outcome"}), ("visits=many&outcome=worse", {"visits"}), (f"{WAITING}&group_by=x", {"group_by"})],
+    [
+        ("", {"visits", "outcome"}),
+        ("visits=many&outcome=worse", {"visits"}),
+        (f"{WAITING}&group_by=x", {"group_by"}),
+        (f"{WAITING}&as_of=2026-03-03T00:00:00Z", {"as_of"}),
+    ],
 )
 def test_a_wrong_cell_is_refused_by_name(query: str, fields: set[str], ours: Caller) -> None:
     response = ours.get(f"{CELL}?{query}")

@@ -133,6 +133,7 @@ def test_an_analyst_is_offered_only_periods_that_are_over(analyst: Desk) -> None
         ("report=utilization&from=yesterday&to=2026-01-01", "from"),
         ("report=utilization&from=2026-02-01&to=2026-01-01", "to"),
         ("report=utilization&as_of=soon", "as_of"),
+        ("report=utilization&as_of=2026-03-03", "as_of"),
         ("report=utilization&group_by=shoe", "group_by"),
         ("report=utilization&basis=luck", "basis"),
     ],
