@@ -33,6 +33,8 @@ from prom_service.reports.windows import Windows, windows_at
 PACKED = "flags"
 TYPED_IN = ("clinician", "diagnosis")
 """Groups whose names a clinic types in: a rare one could tell who it is."""
+WRITTEN = {"": known.NOT_RECORDED} | {word: f"“{word}”" for word in (EVERYTHING, POOLED, known.NOT_RECORDED)}
+"""How a name stands that is not typed in, or could be taken for a row of the report itself; any other as it is."""
 NAMED_PATIENTS, NAMED_CLINICIANS = 2 * ROUNDED_TO, 2
 """Such a group is named outside the clinic from this many patients on, a diagnosis from so many clinicians."""
 
@@ -157,10 +159,10 @@ class Cohort:
         several = len(self.query.clinic_ids) != 1
         labels = {
             None: sa.literal(EVERYTHING),
-            "clinic": chosen.clinic,
-            "clinician": chosen.clinic + " / " + _recorded(clinician) if several else _recorded(clinician),
+            "clinic": _written(chosen.clinic),
+            "clinician": chosen.clinic + " / " + _written(clinician) if several else _written(clinician),
             "pathway": chosen.pathway,
-            "diagnosis": _recorded(chosen.diagnosis),
+            "diagnosis": _written(chosen.diagnosis),
             "side": chosen.side,
             "period": sa.func.substr(chosen.started_on, 1, len("2026-01")),
         }
@@ -295,8 +297,8 @@ def by(column: Any, as_of: dt.datetime) -> sa.ColumnElement[bool]:
     return sa.and_(column.is_not(None), column <= as_of)
 
 
-def _recorded(text: Any) -> sa.ColumnElement[str]:
-    return sa.case((text == "", known.NOT_RECORDED), else_=text)
+def _written(name: Any) -> sa.ColumnElement[str]:
+    return sa.case(WRITTEN, value=name, else_=name)
 
 
 def _on_primary(known: Iterable[Pathway], pathway: Any, instrument: Any, scale: Any) -> sa.ColumnElement[bool]:

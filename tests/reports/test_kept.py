@@ -19,6 +19,7 @@ from prom_service.reports.cohort import Cohort
 from prom_service.reports.forms import export
 from prom_service.reports.kept.content import as_kept
 from prom_service.reports.kept.reading import kept_frames
+from prom_service.reports.known import NOT_RECORDED
 from prom_service.reports.layout import POOLED
 from prom_service.reports.query import BASES, GROUPINGS
 from prom_service.reports.utilization import KIND
@@ -163,6 +164,31 @@ def test_groups_are_named_from_the_same_number_of_patients_and_clinicians_on(ses
     (episodes,) = the_same(session, [ReportQuery((), organisation.id, *period, AS_OF, group_by="diagnosis", **QUALITY)])
 
     assert set(episodes["group"]) == {"enough", POOLED}
+
+
+def test_names_that_a_report_has_rows_of_are_written_the_same(session, record):
+    words = ("All", POOLED, NOT_RECORDED, "")
+    clinic = record.clinic(organisation := record.organisation(), "All")
+    for number in range(48):
+        names = {"diagnosis": words[number % 4], "clinician": words[number // 4 % 4]}
+        record.episode(clinic, START, visits=1, **names, **CLOSED)
+    period = dt.date(2026, 1, 1), AS_OF.date()
+    keep(session)
+
+    found = the_same(
+        session,
+        [
+            ReportQuery((), organisation.id, *period, AS_OF, group_by=group_by, **QUALITY)
+            for group_by in ("clinic", "clinician", "diagnosis")
+        ],
+    )
+
+    written = {"“All”", "“(small groups)”", "“(not recorded)”", "(not recorded)"}
+    assert [set(episodes["group"]) for episodes in found] == [
+        {"“All”"},
+        {f"All / {name}" for name in written},
+        written,
+    ]
 
 
 def test_nothing_kept_says_who_anybody_is(session, record):

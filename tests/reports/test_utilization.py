@@ -1,12 +1,18 @@
 """The report of nine episodes, counted by hand. Who they are stands in ``cohort.py``."""
 
 import datetime as dt
+from collections.abc import Mapping
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
+from prom_service.models import Visit
 from prom_service.reports import ReportQuery, make_report
-from prom_service.reports.layout import finish
+from prom_service.reports.known import NOT_RECORDED
+from prom_service.reports.layout import POOLED, finish
+from prom_service.reports.query import REPORTS
+from prom_service.reports.rounding import EVERYTHING
 from prom_service.reports.utilization.layouts import VISITS_BY_OUTCOME
 from prom_service.reports.utilization.tables import visits_per_episode
 from tests.reports.builders import instant
@@ -142,6 +148,36 @@ def test_clinicians_of_several_clinics_are_named_with_their_clinic(session, reco
     table = make_report(session, "utilization", query).tables["visits_per_episode"]
 
     assert rows(table, "group", "episodes") == [("All", 10), ("north / A", 5), ("north / B", 4), ("south / A", 1)]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_nobody_is_taken_for_a_row_of_the_report_by_name(session, record, name):
+    cohort = a_cohort(record)
+    cohort.clinic.code = EVERYTHING
+    words = {"A": EVERYTHING, "B": POOLED}
+    for one in (*cohort.episodes.values(), *session.scalars(sa.select(Visit))):
+        one.clinician = words[one.clinician]
+    for number, word in enumerate((EVERYTHING, POOLED, NOT_RECORDED), start=1):
+        cohort.episodes[number].diagnosis = word
+    session.flush()
+
+    total = totals(make_report(session, name, cohort.query(group_by="side")).tables)
+    for group_by, groups in {
+        "clinic": {"“All”"},
+        "clinician": {"“All”", "“(small groups)”"},
+        "diagnosis": {"“All”", "“(small groups)”", "“(not recorded)”", "(not recorded)"},
+    }.items():
+        tables = make_report(session, name, cohort.query(group_by=group_by)).tables
+
+        pd.testing.assert_frame_equal(totals(tables), total)
+        there = {group for table in tables.values() if "group" in table for group in table["group"]}
+        assert there - {"All"} == groups
+
+
+def totals(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Everything that the tables say of all groups together."""
+    rows = (table[table["group"] == "All"] for table in tables.values() if "group" in table)
+    return pd.concat([row.astype(str).melt(value_name="said") for row in rows if not row.empty], ignore_index=True)
 
 
 def test_a_visit_serving_two_episodes_is_one_visit(session, record):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from prom_service.reports.cohort import WRITTEN
 from prom_service.reports.kept.content import CELL, DOUBLE, SERVICE, WHO, unpacked
-from prom_service.reports.known import NOT_RECORDED
 from prom_service.reports.query import ReportQuery
 from prom_service.reports.rounding import EVERYTHING
 
@@ -81,12 +81,12 @@ class Gathered:
             days, which = np.unique(who["started_on"], return_inverse=True)
             return [dt.date.fromordinal(int(day)).isoformat()[: len("2026-01")] for day in days], which
         if by == "clinician":
-            return [_recorded(word) if alone else f"{code} / {_recorded(word)}" for word in words[by]], who[by]
+            return [_written(word) if alone else f"{code} / {_written(word)}" for word in words[by]], who[by]
         if by == "diagnosis":
-            return [_recorded(word) for word in words[by]], who[by]
+            return [_written(word) for word in words[by]], who[by]
         if by in ("pathway", "side"):
             return words[by], who[by]
-        return [EVERYTHING if by is None else code], np.zeros(len(who["patient"]), dtype="int64")
+        return [EVERYTHING if by is None else _written(code)], np.zeros(len(who["patient"]), dtype="int64")
 
 
 def _columns(names: Iterable[str], rows: np.ndarray) -> Columns:
@@ -98,5 +98,5 @@ def _of(numbers: Numbers, texts: Iterable[str]) -> np.ndarray:
     return np.array([numbers[text] for text in texts], dtype="int64")
 
 
-def _recorded(word: str) -> str:
-    return word or NOT_RECORDED
+def _written(name: str) -> str:
+    return WRITTEN.get(name, name)
