@@ -17,7 +17,9 @@ PATTERNS = (
     '<defs><pattern id="{id}-open" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<rect width="5" height="5" fill="#fff"/><rect width="2" height="5" fill="#1b5e9e"/></pattern>'
     '<pattern id="{id}-own" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-    '<rect width="1.5" height="6" fill="#fff"/></pattern></defs>'
+    '<rect width="1.5" height="6" fill="#fff"/></pattern>'
+    '<pattern id="{id}-rest" width="4" height="4" patternUnits="userSpaceOnUse">'
+    '<rect width="4" height="4" fill="#fff"/><rect width="1" height="1" fill="#767676"/></pattern></defs>'
 )
 
 

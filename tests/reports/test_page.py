@@ -13,7 +13,7 @@ from prom_service.reports import make_report, utilization
 from prom_service.reports.forms import export
 from prom_service.reports.forms.page import ROWS_AT_ONCE, ROWS_OF_SCALES
 from prom_service.reports.report import Report, report_of
-from prom_service.reports.utilization.charts import outcome_chart, visits_chart
+from prom_service.reports.utilization.charts import OUTCOMES, outcome_chart, visits_chart
 from prom_service.reports.utilization.extract import extract
 from tests.reports.cohort import Cohort, a_cohort
 from tests.reports.outcome_cohort import ten_episodes
@@ -104,11 +104,36 @@ def test_a_share_that_is_hidden_has_no_segment():
     waiting = hidden.assign(outcome="not_yet_due", episodes=0)
 
     drawings = [
-        outcome_chart({"visits_by_outcome": pd.concat([table, waiting])}).count('width="388.0"')
+        outcome_chart({"visits_by_outcome": pd.concat([table, waiting])}).count('height="28.0" fill="#1b5e9e"')
         for table in (hidden, shown)
     ]
 
     assert drawings == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("shares", "drawn", "said"),
+    [
+        ((0.5, 0.5), [194.0, 194.0], ""),
+        ((0.5, "hidden"), [194.0, 194.0], "Within the limit: 50 % not shown"),
+        (("hidden", "hidden"), [388.0], "Within the limit: 100 % not shown"),
+        ((), [388.0], "Within the limit: 100 % not shown"),
+        ((0.75, 0.5), [232.8, 155.2], ""),
+        ((float("nan"), float("nan")), [], ""),
+    ],
+)
+def test_what_is_not_shown_of_the_due_is_drawn_and_named(shares, drawn, said):
+    outcomes = list(OUTCOMES)[: len(shares)]
+    columns = {"group": "All", "wording": "official", "episodes": 10, "due": 20}
+    within = pd.DataFrame({**columns, "visits": "within", "outcome": outcomes, "share": list(shares)})
+    over = pd.DataFrame({**columns, "visits": "over", "outcome": ["improved"], "share": [1.0]})
+
+    picture = outcome_chart({"visits_by_outcome": pd.concat([within, over])})
+
+    bars = re.findall(r'y="22.0" width="([\d.]+)" height="28.0"', picture)
+    assert sorted(map(float, bars)) == sorted(drawn)
+    assert ("not shown: what is hidden" in picture) == bool(said)
+    assert said in picture
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from prom_service.reports.drawing import LEFT, RIGHT, WIDTH, bar, count_drawn, legend, share_text, svg, text, tick_step
-from prom_service.reports.rounding import HIDDEN, WITHHELD
+from prom_service.reports.rounding import HIDDEN
 from prom_service.reports.utilization.tables import SHOWN_AT_LEAST
 
 BINS = 31
@@ -59,40 +59,63 @@ def visits_chart(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def outcome_chart(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Draw the shares of the outcomes within and over the limit; provisional wording is hatched along the foot."""
+    """Draw the shares of the outcomes within and over the limit; provisional wording is hatched along the foot.
+
+    What is missing to all of the due, where counts are hidden or rounded down, is dotted.
+    """
     table = tables["visits_by_outcome"]
     rows = table[table["group"] == "All"]
     bands = {"within": "Within the limit", "over": "Over the limit"}
+    assessed = rows[rows["outcome"] != "not_yet_due"]
+    rests = {band: _rest(assessed[assessed["visits"] == band]["share"]) for band in bands}
+    height = 184 if any(rests.values()) else 164
     named = [(label, f"fill:{colour}") for label, colour, _ in OUTCOMES.values()]
 
     def drawn() -> Iterator[str]:
         for number, (band, label) in enumerate(bands.items()):
-            due = rows[(rows["visits"] == band) & (rows["outcome"] != "not_yet_due")]
+            due = assessed[assessed["visits"] == band]
             waiting = rows[(rows["visits"] == band) & (rows["outcome"] == "not_yet_due")]["episodes"]
             top = 16 + number * 58
             counted = f"{due['due'].iloc[0]} due" if len(due) else "no outcome shown"
             still_open = waiting.iloc[0] if len(waiting) else HIDDEN
             yield text(4, top, f"{label}: {counted}, {still_open} not yet due", "start", "label")
-            yield f'<rect x="4" y="{top + 6}" width="388" height="28" fill="#fff" stroke="#767676"/>'
-            yield from _segments(due, top + 6)
+            yield from _segments(due, rests[band], top + 6)
+            yield f'<rect x="4" y="{top + 6}" width="388" height="28" fill="none" stroke="#767676"/>'
         yield legend(named[:3], x=4, y=132)
         yield legend([*named[3:], ("provisional wording", "fill:#767676")], x=4, y=152)
         yield '<rect x="218" y="143" width="11" height="11" fill="url(#outcome-own)"/>'
+        if any(rests.values()):
+            yield legend([("not shown: what is hidden, or lost by rounding", "fill:url(#outcome-rest)")], x=4, y=172)
 
     parts = [
         f"{bands[row.visits]}: {OUTCOMES[row.outcome][0].lower()} {row.wording} {share_text(row.share)}"
         f" of {row.due} due"
-        for row in rows[rows["outcome"] != "not_yet_due"].itertuples()
+        for row in assessed.itertuples()
         if row.episodes != 0
     ]
+    parts += [f"{bands[band]}: {share_text(rest)} not shown" for band, rest in rests.items() if rest]
     description = "; ".join(" ".join(part.split()) for part in parts) or "No episode is due."
-    return svg("outcome", "Outcome at 3 months within and over the visit limit", description, 164, drawn())
+    return svg("outcome", "Outcome at 3 months within and over the visit limit", description, height, drawn())
 
 
-def _segments(due: pd.DataFrame, top: int) -> Iterator[str]:
-    x = 4.0
-    for row in due.itertuples():
-        width = (0 if row.share == WITHHELD or pd.isna(row.share) else float(row.share)) * 388
+def _rest(shares: pd.Series) -> float:
+    """Return the share of the due that those shown leave over; none where nobody is due."""
+    if len(shares) and shares.isna().all():
+        return 0.0
+    return max(0.0, round(1 - float(_shown(shares).sum()), 9))
+
+
+def _shown(shares: pd.Series) -> pd.Series:
+    return pd.to_numeric(shares, errors="coerce").fillna(0.0)
+
+
+def _segments(due: pd.DataFrame, rest: float, top: int) -> Iterator[str]:
+    """Draw the shares and the rest side by side; rounded ones that are more than all share the width."""
+    shown = _shown(due["share"])
+    x, full = 4.0, 388 / max(1.0, shown.sum())
+    yield bar(x + (1 - rest) * 388, top, rest * 388, 28, "url(#outcome-rest)")
+    for row in due.assign(share=shown).itertuples():
+        width = row.share * full
         if width <= 0:
             continue
         _label, colour, ink = OUTCOMES[row.outcome]
