@@ -128,9 +128,11 @@ def _clinics(chosen: str, *, whole: bool) -> dict[str, Any]:
 
 def _period(form: Mapping[str, str]) -> tuple[dt.date, dt.date]:
     """Return the days typed in, else the period chosen, else the last 12 whole months."""
+    if not (form["from"] or form["to"] or form["period"]):
+        return default_period(prom.now().date())
     if not (form["from"] or form["to"]):
         first, _, after = form["period"].partition("/")
-        return (_day(first, "period"), _day(after, "period")) if after else default_period(prom.now().date())
+        return _day(first, "period"), _day(after, "period")
     errors: dict[str, list[str]] = {}
     days = {}
     for name in ("from", "to"):
