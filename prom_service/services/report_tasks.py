@@ -109,12 +109,14 @@ def list_tasks(
 
 
 def fetch(session: Session, task_id: uuid.UUID, *, requested_by: str, now: dt.datetime) -> tuple[ReportTask, bytes]:
-    """Return a task with its file; raise ``ConflictError`` while there is none yet, ``GoneError`` once it is gone."""
+    """Return a task with its file; raise ``ConflictError`` where none is made, ``GoneError`` once it is gone."""
     task = find_task(session, task_id, requested_by=requested_by)
     if task.status in UNFINISHED:
         raise ConflictError("The report is not made yet.", "not_done")
     if task.status == "failed":
         raise ConflictError("The report could not be made.", "failed")
+    if task.status == "cancelled":
+        raise ConflictError("The report was cancelled before it was made.", "cancelled")
     content = session.scalar(select(ReportTask.content).where(ReportTask.id == task.id))
     if content is None or task.expires_at <= now:
         raise GoneError("The file is kept no longer. Ask for the report again.")

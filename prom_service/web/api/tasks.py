@@ -52,7 +52,10 @@ def cancel(session: Session, task_id: uuid.UUID) -> None:
     problems=OF_FILES,
 )
 def show_result(session: Session, task_id: uuid.UUID) -> Response:
-    """Give the file: 409 while it is not there yet, 410 when it is kept no longer (after 7 days)."""
+    """Give the file: 409 while none is made, or where none will be, 410 when it is kept no longer (after 7 days).
+
+    The `reason` of a 409 says which: `not_done`, `failed` or `cancelled`.
+    """
     task, content = report_tasks.fetch(session, task_id, requested_by=principal.actor, now=prom.now())
     audit.about(detail=f"{task.report} {task.form}")
     return file_answer(task.report, task.form, content, task.parameters)

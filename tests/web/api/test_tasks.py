@@ -114,7 +114,9 @@ def test_a_cancelled_task_is_not_made(ours: Caller, runtime: Runtime) -> None:
 
     assert reporting.make_reports(runtime) == 0
     assert ours.get(place).json["status"] == "cancelled"
-    assert ours.get(f"{place}/result").status_code == 410
+    answer = ours.get(f"{place}/result")
+    assert (answer.status_code, answer.json["reason"]) == (409, "cancelled")
+    assert "cancelled before it was made" in answer.json["detail"]
 
 
 def test_deleting_a_task_that_is_done_deletes_its_file(ours: Caller, runtime: Runtime) -> None:
