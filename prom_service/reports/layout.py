@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from prom_service.reports.rounding import EVERYTHING, FARTHEST, HIDDEN, WITHHELD, Rounding
+from prom_service.reports.rounding import EVERYTHING, EXACT_DECIMALS, FARTHEST, HIDDEN, WITHHELD, Rounding
 from prom_service.reports.statistics import wilson_interval
 
 POOLED = "(small groups)"
@@ -76,6 +76,7 @@ def finish(counts: pd.DataFrame, layout: Layout, *, audience: str, rounding: Rou
             frame[column.key] = _share(frame, column, off)
             hidden[column.key] = hidden[column.part] | hidden[column.whole]
         elif column.kind == NUMBER:
+            frame[column.key] = frame[column.key].astype("float64").round(EXACT_DECIMALS)
             hidden[column.key] = hidden[column.rests_on]
     frame = frame[layout.named()]
     for column in layout.columns:

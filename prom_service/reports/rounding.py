@@ -29,6 +29,8 @@ HIDDEN = f"<{2 * ROUNDED_TO}"
 """Stands where a count is not shown, none at all included."""
 WITHHELD = "hidden"
 """Stands for every figure that rests on such a count: it may itself be of any size."""
+EXACT_DECIMALS = 9
+"""Decimals of a figure in the clinic's own report: what stands behind them is the noise of floating point."""
 TOO_FEW = f"Fewer than {2 * ROUNDED_TO} episodes match this question, perhaps none: there is no figure to show."
 
 

@@ -294,6 +294,19 @@ def test_a_difference_resting_on_fewer_than_8_is_hidden_outside_the_clinic():
     assert by_mean["standardised"].tolist() == [WITHHELD, -0.5]
 
 
+def test_a_difference_has_no_more_digits_than_what_it_is_of():
+    means = {"characteristic": "age", "measure": "", "mean_responders": 58.3, "mean_non_responders": 49.9}
+    means |= {"responders": 30, "non_responders": 20, "deviation_responders": 10.0, "deviation_non_responders": 10.0}
+    shares = {"characteristic": "sex", "category": "female", "responders": 6, "non_responders": 5}
+    shares |= {"all_responders": 10, "all_non_responders": 10}
+
+    by_mean = finish(pd.DataFrame([means]), RESPONDER_MEANS, audience="clinic")
+    by_share = finish(pd.DataFrame([shares]), RESPONDERS, audience="clinic")
+
+    assert by_mean["difference"].tolist() == [8.4]
+    assert by_share["difference"].tolist() == [0.1]
+
+
 def test_the_mean_of_nobody_and_the_deviation_of_one_are_missing():
     one = mean_and_deviation(pd.Series([4.0]), pd.Series([1]))
     nobody = mean_and_deviation(pd.Series([4.0]), pd.Series([0]))

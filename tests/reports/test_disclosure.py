@@ -176,6 +176,12 @@ def test_a_count_repeated_from_other_rows_does_not_keep_a_row():
     assert table["channel"].tolist() == ["web"]
 
 
+def test_no_number_shows_the_noise_of_floating_point():
+    table = finish(counts(median=7 / 3 - 1 / 3 + 1e-15, closed=9), VISITS_PER_EPISODE, audience="clinic")
+
+    assert table["median"].tolist() == [2.0]
+
+
 def test_the_clinic_itself_sees_exact_numbers():
     table = finish(counts(over=1, closed=7), VISITS_PER_EPISODE, audience="clinic")
 
