@@ -1,13 +1,16 @@
 """The report on paper: what the page says, on sheets that name themselves."""
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
+import typst
 
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
-from prom_service.reports.forms.printed import MOST_ROWS
+from prom_service.reports.forms.printed import MOST_ROWS, UNDRAWN
 from prom_service.reports.forms.reading import read_table
 from prom_service.reports.report import Report
 from tests.reports.cohort import a_cohort
@@ -16,6 +19,7 @@ from tests.reports.test_page import with_clinics
 from tests.support.paper import Sheets
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # It is drawn alike from either.
+IN_NO_FONT = "\U0010fffd"
 MARKUP = '#panic() #include "/etc/passwd" *b* $x$ <l> @r'
 
 
@@ -96,13 +100,42 @@ def test_a_picture_of_outcomes_is_as_wide_on_paper_as_any(session, record):
     assert sheets.claims_to_be_accessible
 
 
-def test_no_name_is_markup_and_one_that_no_font_can_draw_is_still_printed(session, record):
+def named(session: Any, record: Any, name: str) -> Report:
+    """A report by clinician, one of them called so."""
     cohort = a_cohort(record)
-    cohort.episodes[1].clinician = MARKUP
-    cohort.episodes[2].clinician = "\U0001f9b4"
+    cohort.episodes[1].clinician = name
     session.flush()
+    return make_report(session, "utilization", cohort.query(group_by="clinician"))
 
-    sheets = Sheets(export.render(make_report(session, "utilization", cohort.query(group_by="clinician")), "pdf"))
+
+def test_no_name_is_markup(session, record):
+    sheets = Sheets(export.render(named(session, record, MARKUP), "pdf"))
 
     assert MARKUP in sheets.text
+    assert UNDRAWN not in sheets.text
+    assert sheets.claims_to_be_accessible
+
+
+def test_a_name_that_no_font_can_draw_is_a_box_and_the_sheet_says_where_it_can_be_read(session, record):
+    sheets = Sheets(export.render(named(session, record, f"Dr {IN_NO_FONT}"), "pdf"))
+
+    assert UNDRAWN in sheets.pages[0]
     assert not sheets.claims_to_be_accessible
+
+
+def test_a_name_is_drawn_with_a_font_of_the_machine_where_that_is_what_it_takes(session, record, monkeypatch):
+    report = named(session, record, f"Dr {IN_NO_FONT}")
+    own = typst.compile
+
+    def with_such_a_font(template: bytes, *, sys_inputs: dict[str, str], **how: Any) -> bytes:
+        said = sys_inputs["said"]
+        if not how["ignore_system_fonts"]:
+            said = said.replace(json.dumps(IN_NO_FONT).strip('"'), "Drawable")
+        return own(template, sys_inputs={"said": said}, **how)
+
+    monkeypatch.setattr(typst, "compile", with_such_a_font)
+    sheets = Sheets(export.render(report, "pdf"))
+
+    assert "Dr Drawable" in sheets.text
+    assert UNDRAWN not in sheets.text
+    assert sheets.claims_to_be_accessible

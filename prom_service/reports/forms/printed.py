@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
@@ -26,6 +28,10 @@ from prom_service.reports.rounding import EVERYTHING
 
 TEMPLATE = (files("prom_service.reports.forms") / "report.typ").read_bytes()
 FONT = "Libertinus Serif"
+UNDRAWN = (
+    "Some letters of names are missing here, with an empty box in their place: no font at hand can draw them. They are"
+    " in every other form of this report: workbook, page, CSV, JSON."
+)
 LONG_WORD = re.compile(r"\S{16,}")
 MOST_ROWS = 300
 """Of a table by group: with more, ten sheets and longer, the rows of the groups are not printed."""
@@ -38,20 +44,29 @@ OF_PICTURES = re.compile(r"^\.report svg ([^{]+\{.*\})$", re.MULTILINE)
 
 
 def as_pdf(report: Report) -> bytes:
-    """Return the PDF; the same report gives the same bytes.
+    """Return the PDF; the same report gives the same bytes, where it takes fonts of the machine by the same fonts.
 
-    It is tagged for screen readers (PDF/UA-1), and says so unless some letter of a name can be drawn with no font at
-    hand: that one is an empty box.
+    It takes them for letters of names that those of the typesetter cannot draw. It is tagged for screen readers
+    (PDF/UA-1), and says so unless no font at hand draws some letter: that one is an empty box, and a note says so.
     """
     import typst  # 80 MB of compiled code, and few processes ever draw.
 
-    inputs = {"said": json.dumps(_contents(report))}
-    try:
-        return typst.compile(
-            TEMPLATE, format="pdf", sys_inputs=inputs, ignore_system_fonts=True, pdf_standards=ACCESSIBLE
-        )
-    except typst.TypstError:
-        return typst.compile(TEMPLATE, format="pdf", sys_inputs=inputs, ignore_system_fonts=True)
+    contents = _contents(report)
+    for without_the_machine in (True, False):
+        with suppress(typst.TypstError):
+            return typst.compile(
+                TEMPLATE,
+                format="pdf",
+                sys_inputs=_said(contents),
+                ignore_system_fonts=without_the_machine,
+                pdf_standards=ACCESSIBLE,
+            )
+    contents["notes"].append(UNDRAWN)
+    return typst.compile(TEMPLATE, format="pdf", sys_inputs=_said(contents))
+
+
+def _said(contents: Mapping[str, Any]) -> dict[str, str]:
+    return {"said": json.dumps(contents)}
 
 
 def _contents(report: Report) -> dict[str, Any]:
