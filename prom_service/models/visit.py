@@ -73,7 +73,8 @@ class VisitVersion(TenantOwned, Base):
 class EpisodeVisit(TenantOwned, Base):
     """A visit serves an episode, from ``recorded_at`` until it is taken off. One visit may serve two; it is still one.
 
-    Put on again, it gets a new row: what was known in between can be told from what is known now.
+    Put on again, it gets a new row: what was known in between can be told from what is known now. A void visit keeps
+    the row of the episode it was on last, until it comes back on another.
     """
 
     __tablename__ = "episode_visit"

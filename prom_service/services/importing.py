@@ -250,9 +250,12 @@ class _Visits:
         refuse_repeated(self.seen, (number, episode.id), row, "visit_external_id")
         details = _visit_details(row, visit)
         self._refuse_contradiction(row, details)
-        if visit is not None and _is_recorded(visit, details) and (visit.id, episode.id) in self.served:
+        if visit is not None and _is_recorded(visit, details) and episode.id in self.served[visit.id]:
             return Taken((), (visit, episode))
+        was_void = visit is not None and visit.voided_at is not None
         visit, added = visits.put_visit(self.session, episode, number, details, actor=self.actor, now=self.now)
+        if was_void:  # It serves this episode alone now.
+            self.served[visit.id].clear()
         whose = {"patient": [episode.patient_id], "episode": [episode.id], "visit": [visit.id]}
         act = "import visits"
         audit.note(self.session, episode.clinic_id, actor=self.actor, act=act, subjects=whose, now=self.now)
@@ -261,7 +264,7 @@ class _Visits:
     def keep(self, thing: tuple[Visit, Episode]) -> None:
         visit, episode = thing
         self.visits[visit.external_id] = visit
-        self.served.add((visit.id, episode.id))
+        self.served[visit.id].add(episode.id)
         self.put.append(visit.id)
 
     def finish(self) -> None:
@@ -286,7 +289,7 @@ class _Visits:
             raise InvalidInputError({"episode_external_id": ["Is needed, or patient_external_id."]})
         found = [episode for episode in self.by_patient[whose] if episode.closed_on is None]
         if len(found) != 1 and visit is not None:
-            found = [episode for episode in self.by_patient[whose] if (visit.id, episode.id) in self.served]
+            found = [episode for episode in self.by_patient[whose] if episode.id in self.served[visit.id]]
         if len(found) != 1:
             problem = "Has more than one open episode; give episode_external_id." if found else "Has no open episode."
             raise InvalidInputError({"patient_external_id": [problem]})
@@ -365,9 +368,13 @@ def _on_record(
     return dict(found_by(session, query, column, keys))
 
 
-def _served(session: Session, visit_ids: Iterable[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
+def _served(session: Session, visit_ids: Iterable[uuid.UUID]) -> defaultdict[uuid.UUID, set[uuid.UUID]]:
+    """Return the episodes that each visit serves, or served when it was voided."""
     query = select(EpisodeVisit.visit_id, EpisodeVisit.episode_id).where(EpisodeVisit.removed_at.is_(None))
-    return {(visit, episode) for visit, episode in found_by(session, query, EpisodeVisit.visit_id, visit_ids)}
+    served: defaultdict[uuid.UUID, set[uuid.UUID]] = defaultdict(set)
+    for visit, episode in found_by(session, query, EpisodeVisit.visit_id, visit_ids):
+        served[visit].add(episode)
+    return served
 
 
 def _episodes(session: Session, clinic: Clinic, rows: Sequence[Row]) -> list[tuple[Episode, str]]:

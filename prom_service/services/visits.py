@@ -84,7 +84,7 @@ def put_visit(
     )
     visit = _locked(session, episode, external_id)
     if not fresh:
-        _refuse_another_patient(session, episode, visit, now)
+        _leave_other_episodes(session, episode, visit, now)
     if fresh:
         _keep_version(session, visit, actor, now)
     elif visit.voided_at is not None or any(getattr(visit, name) != value for name, value in values.items()):
@@ -168,25 +168,27 @@ def _serve(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -
     return True
 
 
-def _refuse_another_patient(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -> None:
-    """Raise ``ConflictError`` when the number is that of another patient's visit: a slip must not merge two people.
+def _leave_other_episodes(session: Session, episode: Episode, visit: Visit, now: dt.datetime) -> None:
+    """Take a void visit off where it was: it was taken back there, and comes back on this episode alone.
 
-    A void visit was taken back; its number may be used for the right patient.
+    Raise ``ConflictError`` when the number is that of another patient's visit that stands: a slip must not merge two
+    people.
     """
-    others = session.scalars(
-        select(EpisodeVisit)
+    others = session.execute(
+        select(EpisodeVisit, Episode.patient_id)
         .join(Episode, Episode.id == EpisodeVisit.episode_id)
         .where(
             EpisodeVisit.visit_id == visit.id,
             EpisodeVisit.removed_at.is_(None),
-            Episode.patient_id != episode.patient_id,
+            EpisodeVisit.episode_id != episode.id,
         )
     ).all()
-    if others and visit.voided_at is None:
+    if visit.voided_at is not None:
+        for link, _ in others:
+            link.removed_at = now
+        session.flush()
+    elif any(patient_id != episode.patient_id for _, patient_id in others):
         raise ConflictError("This number is that of another patient's visit.")
-    for other in others:
-        other.removed_at = now
-    session.flush()
 
 
 def _serving(session: Session, episode: Episode, visit: Visit) -> EpisodeVisit | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from prom_service.models import Base, Clinic, Episode, Patient, Visit, VisitVersion
+from prom_service.models import Base, Clinic, Episode, EpisodeVisit, Patient, Visit, VisitVersion
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, visits
 from prom_service.services.importing import Imported, Progress, import_patients, import_visits
@@ -37,6 +37,11 @@ class Files:
         now = self.clock.now()
         with self.runtime.transaction() as session:
             return act(session, self.clinic, content, actor="command", now=now, progress=progress)
+
+    def void(self, episode_number: str, number: str) -> None:
+        with self.runtime.transaction() as session:
+            episode = session.scalars(select(Episode).where(Episode.external_id == episode_number)).one()
+            visits.void_visit(session, episode, number, actor="command", now=self.clock.now())
 
     def count(self, table: type[Base]) -> int:
         with self.runtime.reading() as session:
@@ -346,9 +351,7 @@ def test_a_visit_that_was_reported_otherwise_is_corrected_and_keeps_its_history(
 
 def test_a_voided_visit_that_is_reported_again_comes_back(enrolled: Files) -> None:
     enrolled.visits("E1,,V1,2026-03-09,C1,attended")
-    with enrolled.runtime.transaction() as session:
-        episode = session.scalars(select(Episode).where(Episode.external_id == "E1")).one()
-        visits.void_visit(session, episode, "V1", actor="command", now=enrolled.clock.now())
+    enrolled.void("E1", "V1")
 
     imported = enrolled.visits("E1,,V1,2026-03-09,C1,attended")
 
@@ -383,6 +386,22 @@ def test_one_visit_may_serve_two_episodes_of_a_patient_and_is_one_visit(enrolled
     imported = enrolled.visits("E1,,V1,2026-03-09,C1,attended", "E3,,V1,2026-03-09,C1,attended")
 
     assert (imported.counts, enrolled.count(Visit)) == ({"recorded": 2}, 1)
+
+
+@pytest.mark.parametrize(("file", "served"), [(["E3"], ["E3"]), (["E3", "E1"], ["E1", "E3"])], ids=["one", "both"])
+def test_a_visit_taken_back_comes_back_on_the_episodes_that_the_file_names(
+    enrolled: Files, file: list[str], served: list[str]
+) -> None:
+    enrolled.patients(ANN.replace("E1", "E3").replace("left", "right"))
+    enrolled.visits("E1,,V1,2026-03-09,C1,attended")
+    enrolled.void("E1", "V1")
+
+    enrolled.visits(*[f"{number},,V1,2026-03-09,C1,attended" for number in file])
+
+    with enrolled.runtime.reading() as session:
+        serving = select(Episode.external_id).join(EpisodeVisit, EpisodeVisit.episode_id == Episode.id)
+        found = session.scalars(serving.where(EpisodeVisit.removed_at.is_(None)).order_by(Episode.external_id)).all()
+    assert found == served
 
 
 def test_the_number_of_another_patient_s_visit_is_a_fault(enrolled: Files) -> None:

@@ -1,6 +1,7 @@
 """Visits under the clinic's own number: recorded once, corrected, taken back, and one for two episodes."""
 
 import datetime as dt
+import uuid
 
 import pytest
 from sqlalchemy import func, select
@@ -8,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError, NotFoundError
 from prom_service.models import Clinic, Episode, EpisodeVisit, Patient, Visit, VisitVersion
+from prom_service.queries.history import histories
 from prom_service.queries.trajectory import trajectory
+from prom_service.reports import known
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, visits
 from prom_service.services.visits import VisitDetails
@@ -47,6 +50,12 @@ def second_side(session: Session, clinic: Clinic, episode: Episode, clock: Clock
 def counted(runtime: Runtime, episode: Episode) -> int:
     with runtime.reading() as session:
         return int(trajectory(session, episode.id)["visits"]["counted"])
+
+
+def known_at(session: Session, clinic: Clinic, at: dt.datetime) -> list[uuid.UUID]:
+    """The episodes that the attended visits served, as a report of that instant counts them."""
+    scope = known.Scope(select(Clinic.id).where(Clinic.id == clinic.id), at)
+    return [row.episode_id for row in session.execute(known.attended(scope))]
 
 
 def test_the_same_visit_again_changes_nothing(runtime: Runtime, clock: Clock, episode: Episode) -> None:
@@ -137,6 +146,50 @@ def test_a_visit_put_on_an_episode_again_leaves_its_absence_on_record(
         ).all()
     assert [row.removed_at for row in served] == [removed_at, None]
     assert served[1].recorded_at == again_at
+
+
+def test_a_visit_taken_back_comes_back_only_on_the_episode_it_is_put_on_and_the_past_stays_known(
+    runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
+) -> None:
+    with runtime.transaction() as session:
+        other = second_side(session, clinic, episode, clock)
+    on = clock.now().date()
+    record(runtime, clock, episode)
+    voided_at = clock.advance(days=1)
+    void(runtime, clock, episode)
+    moved_at = clock.advance(days=1)
+    record(runtime, clock, other, visited_on=on)
+
+    moment = dt.timedelta(microseconds=1)
+    with runtime.reading() as session:
+        instants = (voided_at - moment, voided_at, moved_at - moment, moved_at)
+        served = [known_at(session, clinic, at) for at in instants]
+        [left] = (
+            one
+            for one in histories(session, clinic.id, "hip-related-pain", since=clock.now())
+            if one.episode_id == str(episode.id)
+        )
+    assert (counted(runtime, episode), counted(runtime, other)) == (0, 1)
+    assert served == [[episode.id], [], [], [other.id]]
+    assert [change.at for change in left.changes if change.counts] == [voided_at - dt.timedelta(days=1)]
+    assert left.changes[-1].at == moved_at
+
+
+def test_a_visit_taken_back_on_both_sides_comes_back_on_the_one_it_is_put_on(
+    runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
+) -> None:
+    with runtime.transaction() as session:
+        other = second_side(session, clinic, episode, clock)
+    for one in (episode, other):
+        record(runtime, clock, one)
+    for one in (episode, other):
+        void(runtime, clock, one)
+    record(runtime, clock, episode)
+    alone = counted(runtime, episode), counted(runtime, other)
+    record(runtime, clock, other)
+
+    assert alone == (1, 0)
+    assert (counted(runtime, episode), counted(runtime, other)) == (1, 1)
 
 
 def test_what_another_episode_s_visit_is_called_is_not_found(

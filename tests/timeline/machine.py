@@ -323,16 +323,21 @@ class Timeline(RuleBasedStateMachine):
         episode.visits += fresh
 
     @some("visited_episodes")
-    @rule(episode=one_of_the("visited_episodes"), place=st.integers(0, 20))
-    def void_a_visit_or_restore_it(self, episode: Episode, place: int) -> None:
+    @rule(episode=one_of_the("visited_episodes"), place=st.integers(0, 20), course=st.integers(0, 3))
+    def void_a_visit_or_restore_it(self, episode: Episode, place: int, course: int) -> None:
+        """A void one comes back on whichever course of its patient it is put on, and on no other."""
         visit = episode.visits[place % len(episode.visits)]
-        if visit.voided and episode.started_on <= visit.on <= (episode.closed_on or visit.on):
-            self.clinic.service.record_visits(episode.id, [visit])
-        elif not visit.voided:
+        if not visit.voided:
             self.clinic.service.void_visit(episode.id, visit.number)
-        else:
+            visit.voided = True
             return
-        visit.voided = not visit.voided
+        courses = episode.patient.episodes
+        on = courses[(courses.index(episode) + course) % len(courses)]
+        if on.started_on <= visit.on <= (on.closed_on or visit.on):
+            self.clinic.service.record_visits(on.id, [visit])
+            episode.visits.remove(visit)
+            on.visits.append(visit)
+            visit.voided = False
 
     @some("live_flags")
     @rule(place=st.integers(0, 9), act=st.sampled_from((flags.acknowledge, flags.assign, flags.snooze, flags.resolve)))

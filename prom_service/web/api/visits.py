@@ -40,7 +40,7 @@ def list_visits(session: Session, query: Mapping[str, Any], episode_id: uuid.UUI
     or_status=HTTPStatus.CREATED,
 )
 def put_visit(session: Session, body: VisitDetails, episode_id: uuid.UUID, external_id: str) -> Any:
-    """Record a visit, correct it, or bring a voided one back. The same again changes nothing."""
+    """Record a visit, correct it, or bring a voided one back, on this episode alone. The same again changes nothing."""
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
     visit, is_new = record_visit(session, episode, external_id, body, actor=principal.actor, now=prom.now())
     return visit, HTTPStatus.CREATED if is_new else HTTPStatus.OK
@@ -48,7 +48,7 @@ def put_visit(session: Session, body: VisitDetails, episode_id: uuid.UUID, exter
 
 @visits.delete("/episodes/<uuid:episode_id>/visits/<code:external_id>", scope=WRITE)
 def delete_visit(session: Session, episode_id: uuid.UUID, external_id: str) -> str:
-    """Take a visit off the episode. It stays on record as voided, and a later PUT brings it back."""
+    """Take a visit off the episode. It stays on record as voided, and a later PUT brings it back where it is put."""
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
     void_visit(session, episode, external_id, actor=principal.actor, now=prom.now())
     return ""
