@@ -21,15 +21,15 @@ def visits_over_threshold(case: Case) -> Iterator[Finding]:
     """
     pathway, counted = case.facts.pathway, case.counted_visits
     if len(counted) > pathway.visit_limit:
-        crossing = _crossing(case, "visits_over_threshold", pathway.visit_limit + 1)
+        number = pathway.visit_limit + 1
         shown = case.judgements.demonstrated.shown
         yield case.finding(
             "visits_over_threshold",
-            basis=_basis(crossing),
+            basis=_crossing_basis(case, "visits_over_threshold", number),
             severity="low" if shown else "high",
             why=f"{len(counted)} visits, the threshold is {pathway.visit_limit}: administrative threshold,"
             f" not a clinical limit. {case.judgements.demonstrated.why}",
-            evidence=_visit_evidence(case, crossing),
+            evidence=_visit_evidence(case, number),
         )
 
 
@@ -40,15 +40,14 @@ def visits_near_threshold(case: Case) -> Iterator[Finding]:
     """
     pathway, counted = case.facts.pathway, case.counted_visits
     if pathway.visit_notice <= len(counted) <= pathway.visit_limit and not case.judgements.demonstrated.shown:
-        crossing = _crossing(case, "visits_near_threshold", pathway.visit_notice)
         yield case.finding(
             "visits_near_threshold",
-            basis=_basis(crossing),
+            basis=_crossing_basis(case, "visits_near_threshold", pathway.visit_notice),
             severity="low",
             queue="follow_up",
             why=f"{len(counted)} visits, the administrative threshold is {pathway.visit_limit}."
             f" {case.judgements.demonstrated.why}",
-            evidence=_visit_evidence(case, crossing),
+            evidence=_visit_evidence(case, pathway.visit_notice),
         )
 
 
@@ -92,24 +91,29 @@ def _review_due_at(flag: FlagFacts, review: Review) -> datetime:
     return flag.raised_at + timedelta(days=review.within_days)
 
 
-def _crossing(case: Case, kind: str, number: int) -> VisitFacts:
+def _crossing_basis(case: Case, kind: str, number: int) -> str:
     """The visit on which a finding of this kind rests: the ``number``-th by date.
 
     Once there was a flag it stays the one that flag rests on, for as long as it counts: an earlier visit that is
-    recorded afterwards makes the same finding no new one.
+    recorded afterwards makes the same finding no new one. Where the flag is not live and visits were taken back so
+    that its visit is no longer the ``number``-th or a later one, another visit has crossed the line anew.
     """
-    counted = {_basis(visit): visit for visit in case.counted_visits}
+    places = {_basis(visit): place for place, visit in enumerate(case.counted_visits, 1)}
     flags = sorted(case.facts.flags, key=lambda flag: flag.raised_at, reverse=True)
-    known = (counted[flag.basis] for flag in flags if flag.kind == kind and flag.basis in counted)
-    return next(known, case.counted_visits[number - 1])
+    known = (
+        flag.basis
+        for flag in flags
+        if flag.kind == kind and places.get(flag.basis, 0) >= (1 if flag.is_live else number)
+    )
+    return next(known, _basis(case.counted_visits[number - 1]))
 
 
 def _basis(visit: VisitFacts) -> str:
     return f"visit:{visit.basis}"
 
 
-def _visit_evidence(case: Case, crossing: VisitFacts) -> dict[str, Any]:
-    """The visits counted against the limit, the one that crossed it, and whether improvement is demonstrated."""
+def _visit_evidence(case: Case, number: int) -> dict[str, Any]:
+    """The visits counted against the limit, the day of the ``number``-th, and whether improvement is demonstrated."""
     pathway = case.facts.pathway
     formats = [visit.format for visit in case.visits]
     return {
@@ -118,7 +122,7 @@ def _visit_evidence(case: Case, crossing: VisitFacts) -> dict[str, Any]:
         "notice": pathway.visit_notice,
         "counted_formats": list(pathway.counted_formats),
         "by_format": {visit_format: formats.count(visit_format) for visit_format in sorted(set(formats))},
-        "crossed_on": crossing.on.isoformat(),
+        "crossed_on": case.counted_visits[number - 1].on.isoformat(),
         "improvement_demonstrated": case.judgements.demonstrated.shown,
         "demonstration": dict(case.judgements.demonstrated.evidence),
     }

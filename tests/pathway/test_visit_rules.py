@@ -9,6 +9,9 @@ from tests.pathway.builders import answers, episode, findings, flag, visit, visi
 RAISED_AT = datetime(2026, 4, 14, 12, tzinfo=UTC)
 RAISED_ON = RAISED_AT.date()
 SECOND = timedelta(seconds=1)
+OVER_AND_NEAR = pytest.mark.parametrize(
+    ("kind", "number"), [("visits_over_threshold", 15), ("visits_near_threshold", 12)], ids=["over", "near"]
+)
 
 
 @pytest.mark.parametrize("kind", ["non_responder", "deterioration"])
@@ -125,9 +128,7 @@ def test_the_crossing_visit_is_the_fifteenth_by_date_whatever_was_recorded_first
     assert finding.basis == "visit:visit-15"
 
 
-@pytest.mark.parametrize(
-    ("kind", "number"), [("visits_over_threshold", 15), ("visits_near_threshold", 12)], ids=["over", "near"]
-)
+@OVER_AND_NEAR
 def test_a_forgotten_earlier_visit_leaves_the_finding_on_the_visit_it_was_raised_for(kind, number):
     raised = flag(kind, RAISED_AT, status="resolved", checkpoint="", basis=f"visit:visit-{number}")
     forgotten = visit("visit-forgotten", visits(1)[0].on)
@@ -135,6 +136,40 @@ def test_a_forgotten_earlier_visit_leaves_the_finding_on_the_visit_it_was_raised
     [finding] = findings(episode({}, visits=(forgotten, *visits(number)), flags=(raised,)), kind)
 
     assert finding.basis == raised.basis
+
+
+@OVER_AND_NEAR
+@pytest.mark.parametrize("status", ["resolved", "superseded"])
+def test_when_an_earlier_visit_was_taken_back_the_next_one_crosses_the_line_anew(kind, number, status):
+    raised = flag(kind, RAISED_AT, status=status, checkpoint="", basis=f"visit:visit-{number}")
+    attended = tuple(one for one in visits(number + 1) if one.basis != "visit-3")
+
+    [finding] = findings(episode({}, visits=attended, flags=(raised,)), kind)
+
+    assert finding.basis == f"visit:visit-{number + 1}"
+    assert finding.evidence["crossed_on"] == attended[-1].on.isoformat()
+
+
+@OVER_AND_NEAR
+def test_a_forgotten_earlier_visit_in_place_of_one_taken_back_is_no_new_crossing(kind, number):
+    raised = flag(kind, RAISED_AT, status="resolved", checkpoint="", basis=f"visit:visit-{number}")
+    attended = tuple(one for one in visits(number) if one.basis != "visit-3")
+    forgotten = visit("visit-forgotten", visits(1)[0].on)
+
+    [finding] = findings(episode({}, visits=(forgotten, *attended), flags=(raised,)), kind)
+
+    assert finding.basis == raised.basis
+
+
+@OVER_AND_NEAR
+def test_a_live_flag_stays_on_its_visit_while_others_are_taken_back_and_says_which_day_crossed(kind, number):
+    raised = flag(kind, RAISED_AT, checkpoint="", basis=f"visit:visit-{number}")
+    attended = tuple(one for one in visits(number + 1) if one.basis != "visit-3")
+
+    [finding] = findings(episode({}, visits=attended, flags=(raised,)), kind)
+
+    assert finding.basis == raised.basis
+    assert finding.evidence["crossed_on"] == attended[-1].on.isoformat()
 
 
 def test_a_finding_moves_on_when_the_visit_it_was_raised_for_no_longer_counts():

@@ -161,6 +161,26 @@ def test_a_resolved_finding_stays_resolved_on_the_same_basis_and_returns_on_a_ne
     assert second["predecessor_id"] == first["id"]
 
 
+def test_after_a_visit_is_taken_back_the_next_fifteenth_is_flagged_although_the_last_was_resolved(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    for number in range(1, 16):
+        life.visit(number)
+    with life.runtime.transaction() as session:
+        [first] = list_flags(session, life.clinic.id, FlagFilter(kind="visits_over_threshold"))
+        flag = flags.find_for_update(session, life.clinic.id, uuid.UUID(first["id"]))
+        assert flag is not None
+        flags.resolve(session, flag, "reassessed", actor="test", now=life.clock.now())
+    life.clock.advance(days=1)
+    with life.runtime.transaction() as session:
+        visits.void_visit(session, life.episode, "V3", actor="test", now=life.clock.now())
+    fourteen = life.live()
+
+    life.visit(16)
+
+    assert ("visits_over_threshold", None) not in fourteen
+    assert life.live()["visits_over_threshold", None] == "high"
+
+
 def test_an_emergency_symptom_is_flagged_when_its_page_is_saved_and_kept_when_taken_back(life: Life) -> None:
     with life.runtime.transaction() as session:
         baseline = builders.the_administration(session, life.episode, "baseline")

@@ -4,7 +4,8 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from tests.timeline.model import VISITS_ALLOWED, VISITS_NOTICED, Administration, Episode
+from prom_service.models import Visit
+from tests.timeline.model import COUNTED_FORMATS, VISITS_ALLOWED, VISITS_NOTICED, Administration, Episode
 from tests.timeline.seen import Seen
 from tests.timeline.windows import DAY, local
 
@@ -78,6 +79,18 @@ def _of_visits(episode: Episode) -> Findings:
     if episode.counted_visits >= VISITS_NOTICED and not episode.demonstrated:
         return {("visits_near_threshold", ""): None}
     return {}
+
+
+def beyond_the_limit(episode: Episode, seen: Seen) -> set[str]:
+    """The visits from the first on, by their days, that is one too many; as bases."""
+    rows = {row.external_id: row for row in seen.all(Visit)}
+    counted = []
+    for visit in episode.visits:
+        if not visit.voided and visit.format in COUNTED_FORMATS:
+            row = rows[visit.number]
+            name = f"{row.id}/{row.restorations}" if row.restorations else str(row.id)
+            counted.append((visit.on, row.recorded_at, name))
+    return {f"visit:{name}" for _, _, name in sorted(counted)[VISITS_ALLOWED:]}
 
 
 def _of_reviews(episode: Episode, seen: Seen, clock: dt.datetime) -> Findings:

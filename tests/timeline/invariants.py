@@ -297,6 +297,19 @@ def flags_say_what_the_rules_find(moment: Moment) -> Faults:
             yield f"{episode}: the flags {sorted(stale)} have no ground any more"
 
 
+def too_many_visits_are_flagged_until_somebody_looked(moment: Moment) -> Faults:
+    """A flag that was resolved holds for as long as the visit it was about is still one too many."""
+    if not moment.swept:
+        return
+    for episode in moment.model.episodes:
+        beyond = findings.beyond_the_limit(episode, moment.seen)
+        flags = [flag for flag in moment.seen.flags[episode.id] if flag.kind == "visits_over_threshold"]
+        looked_at = {flag.basis.partition("#")[0] for flag in flags if flag.status == "resolved"}
+        live = any(flag.status in LIVE for flag in flags)
+        if beyond and not live and not beyond & looked_at and episode.patient.status != "deceased":
+            yield f"{episode}: {len(beyond)} visits too many, none of them flagged or looked at"
+
+
 RULES: tuple[Callable[[Moment], Faults], ...] = (
     windows_are_those_of_the_plan,
     states_follow_from_what_happened,
@@ -318,6 +331,7 @@ RULES: tuple[Callable[[Moment], Faults], ...] = (
     flags_go_through_legal_steps,
     symptoms_are_flagged_at_once,
     flags_say_what_the_rules_find,
+    too_many_visits_are_flagged_until_somebody_looked,
 )
 
 

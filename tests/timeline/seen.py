@@ -25,6 +25,7 @@ from prom_service.models import (
     Response,
     SavedAnswer,
     Score,
+    Visit,
     VisitVersion,
 )
 
@@ -41,7 +42,7 @@ FACTS: tuple[type[Base], ...] = (
     VisitVersion,
 )
 """Tables that only grow."""
-PRESENT: tuple[type[Base], ...] = (Administration, Clinic, Episode, Flag, Message, Patient)
+PRESENT: tuple[type[Base], ...] = (Administration, Clinic, Episode, Flag, Message, Patient, Visit)
 WAITING = ("planned", "deferred")
 PENDING = (*WAITING, "claimed")
 """Phases of a message that may still go out."""
