@@ -108,7 +108,8 @@ class SafetyFacts:
 class FlagFacts:
     """One flag already kept for the episode. ``reviewed_at`` is when it was resolved with a reason.
 
-    ``basis`` is what it rests on, in the rules' own words.
+    ``basis`` is what it rests on, in the rules' own words. ``superseded_at`` is when its finding went, or moved to
+    another flag, which then was raised at the same instant.
     """
 
     flag_id: str
@@ -118,6 +119,7 @@ class FlagFacts:
     status: str
     reviewed_at: datetime | None = None
     basis: str = ""
+    superseded_at: datetime | None = None
 
     @property
     def found_basis(self) -> str:

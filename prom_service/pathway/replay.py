@@ -115,7 +115,7 @@ class _Course:
         for step in ledger.steps(self.facts.flags, findings):
             match step:
                 case ledger.Supersede(flag):
-                    flags[flag.flag_id] = replace(flag, status="superseded")
+                    flags[flag.flag_id] = replace(flag, status="superseded", superseded_at=now)
                 case ledger.Raise(finding):
                     flag = FlagFacts(
                         str(len(flags)), finding.kind, finding.checkpoint, now, "open", basis=finding.basis

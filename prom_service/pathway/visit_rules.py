@@ -1,7 +1,7 @@
 """The rules that count visits: past the limit, near it, and care that went on without review."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,25 +54,26 @@ def visits_near_threshold(case: Case) -> Iterator[Finding]:
 def continued_without_review(case: Case) -> Iterator[Finding]:
     """A finding where a non_responder or deterioration of a checkpoint was not reviewed in time.
 
-    In time is less than the pathway's days since the flag, and fewer than its visits dated after the flag. Reviewed
+    In time is less than the pathway's days since it was flagged, and fewer than its visits dated after that. Reviewed
     means resolved with a reason, or a visit dated after the flag at which the clinician reassessed; acknowledging is
-    not reviewing. Of several such flags the first counts. Source: working rule of this service.
+    not reviewing. Other answers that leave the finding in force give it another flag and no more time. Of several such
+    flags the first counts. Source: working rule of this service.
     """
     for timepoint in case.facts.pathway.timepoints:
         review = timepoint.review
-        if review and (flag := _first_overdue(case, timepoint, review)):
-            visits = len(_visits_after(case.facts, flag))
+        if review and (waiting := _first_overdue(case, timepoint, review)):
+            visits = len(_visits_after(case.facts, waiting.since))
             yield case.finding(
                 "continued_without_review",
                 checkpoint=timepoint.key,
-                basis=f"flag:{flag.flag_id}",
+                basis=f"flag:{waiting.flag.flag_id}",
                 severity="high",
                 why=f"The {timepoint.title} finding has had no recorded review while care went on"
                 f" ({visits} {'visit' if visits == 1 else 'visits'} since).",
                 evidence={
-                    "flag_id": flag.flag_id,
-                    "flag_kind": flag.kind,
-                    "raised_at": instant(flag.raised_at),
+                    "flag_id": waiting.flag.flag_id,
+                    "flag_kind": waiting.flag.kind,
+                    "raised_at": instant(waiting.since),
                     "visits_since": visits,
                     "limits": asdict(review),
                 },
@@ -83,12 +84,20 @@ def review_instants(facts: EpisodeFacts) -> Iterator[datetime]:
     """Every instant at which time alone makes an unreviewed flag overdue."""
     for timepoint in facts.pathway.timepoints:
         if timepoint.review:
-            for flag in _awaiting_review(facts, timepoint):
-                yield _review_due_at(flag, timepoint.review)
+            for waiting in _awaiting_review(facts, timepoint):
+                yield _review_due_at(waiting, timepoint.review)
 
 
-def _review_due_at(flag: FlagFacts, review: Review) -> datetime:
-    return flag.raised_at + timedelta(days=review.within_days)
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A live flag that nobody has reviewed, and since when its finding was before the clinic without a review."""
+
+    flag: FlagFacts
+    since: datetime
+
+
+def _review_due_at(waiting: _Waiting, review: Review) -> datetime:
+    return waiting.since + timedelta(days=review.within_days)
 
 
 def _crossing_basis(case: Case, kind: str, number: int) -> str:
@@ -128,26 +137,41 @@ def _visit_evidence(case: Case, number: int) -> dict[str, Any]:
     }
 
 
-def _first_overdue(case: Case, timepoint: Timepoint, review: Review) -> FlagFacts | None:
-    """The earliest flag of the checkpoint that is live, not reviewed, and out of days or visits."""
+def _first_overdue(case: Case, timepoint: Timepoint, review: Review) -> _Waiting | None:
+    """The first finding of the checkpoint that is live, not reviewed, and out of days or visits."""
     overdue = (
-        flag
-        for flag in _awaiting_review(case.facts, timepoint)
-        if case.clock >= _review_due_at(flag, review) or len(_visits_after(case.facts, flag)) >= review.within_visits
+        waiting
+        for waiting in _awaiting_review(case.facts, timepoint)
+        if case.clock >= _review_due_at(waiting, review)
+        or len(_visits_after(case.facts, waiting.since)) >= review.within_visits
     )
-    return min(overdue, key=lambda flag: (flag.raised_at, flag.flag_id), default=None)
+    return min(overdue, key=lambda waiting: (waiting.since, waiting.flag.flag_id), default=None)
 
 
-def _awaiting_review(facts: EpisodeFacts, timepoint: Timepoint) -> Iterator[FlagFacts]:
-    """The flags of a checkpoint that somebody has to review and nobody has."""
+def _awaiting_review(facts: EpisodeFacts, timepoint: Timepoint) -> Iterator[_Waiting]:
+    """The findings of a checkpoint that somebody has to review and nobody has."""
     for flag in facts.flags:
         of_it = flag.kind in REVIEWABLE and flag.checkpoint == timepoint.key
         open_ = of_it and flag.is_live and flag.reviewed_at is None
-        if open_ and not any(visit.reassessed for visit in _visits_after(facts, flag)):
-            yield flag
+        if open_ and not _reassessed_after(facts, flag.raised_at):
+            yield _Waiting(flag, _waiting_since(facts, flag))
 
 
-def _visits_after(facts: EpisodeFacts, flag: FlagFacts) -> list[VisitFacts]:
-    """The visits dated after the local day on which the flag was raised."""
-    raised_on = flag.raised_at.astimezone(facts.zone).date()
-    return [visit for visit in facts.visits if visit.on > raised_on]
+def _waiting_since(facts: EpisodeFacts, flag: FlagFacts) -> datetime:
+    """When the finding was first flagged: by this flag, or by one it was taken over from that nobody had reviewed."""
+    since = flag.raised_at
+    for earlier in sorted(facts.flags, key=lambda one: one.raised_at, reverse=True):
+        alike = (earlier.kind, earlier.checkpoint) == (flag.kind, flag.checkpoint)
+        if alike and earlier.superseded_at == since and not _reassessed_after(facts, earlier.raised_at):
+            since = earlier.raised_at
+    return since
+
+
+def _reassessed_after(facts: EpisodeFacts, moment: datetime) -> bool:
+    return any(visit.reassessed for visit in _visits_after(facts, moment))
+
+
+def _visits_after(facts: EpisodeFacts, moment: datetime) -> list[VisitFacts]:
+    """The visits dated after the local day of a moment."""
+    day = moment.astimezone(facts.zone).date()
+    return [visit for visit in facts.visits if visit.on > day]

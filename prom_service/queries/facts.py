@@ -209,7 +209,14 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
 def flag_facts(flag: Flag) -> FlagFacts:
     """Return a flag as the rules see it."""
     return FlagFacts(
-        str(flag.id), flag.kind, flag.checkpoint, flag.raised_at, flag.status, flag.resolved_at, flag.found_basis
+        flag_id=str(flag.id),
+        kind=flag.kind,
+        checkpoint=flag.checkpoint,
+        raised_at=flag.raised_at,
+        status=flag.status,
+        reviewed_at=flag.resolved_at,
+        basis=flag.found_basis,
+        superseded_at=flag.updated_at if flag.status == "superseded" else None,
     )
 
 

@@ -92,10 +92,11 @@ def flag(
     checkpoint: str = "6-weeks",
     flag_id: str = "flag-1",
     basis: str = "",
+    superseded_at: datetime | None = None,
 ) -> FlagFacts:
     """A flag already kept; a resolved one was reviewed a day later."""
     reviewed_at = raised_at + timedelta(days=1) if status == "resolved" else None
-    return FlagFacts(flag_id, kind, checkpoint, raised_at, status, reviewed_at, basis)
+    return FlagFacts(flag_id, kind, checkpoint, raised_at, status, reviewed_at, basis, superseded_at)
 
 
 def findings(facts: EpisodeFacts, kind: str, *, now: datetime | None = None) -> Sequence[Finding]:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from prom_service.pathway.visit_rules import review_instants
 from tests.pathway.builders import answers, episode, findings, flag, visit, visits
 
 RAISED_AT = datetime(2026, 4, 14, 12, tzinfo=UTC)
@@ -66,6 +67,60 @@ def test_the_day_of_a_flag_is_the_local_one():
 )
 def test_only_a_live_finding_of_the_early_checkpoint_awaits_review(other):
     assert not findings(episode({}, flags=(other,)), "continued_without_review")
+
+
+def taken_over(at, **predecessor):
+    """A flag, taken over on the spot by another of its kind and checkpoint."""
+    first = flag("non_responder", RAISED_AT, **{"status": "superseded", "superseded_at": at, **predecessor})
+    return (flag("non_responder", at, flag_id="flag-2"), first)
+
+
+def test_another_flag_for_the_same_finding_gives_no_more_days():
+    facts = episode({}, flags=taken_over(RAISED_AT + timedelta(days=10)))
+
+    due_at = RAISED_AT + timedelta(days=14)
+    assert list(review_instants(facts)) == [due_at]
+    assert not findings(facts, "continued_without_review", now=due_at - SECOND)
+    [finding] = findings(facts, "continued_without_review", now=due_at)
+    assert finding.basis == "flag:flag-2"
+    assert finding.evidence["raised_at"] == RAISED_AT.isoformat()
+
+
+@pytest.mark.parametrize(("after", "raised"), [((2, 5), False), ((2, 5, 11), True)], ids=["two", "three"])
+def test_another_flag_for_the_same_finding_gives_no_more_visits(after, raised):
+    attended = tuple(visit(f"visit-{days}", RAISED_ON + timedelta(days=days)) for days in after)
+    facts = episode({}, flags=taken_over(RAISED_AT + timedelta(days=10)), visits=attended)
+
+    assert bool(findings(facts, "continued_without_review", now=RAISED_AT + timedelta(days=12))) == raised
+
+
+@pytest.mark.parametrize(
+    ("predecessor", "visits"),
+    [
+        ({"superseded_at": RAISED_AT + timedelta(days=5)}, ()),
+        ({"status": "resolved", "superseded_at": None}, ()),
+        ({"checkpoint": "3-months"}, ()),
+        ({}, (visit("visit-1", RAISED_ON + timedelta(days=3), reassessed=True),)),
+    ],
+    ids=["was gone meanwhile", "was resolved", "of another checkpoint", "was reassessed"],
+)
+def test_a_finding_that_was_gone_or_reviewed_meanwhile_has_its_time_again(predecessor, visits):
+    facts = episode({}, flags=taken_over(RAISED_AT + timedelta(days=10), **predecessor), visits=visits)
+
+    due_at = RAISED_AT + timedelta(days=24)
+    assert not findings(facts, "continued_without_review", now=due_at - SECOND)
+    assert findings(facts, "continued_without_review", now=due_at)
+
+
+def test_however_often_the_flag_of_a_finding_changed_it_waits_since_the_first():
+    moments = [RAISED_AT + timedelta(days=days) for days in (0, 5, 5, 10)]
+    changed = zip(moments[:-1], moments[1:], ("flag-1", "flag-2", "flag-3"), strict=True)
+    earlier = tuple(
+        flag("deterioration", at, flag_id=name, status="superseded", superseded_at=until) for at, until, name in changed
+    )
+    facts = episode({}, flags=(*earlier, flag("deterioration", moments[-1], flag_id="flag-4")))
+
+    assert findings(facts, "continued_without_review", now=RAISED_AT + timedelta(days=14))
 
 
 def test_of_two_unreviewed_flags_the_first_is_named():

@@ -323,6 +323,28 @@ def test_what_was_begun_late_and_never_sent_is_scored_when_the_window_closes_for
     assert (six_weeks.state, response.partial, response.late, judged) == ("partial", True, True, ["on_track"])
 
 
+def test_a_finding_nobody_reviewed_stays_unreviewed_when_the_finished_answer_says_the_same(life: Life) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=42)
+    with life.runtime.transaction() as session:
+        six_weeks = builders.the_administration(session, life.episode, "6-weeks")
+        submission.start(session, six_weeks, now=life.clock.now())
+        saved = {"ihot-12-1.0": {f"Q{number}": 41 for number in range(1, 13)}}
+        submission.save_answers(session, six_weeks, saved, now=life.clock.now())
+    life.clock.advance(days=16)
+    life.sweep()
+    for number in range(3):
+        life.clock.advance(days=2)
+        life.visit(number)
+    before = life.live()
+    life.clock.advance(days=1)
+
+    life.answer("6-weeks", ihot=41)
+
+    assert life.live() == before
+    assert before["continued_without_review", "6-weeks"] == "high"
+
+
 def test_a_baseline_scored_in_time_stands_before_one_finished_late(life: Life) -> None:
     with life.runtime.transaction() as session:
         baseline = builders.the_administration(session, life.episode, "baseline")

@@ -4,7 +4,8 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from prom_service.models import Visit
+from prom_service.models import Flag, Visit
+from tests.timeline import model
 from tests.timeline.model import COUNTED_FORMATS, VISITS_ALLOWED, VISITS_NOTICED, Administration, Episode
 from tests.timeline.seen import Seen
 from tests.timeline.windows import DAY, local
@@ -94,20 +95,35 @@ def beyond_the_limit(episode: Episode, seen: Seen) -> set[str]:
 
 
 def _of_reviews(episode: Episode, seen: Seen, clock: dt.datetime) -> Findings:
-    """A 6-week finding that nobody has reviewed for 14 days or 3 more visits."""
+    """A 6-week finding that nobody has reviewed for 14 days or 3 more visits, whatever flags said so by turns."""
     waiting = [
-        flag
+        (_unreviewed_from(flag, episode, seen), flag)
         for flag in seen.flags[episode.id]
         if flag.kind in REVIEWABLE and flag.checkpoint == "6-weeks" and flag.status in LIVE
     ]
-    for flag in sorted(waiting, key=lambda flag: (flag.raised_at, str(flag.id))):
-        raised_on = local(flag.raised_at, episode.patient.zone).date()
-        since = [visit for visit in episode.visits if not visit.voided and visit.on > raised_on]
-        reviewed = any(visit.reassessed for visit in since)
-        overdue = clock >= flag.raised_at + REVIEW_WITHIN or len(since) >= REVIEW_WITHIN_VISITS
+    for start, flag in sorted(waiting, key=lambda one: (one[0], str(one[1].id))):
+        reviewed = any(visit.reassessed for visit in _visits_since(episode, flag.raised_at))
+        overdue = clock >= start + REVIEW_WITHIN or len(_visits_since(episode, start)) >= REVIEW_WITHIN_VISITS
         if overdue and not reviewed:
             return {("continued_without_review", "6-weeks"): f"flag:{flag.id}"}
     return {}
+
+
+def _unreviewed_from(flag: Any, episode: Episode, seen: Seen) -> dt.datetime:
+    """When the flag was raised, or the one whose place it took before anybody had reviewed that."""
+    if flag.predecessor_id is None:
+        return flag.raised_at
+    before = seen.one(Flag, flag.predecessor_id)
+    replaced = seen.flag_events[before.id][-1]
+    at_once = replaced.type == "superseded" and replaced.at == flag.raised_at
+    if not at_once or any(visit.reassessed for visit in _visits_since(episode, before.raised_at)):
+        return flag.raised_at
+    return _unreviewed_from(before, episode, seen)
+
+
+def _visits_since(episode: Episode, moment: dt.datetime) -> list[model.Visit]:
+    on = local(moment, episode.patient.zone).date()
+    return [visit for visit in episode.visits if not visit.voided and visit.on > on]
 
 
 def _standing_id(one: Administration, seen: Seen) -> uuid.UUID:
