@@ -65,7 +65,7 @@ def _raise_flag(session: Session, clinic: Clinic, patient: Any, number: int, now
         severity="medium",
         queue="clinical",
         status="open",
-        why="The iHOT-12 changed by +4.0 since the start; on track is +7.0 or more.",
+        why="iHOT-12 is 4.0 points better since the start; on track needs at least 7 points.",
         evidence={**evidence, "change": 4.0, "threshold": {"id": "working", "value": 7.0}},
         guidance={"text": "Not yet improving: reassess.", "source": "", "evidence_status": "working"},
         raised_at=now,

@@ -1,4 +1,7 @@
-"""One plain sentence for every judgement. Numbers are shown with one decimal; nothing here decides."""
+"""One plain sentence for every judgement. Numbers are shown with one decimal; nothing here decides.
+
+Other words for the same need no other rule version: they make no new judgement, and what was said stays on record.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,21 +16,20 @@ _SENTENCES = {
     Step.BASELINE_MISSING: "{title} has no score from the start, so its change cannot be judged",
     Step.BASELINE_LATE: "{title} was first answered too late to count as the start, so its change cannot be judged",
     Step.SCORE_MISSING: "{title} has too few answers for a score",
-    Step.WORSENED: "{title} changed by {change} since the start; worse begins at a loss of {worse}",
-    Step.WORSENED_WITHOUT_ROOM: "{title} changed by {change} from a start near its worst end,"
-    " and the patient feels worse",
-    Step.HEADROOM_CONTRADICTED: "{headroom}; its change of {change} or the patient's own rating points to worse",
+    Step.WORSENED: "{title} is {change} since the start; {worse} or more count as worse",
+    Step.WORSENED_WITHOUT_ROOM: "{title} began near its worst end and is {change} since, and the patient feels worse",
+    Step.HEADROOM_CONTRADICTED: "{headroom} and is {change} since; this or the patient's own rating points to worse",
     Step.HEADROOM_IMPROVED: "{headroom}; the patient's own account says {goal}",
     Step.HEADROOM_NOT_ACCEPTABLE: "{headroom}; the patient does not find the present state acceptable",
     Step.HEADROOM_OPEN: "{headroom}; the patient's own account does not settle it",
-    Step.REACHED: "{title} changed by {change} since the start; {goal} needs at least {improved}",
-    Step.BAND_CONFIRMED: "{title} changed by {change} since the start, borderline below the {improved} needed;"
+    Step.REACHED: "{title} is {change} since the start; {goal} needs at least {improved}",
+    Step.BAND_CONFIRMED: "{title} is {change} since the start, borderline below the {improved} needed;"
     " the patient's own account says {goal}",
-    Step.BAND_OPEN: "{title} changed by {change} since the start, borderline below the {improved} needed;"
+    Step.BAND_OPEN: "{title} is {change} since the start, borderline below the {improved} needed;"
     " the patient's own account does not confirm it",
-    Step.ANCHORS_DISAGREE: "{title} changed by {change} since the start, short of the {improved} needed, yet"
+    Step.ANCHORS_DISAGREE: "{title} is {change} since the start, short of the {improved} needed, yet"
     " the patient reports being better and finds the present state acceptable: the two disagree",
-    Step.NOT_REACHED: "{title} changed by {change} since the start; {goal} needs at least {improved}",
+    Step.NOT_REACHED: "{title} is {change} since the start; {goal} needs at least {improved}",
 }
 _HEADROOM = "{title} began so near its best end that {improved} could hardly be gained"
 
@@ -50,7 +52,7 @@ def demonstrated(timepoint: Timepoint, criterion: FunctionCriterion, evidence: M
     """Which scale demonstrated improvement, when, and by how much."""
     also = f" with a rating of change of {evidence['groc']:+.0f}" if criterion.groc else ""
     return (
-        f"{criterion.measure.title} changed by {points(evidence['change'])} at {timepoint.title}{also};"
+        f"{criterion.measure.title} was {moved(evidence['change'])} at {timepoint.title}{also};"
         f" improvement is demonstrated from {amounts([criterion.change])} on{provisional(evidence)}."
     )
 
@@ -64,9 +66,15 @@ def not_demonstrated(*, answered: bool, assessable: bool) -> str:
     return "Improvement has not been demonstrated: no function scale reached its 3-month criterion."
 
 
-def points(change: float) -> str:
-    """A signed change in points with one decimal."""
-    return f"{change:+.1f} points".replace("-", "−")
+def moved(change: float) -> str:
+    """How far a score has moved and which way, positive being better.
+
+    In words: on a scale whose best end is the low one a sign would be taken for that of the score.
+    """
+    amount = f"{abs(change):.1f}"
+    if float(amount) == 0:
+        return "unchanged"
+    return f"{amount} points {'better' if change > 0 else 'worse'}"
 
 
 def amounts(rows: Sequence[Threshold]) -> str:
@@ -87,7 +95,7 @@ def _of_scale(timepoint: Timepoint, number: int, scale: Mapping[str, Any]) -> st
     title, improved = criterion.measure.title, amounts(criterion.improved)
     return _SENTENCES[Step[scale["step"].upper()]].format(
         title=title,
-        change="" if scale["change"] is None else points(scale["change"]),
+        change="" if scale["change"] is None else moved(scale["change"]),
         improved=improved,
         worse=amounts([criterion.primary.worse]),
         goal="on track" if timepoint.early else "improved",

@@ -129,7 +129,7 @@ def _deterioration_sentence(case: Case, worsened: Sequence[Worsening], response:
     note = reason.provisional(_context(case, response))
     if not worsened:
         return f"The patient's own rating of change is {response.groc:+.0f}: much worse."
-    changes = ", ".join(f"{scale.measure.title} {reason.points(scale.change)}" for scale in worsened)
+    changes = ", ".join(f"{scale.measure.title} {reason.moved(scale.change)}" for scale in worsened)
     if severity == "high":
         return f"Worse since the start: {changes}{note}."
     known = all(scale.measure.measurement_error for scale in worsened)

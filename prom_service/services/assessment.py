@@ -51,7 +51,7 @@ IN_FORCE = (  # The last of a checkpoint.
     .where(id_among(Judgement.episode_id, "episodes"))
     .order_by(Judgement.number)
 )
-ACCOUNTS = select(Judgement.id, Judgement.reason, Judgement.evidence).where(id_among(Judgement.id, "judgements"))
+EVIDENCE = select(Judgement.id, Judgement.evidence).where(id_among(Judgement.id, "judgements"))
 
 
 @dataclass(frozen=True)
@@ -164,11 +164,11 @@ def _keep_judgements(
         for checkpoint, judgement in judgements.checkpoints.items()
         if not _stands(before := in_force.get((one.id, checkpoint)), judgement)
     ]
-    accounts = _accounts(session, [before.id for _, _, before in open_ if before])
+    known = _evidence(session, [before.id for _, _, before in open_ if before])
     fresh = [
         _row(one, judgement, before.number + 1 if before else 1, now)
         for one, judgement, before in open_
-        if not (before and _says(before, accounts[before.id], judgement))
+        if not (before and _is_alike(before, judgement) and known[before.id] == judgement.evidence)
     ]
     if fresh:
         session.execute(insert(Judgement), fresh)
@@ -194,14 +194,10 @@ def _is_alike(before: Any, judgement: evidence.Judgement) -> bool:
     )
 
 
-def _accounts(session: Session, judgement_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[str, dict[str, Any]]]:
-    """Return reason and evidence of judgements in force."""
-    rows = session.execute(ACCOUNTS, {"judgements": judgement_ids}) if judgement_ids else ()
-    return {id_: (why, resting_on) for id_, why, resting_on in rows}
-
-
-def _says(before: Any, account: tuple[str, dict[str, Any]], judgement: evidence.Judgement) -> bool:
-    return _is_alike(before, judgement) and account == (judgement.reason, judgement.evidence)
+def _evidence(session: Session, judgement_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Return the evidence of judgements in force; their reason only puts it in words, which may have changed since."""
+    rows = session.execute(EVIDENCE, {"judgements": judgement_ids}) if judgement_ids else ()
+    return {id_: resting_on for id_, resting_on in rows}  # noqa: C416 (no pairs to mypy)
 
 
 def _row(one: LoadedEpisode, judgement: evidence.Judgement, number: int, now: dt.datetime) -> dict[str, Any]:

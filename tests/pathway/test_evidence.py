@@ -79,12 +79,18 @@ def test_a_missing_score_stays_missing_in_the_evidence():
         (
             answers(ihot=40),
             answers(ihot=24.96),
-            "iHOT-12 changed by −15.0 points since the start; worse begins at a loss of 14 points.",
+            "iHOT-12 is 15.0 points worse since the start; 14 points or more count as worse.",
         ),
         (
             answers(ihot=10),
             answers(ihot=8, groc=-3),
-            "iHOT-12 changed by −2.0 points from a start near its worst end, and the patient feels worse.",
+            "iHOT-12 began near its worst end and is 2.0 points worse since, and the patient feels worse.",
+        ),
+        (
+            answers(ihot=90),
+            answers(ihot=82),
+            "iHOT-12 began so near its best end that 14 points could hardly be gained and is 8.0 points worse since;"
+            " this or the patient's own rating points to worse.",
         ),
         (
             answers(ihot=90),
@@ -95,18 +101,18 @@ def test_a_missing_score_stays_missing_in_the_evidence():
         (
             answers(ihot=40),
             answers(ihot=55),
-            "iHOT-12 changed by +15.0 points since the start; improved needs at least 14 points.",
+            "iHOT-12 is 15.0 points better since the start; improved needs at least 14 points.",
         ),
         (
             answers(ihot=40),
             answers(ihot=48),
-            "iHOT-12 changed by +8.0 points since the start, borderline below the 14 points needed;"
+            "iHOT-12 is 8.0 points better since the start, borderline below the 14 points needed;"
             " the patient's own account does not confirm it.",
         ),
         (
             answers(ihot=40),
             answers(ihot=41, groc=3, content=1),
-            "iHOT-12 changed by +1.0 points since the start, short of the 14 points needed, yet the patient"
+            "iHOT-12 is 1.0 points better since the start, short of the 14 points needed, yet the patient"
             " reports being better and finds the present state acceptable: the two disagree.",
         ),
     ],
@@ -115,12 +121,29 @@ def test_the_reason_is_one_plain_sentence(baseline, response, reason):
     assert judgement(baseline, response).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("now", "moved"),
+    [
+        (6, "1.0 points worse"),
+        (5.06, "0.1 points worse"),
+        (5.04, "unchanged"),
+        (5, "unchanged"),
+        (4.96, "unchanged"),
+        (4, "1.0 points better"),
+    ],
+)
+def test_more_pain_is_said_to_be_worse_and_less_to_be_better(now, moved):
+    result = judgement(answers(nprs=5, psfs=5), answers(nprs=now, psfs=5), pathway="buttock-nerve-pain-1")
+
+    assert f"Pain (0 to 10) is {moved} since the start" in result.reason
+
+
 def test_scales_that_contradict_each_other_are_named():
     result = judgement(answers(nprs=5, psfs=5), answers(nprs=7, psfs=8), pathway="buttock-nerve-pain-1")
 
     assert result.outcome == "uncertain"
     assert result.reason == (
-        "Pain (0 to 10) changed by −2.0 points since the start; worse begins at a loss of 2 points;"
+        "Pain (0 to 10) is 2.0 points worse since the start; 2 points or more count as worse;"
         " Patient-specific function improved: the two contradict each other."
     )
 
@@ -143,7 +166,7 @@ def test_the_first_response_that_demonstrates_improvement_is_kept():
     result = demonstrated(facts)
 
     assert (result.shown, result.timepoint) == (True, "6-weeks")
-    assert result.why == "iHOT-12 changed by +14.0 points at 6 weeks; improvement is demonstrated from 14 points on."
+    assert result.why == "iHOT-12 was 14.0 points better at 6 weeks; improvement is demonstrated from 14 points on."
     assert result.evidence["threshold"]["id"] == "ihot-12-total-mcii-cheng-2025"
 
 

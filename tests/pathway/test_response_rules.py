@@ -54,7 +54,9 @@ def test_a_worsening_of_pain_has_no_known_measurement_error_and_says_so():
     [finding] = findings(facts, "deterioration")
 
     assert finding.severity == "medium"
-    assert "measurement error not known" in finding.why
+    assert finding.why == (
+        "Possibly worse, measurement error not known: Pain (0 to 10) 2.0 points worse. Ask, or repeat within 2 weeks."
+    )
     assert finding.evidence["threshold"]["id"] == "nprs-total-worse-working"
     assert finding.evidence["measurement_error"] is None
 
@@ -169,11 +171,11 @@ def test_the_reason_of_a_non_responder_says_what_to_do_and_why():
 
     assert early.why == (
         "Not yet improving, reassess rather than continue unchanged:"
-        " iHOT-12 changed by +3.0 points since the start; on track needs at least 7 points."
+        " iHOT-12 is 3.0 points better since the start; on track needs at least 7 points."
     )
     assert late.why == (
         "No important improvement, decide on the next step:"
-        " iHOT-12 changed by +3.0 points since the start; improved needs at least 14 points."
+        " iHOT-12 is 3.0 points better since the start; improved needs at least 14 points."
     )
     assert (early.guidance_key, late.guidance_key) == ("non_responder:6-weeks", "non_responder:3-months")
 

@@ -4,9 +4,19 @@ import datetime as dt
 import uuid
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from prom_service.models import Administration, Flag, Judgement, Message, Patient, Response, SavedAnswer, Score
+from prom_service.models import (
+    Administration,
+    Flag,
+    FlagEvent,
+    Judgement,
+    Message,
+    Patient,
+    Response,
+    SavedAnswer,
+    Score,
+)
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
 from prom_service.services import administrations, assessment, flags, standing, submission, visits
@@ -383,6 +393,35 @@ def test_a_finding_that_goes_back_to_a_resolved_basis_takes_its_later_flag_with_
 
     assert returned
     assert ("visits_over_threshold", None) not in life.live()
+
+
+def test_other_words_for_the_same_make_no_new_judgement_and_are_put_on_the_live_flag_once(life: Life) -> None:
+    enrolled_at = life.clock.now()
+    life.clock.advance(days=42)
+    life.answer("6-weeks", ihot=41)
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        answers = builders.complete_answers(baseline, life.episode, ihot=40)
+        paper = {"mode": "paper", "entered_by": "test", "answered_at": enrolled_at}
+        submission.submit(session, baseline, answers=answers, now=life.clock.now(), **paper)
+    with life.runtime.transaction() as session:
+        newest = session.scalars(select(Judgement).order_by(Judgement.number.desc()).limit(1)).one()
+        kept = {one.name: getattr(newest, one.name) for one in newest.__table__.c if one.name != "id"}
+        session.add(Judgement(**kept | {"number": 3, "reason": "In other words."}))
+        session.execute(update(Flag).where(Flag.kind == "non_responder").values(why="In other words."))
+
+    for _ in range(2):
+        life.clock.advance(days=1)
+        with life.runtime.transaction() as session:
+            assessment.assess_episodes(session, [life.episode.id], now=life.clock.now())
+
+    with life.runtime.reading() as session:
+        judged = session.scalars(select(Judgement).order_by(Judgement.number)).all()
+        flag = session.scalars(select(Flag).where(Flag.kind == "non_responder")).one()
+        steps = session.scalars(select(FlagEvent.type).where(FlagEvent.flag_id == flag.id).order_by(FlagEvent.number))
+        assert list(steps) == ["raised", "updated"]
+    assert (len(judged), judged[-1].reason) == (3, "In other words.")
+    assert "iHOT-12 is 1.0 points better since the start" in flag.why
 
 
 def test_after_a_withdrawal_nothing_is_missed_any_more(life: Life) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from html import escape
 from itertools import groupby
 
+from prom_service.pathway.reason import moved
 from prom_service.web.dashboard.ages import day
-from prom_service.web.dashboard.figures import signed
 from prom_service.web.dashboard.trajectory_view import Course, Place, Scale, ShownBand
 
 WIDTH, HEIGHT = 360, 284
@@ -165,7 +165,7 @@ def _described(scale: Scale, course: Course) -> str:
         if place.value is None:
             said.append(f"{place.title}: no score. {place.missing}")
         else:
-            change = "" if place.change is None else f", change {signed(place.change)}"
+            change = "" if place.change is None else f", {moved(place.change)}"
             late = ", late" if place.late else ""
             said.append(f"{place.title}: {place.value:.1f} on {day(place.on)}{late}{change}.")
     said += [_band_said(shown) for shown in scale.bands]

@@ -52,7 +52,7 @@ def test_a_chart_has_a_title_and_says_all_that_it_shows(staffed: Desk, episode: 
     assert title == "iHOT-12 over the course of care"
     for said in (
         "Start: 40.0 on 2 Mar 2026.",
-        "6 weeks: 55.0 on 15 Apr 2026, change +15.0.",
+        "6 weeks: 55.0 on 15 Apr 2026, 15.0 points better.",
         "6 weeks: on track from 47.0, worse from 26.0.",
         "3 months: improved from 54.0, borderline from 47.0, worse from 26.0.",
         "Visits: 0 counted, limit 14.",
