@@ -35,7 +35,9 @@ def import_answers(
 ) -> Imported:
     """Enter the answers of an export of REDCap, as staff do; a row without any counts as empty.
 
-    The same answers again are unchanged; different ones beside a complete set are an amendment, and the first stands.
+    A row with a form that was begun and not finished counts as unfinished and waits whole: entering the rest would end
+    the administration, and what comes later be an amendment. The same answers again are unchanged; different ones
+    beside a complete set are an amendment, and the first stands.
     """
     rows, faults = read_rows(content, answer_columns(now))
     return import_rows(session, rows, faults, _Answers(session, clinic, rows, actor, now), progress)
@@ -76,10 +78,10 @@ def _columns(instrument: Instrument, now: dt.datetime) -> Iterator[Column]:
 
 
 def _stamp(day: Read) -> Read:
-    """Return the reader of the day in a timestamp; None of a survey that was not sent in."""
+    """Return the reader of the day in a timestamp; of a survey that was not sent in it is what REDCap says."""
 
     def read(cell: str) -> Any:
-        return None if cell == NOT_SENT_IN else day(cell.partition(" ")[0])
+        return cell if cell == NOT_SENT_IN else day(cell.partition(" ")[0])
 
     return read
 
@@ -127,6 +129,8 @@ class _Answers:
         answers = _given(row)
         if not answers:
             return Taken(("empty",), ())
+        if any(_is_unfinished(row, instrument) for instrument in all_instruments() if instrument.ref in answers):
+            return Taken(("unfinished",), ())
         try:
             submitted = submission.put_answers(
                 self.session,
@@ -161,7 +165,8 @@ class _Answers:
     def _answered_at(self, row: Row, administration: Administration) -> dt.datetime | None:
         """Return the instant of a row: of the day that it says, or else on which its last survey was sent in."""
         stamps = [row.cells.get(redcap.timestamp(instrument)) for instrument in all_instruments()]
-        day = row.cells.get(redcap.ANSWERED_ON) or max(filter(None, stamps), default=None)
+        sent_in = [stamp for stamp in stamps if isinstance(stamp, dt.date)]
+        day = row.cells.get(redcap.ANSWERED_ON) or max(sent_in, default=None)
         return answer_window.noon_of(self.session, administration, day, now=self.now) if day else None
 
     def _column(self, name: str) -> str:
@@ -179,6 +184,12 @@ def _given(row: Row) -> dict[str, dict[str, Any]]:
         for instrument in all_instruments()
     }
     return {ref: answers for ref, answers in given.items() if answers}
+
+
+def _is_unfinished(row: Row, instrument: Instrument) -> bool:
+    """Say whether REDCap keeps a form as incomplete: by its status, or where there is none by that of the survey."""
+    status = row.cells.get(redcap.completion(instrument))
+    return status == "0" or (status is None and row.cells.get(redcap.timestamp(instrument)) == NOT_SENT_IN)
 
 
 def _standing(

@@ -22,7 +22,7 @@ from prom_service.models import (
     Score,
 )
 from prom_service.runtime import Runtime
-from prom_service.services import redcap, standing, submission
+from prom_service.services import administrations, redcap, standing, submission
 from prom_service.services.importing import Imported, Progress
 from tests import builders
 from tests.fakes import Clock
@@ -163,6 +163,49 @@ def test_the_same_file_again_changes_nothing_and_other_answers_are_an_amendment(
     assert [row["nprs_q1"] for row in project.written()] == ["3"]
 
 
+@pytest.mark.parametrize(
+    ("complete", "sent_in", "counted"),
+    [
+        ("2", "2026-04-10 08:15", "entered"),
+        ("1", "", "entered"),
+        ("", "2026-04-10 08:15", "entered"),
+        ("", "", "entered"),
+        ("2", "[not completed]", "entered"),
+        ("0", "", "unfinished"),
+        ("0", "[not completed]", "unfinished"),
+        ("", "[not completed]", "unfinished"),
+    ],
+)
+def test_a_row_waits_for_a_form_that_was_begun_and_not_finished(
+    project: Project, complete: str, sent_in: str, counted: str
+) -> None:
+    header = "record_id,redcap_event_name,nprs_q1,ihot_12_q1,ihot_12_1_0_complete,ihot_12_1_0_timestamp"
+
+    imported = project.send(f"E1,6_weeks_arm_1,3,40,{complete},{sent_in}", header=header)
+
+    assert (dict(imported.counts), imported.faults) == ({counted: 1}, ())
+    assert len(project.responses()) == (counted == "entered")
+
+
+def test_a_form_that_nobody_has_begun_keeps_no_row_waiting(project: Project) -> None:
+    header = "record_id,redcap_event_name,nprs_q1,nprs_1_0_complete,ihot_12_q1,ihot_12_1_0_complete"
+
+    imported = project.send("E1,6_weeks_arm_1,3,2,,0", "E2,6_weeks_arm_1,,0,,0", header=header)
+
+    assert dict(imported.counts) == {"entered": 1, "empty": 1}
+
+
+def test_what_is_finished_later_is_the_set_that_stands(project: Project) -> None:
+    header = "record_id,redcap_event_name,answered_on,nprs_q1,nprs_1_0_complete,psfs_q1_text,psfs_q1,psfs_1_0_complete"
+
+    begun = project.send("E1,baseline_arm_1,2026-03-03,3,2,Stairs,,0", header=header)
+    finished = project.send("E1,baseline_arm_1,2026-03-03,3,2,Stairs,6,2", header=header)
+
+    assert [dict(one.counts) for one in (begun, finished)] == [{"unfinished": 1}, {"entered": 1}]
+    assert [one.amendment for one in project.responses()] == [False]
+    assert "6.0" in str(project.left(project.clinic)["Score"])
+
+
 def test_every_fault_is_named_by_row_and_column(project: Project) -> None:
     imported = project.send(
         "E1,6_weeks_arm_1,2026-04-10,11,40,",
@@ -298,6 +341,25 @@ def test_what_leaves_one_clinic_can_be_entered_at_another(project: Project, runt
     assert (dict(imported.counts), imported.faults) == ({"entered": 3}, ())
     assert project.file(project.other) == project.file()
     assert sorted(map(str, project.answers(project.other))) == sorted(map(str, project.answers(project.clinic)))
+
+
+def test_what_was_exported_and_is_entered_again_changes_nothing(project: Project, runtime: Runtime) -> None:
+    project.send("E1,6_weeks_arm_1,2026-04-10,3,40,NA")
+    with runtime.transaction() as session:
+        episode = session.scalars(select(Episode).where(*project.named("E2"))).one()
+        followup = builders.the_administration(session, episode, "6-weeks")
+        submission.start(session, followup, now=project.clock.now())
+        submission.save_answers(session, followup, {"nprs-1.0": {"Q1": 4}}, now=project.clock.now())
+    project.clock.advance(days=16)
+    with runtime.transaction() as session:
+        administrations.close_late(session, now=project.clock.now(), limit=10)
+    before = project.left(project.clinic), project.file()
+
+    imported = project.send_file(project.file(), project.clinic)
+
+    assert (dict(imported.counts), imported.faults) == ({"unchanged": 1, "unfinished": 1}, ())
+    assert (project.left(project.clinic), project.file()) == before
+    assert sorted(one.partial for one in project.responses()) == [False, True]
 
 
 def test_skipped_and_not_applicable_are_told_apart(project: Project) -> None:
