@@ -250,7 +250,7 @@ class _Visits:
         refuse_repeated(self.seen, (number, episode.id), row, "visit_external_id")
         details = _visit_details(row, visit)
         self._refuse_contradiction(row, details)
-        if visit is not None and _is_recorded(visit, details) and episode.id in self.served[visit.id]:
+        if visit is not None and visits.is_recorded(visit, details) and episode.id in self.served[visit.id]:
             return Taken((), (visit, episode))
         was_void = visit is not None and visit.voided_at is not None
         visit, added = visits.put_visit(self.session, episode, number, details, actor=self.actor, now=self.now)
@@ -351,10 +351,6 @@ def _visit_details(row: Row, visit: Visit | None) -> VisitDetails:
         before = visit.documentation
     kept = {name: said for name, said in {**before, **documentation}.items() if said is not None}
     return replace(plain, **values, documentation=kept)
-
-
-def _is_recorded(visit: Visit, details: VisitDetails) -> bool:
-    return visit.voided_at is None and all(getattr(visit, name) == value for name, value in vars(details).items())
 
 
 def _cells(rows: Iterable[Row], column: str) -> set[str]:

@@ -67,7 +67,7 @@ def put_visit(
     session: Session, episode: Episode, external_id: str, details: VisitDetails, *, actor: str, now: dt.datetime
 ) -> tuple[Visit, bool]:
     """Write the visit without assessing its episodes; whoever writes many calls ``assess_served`` once, at the end."""
-    _check(details, episode, now)
+    _check(session, episode, external_id, details, now)
     values = {**vars(details), "documentation": dict(details.documentation)}
     fresh = insert_if_absent(
         session,
@@ -87,7 +87,7 @@ def put_visit(
         _leave_other_episodes(session, episode, visit, now)
     if fresh:
         _keep_version(session, visit, actor, now)
-    elif visit.voided_at is not None or any(getattr(visit, name) != value for name, value in values.items()):
+    elif not is_recorded(visit, details):
         for name, value in values.items():
             setattr(visit, name, value)
         visit.restorations += visit.voided_at is not None
@@ -116,7 +116,8 @@ def void_visit(session: Session, episode: Episode, external_id: str, *, actor: s
     assessment.assess_episodes(session, [episode.id], now=now)
 
 
-def _check(details: VisitDetails, episode: Episode, now: dt.datetime) -> None:
+def _check(session: Session, episode: Episode, external_id: str, details: VisitDetails, now: dt.datetime) -> None:
+    """Refuse what cannot be, unless exactly that is on record already: then it was taken, and nothing changes."""
     errors: dict[str, list[str]] = {}
     if details.status not in VISIT_STATUSES:
         errors["status"] = [f"Allowed are {', '.join(VISIT_STATUSES)}."]
@@ -128,8 +129,18 @@ def _check(details: VisitDetails, episode: Episode, now: dt.datetime) -> None:
         errors["date"] = ["Must not lie in the future."]
     elif episode.closed_on is not None and details.visited_on > episode.closed_on:
         errors["date"] = [f"After the episode was closed ({episode.closed_on})."]
-    if errors:
+    if errors and not _is_on_record(session, episode, external_id, details):
         raise InvalidInputError(errors)
+
+
+def _is_on_record(session: Session, episode: Episode, external_id: str, details: VisitDetails) -> bool:
+    visit = session.scalar(HELD, {"clinic": episode.clinic_id, "external": external_id})
+    return visit is not None and is_recorded(visit, details) and _serving(session, episode, visit) is not None
+
+
+def is_recorded(visit: Visit, details: VisitDetails) -> bool:
+    """Say whether this is what is on record of the visit; of a void one nothing is."""
+    return visit.voided_at is None and all(getattr(visit, name) == value for name, value in vars(details).items())
 
 
 def _locked(session: Session, episode: Episode, external_id: str) -> Visit:

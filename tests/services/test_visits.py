@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -229,6 +230,27 @@ def test_a_visit_after_the_episode_was_closed_is_refused(runtime: Runtime, clock
     assert record(runtime, clock, closed, visited_on=closed_on)
     with pytest.raises(InvalidInputError, match="closed"):
         record(runtime, clock, closed, "V2")
+
+
+def test_what_is_recorded_is_taken_again_after_the_episode_was_closed_before_it_and_nothing_else_is(
+    runtime: Runtime, clock: Clock, clinic: Clinic, episode: Episode
+) -> None:
+    missed = {"visited_on": clock.advance(days=5).date(), "status": "no_show"}
+    record(runtime, clock, episode, "V1", **missed)
+    record(runtime, clock, episode, "V2", **missed)
+    void(runtime, clock, episode, "V2")
+    with runtime.transaction() as session:
+        other = second_side(session, clinic, episode, clock)
+        close: dict[str, Any] = {"closed_on": episode.started_on, "reason": "done", "actor": "test", "now": clock.now()}
+        closed = enrolment.close_episode(session, session.get_one(Episode, episode.id), **close)
+    record(runtime, clock, other, "V3", **missed)
+
+    again = record(runtime, clock, closed, "V1", **missed)
+
+    assert not again
+    for number, changes in (("V1", {"clinician": "DR-2"}), ("V2", {}), ("V3", {}), ("V4", {})):
+        with pytest.raises(InvalidInputError, match="closed"):
+            record(runtime, clock, closed, number, **{**missed, **changes})
 
 
 def test_the_number_of_another_patient_s_visit_is_refused_until_that_visit_is_taken_back(
