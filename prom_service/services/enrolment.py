@@ -15,6 +15,7 @@ from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import find_pathway, refs_in_force
+from prom_service.queries.visits import ATTENDED, serving_visits
 from prom_service.services import assessment, history, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
@@ -191,15 +192,17 @@ def preview_start(session: Session, episode: Episode, started_on: dt.date, *, no
 def close_episode(
     session: Session, episode: Episode, *, closed_on: dt.date, reason: str, actor: str, now: dt.datetime
 ) -> Episode:
-    """Close the episode: everything pending is cancelled with it. Closing again changes nothing."""
-    if episode.closed_on is not None:
-        return episode
-    if closed_on < episode.started_on:
-        raise InvalidInputError({"closed_on": ["Before the episode started."]})
+    """Close the episode: everything pending is cancelled with it. Closing again on the same day changes nothing.
+
+    Another day is a conflict: what was cancelled and judged since rests on the first.
+    """
     planning.hold_administrations(session, [episode.id])
     hold(session, episode)
     if episode.closed_on is not None:
+        if closed_on != episode.closed_on:
+            raise ConflictError(f"The episode was closed on {episode.closed_on} already, and that day stands.")
         return episode
+    _check_close(session, episode, closed_on)
     episode.closed_on = closed_on
     episode.closed_reason = reason
     session.flush()
@@ -253,6 +256,15 @@ def _check_episode(
         errors["started_on"] = [f"After the episode was closed ({closed_on})."]
     if errors:
         raise InvalidInputError(errors)
+
+
+def _check_close(session: Session, episode: Episode, closed_on: dt.date) -> None:
+    """Refuse a close before care had begun, or while it demonstrably went on, naming the last day that says so."""
+    if closed_on < episode.started_on:
+        raise InvalidInputError({"closed_on": ["Before the episode started."]})
+    attended = [visit.visited_on for visit in serving_visits(session, episode) if visit.status == ATTENDED]
+    if attended and closed_on < attended[-1]:
+        raise InvalidInputError({"closed_on": [f"Before the visit of {attended[-1]}, which was attended."]})
 
 
 def _check_age(session: Session, patient: Patient, born: dt.date) -> None:

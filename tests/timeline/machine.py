@@ -273,8 +273,11 @@ class Timeline(RuleBasedStateMachine):
     @rule(episode=one_of_the("old_episodes"), days=st.sampled_from((0, 0, 2, 10)))
     def close(self, episode: Episode, days: int) -> None:
         closed_on = max(self.clinic.today(episode) - days * DAY, episode.started_on)
-        self.clinic.service.close(episode.id, closed_on)
-        episode.close(closed_on)
+        if any(not visit.voided and visit.on > closed_on for visit in episode.visits):
+            refused(lambda: self.clinic.service.close(episode.id, closed_on), InvalidInputError)
+        else:
+            self.clinic.service.close(episode.id, closed_on)
+            episode.close(closed_on)
 
     # changes of plan
 

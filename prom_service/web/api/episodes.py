@@ -89,9 +89,12 @@ def change_episode(
 
 @episodes.post("/episodes/<uuid:episode_id>/close", scope=WRITE, body=CloseSchema(), answer=EPISODE)
 def close_episode(session: Session, body: Mapping[str, Any], episode_id: uuid.UUID) -> Episode:
-    """Close an episode; what is still pending is cancelled. Closing again changes nothing."""
+    """Close an episode; what is still pending is cancelled. Closing again changes nothing; on another day it is a 409.
+
+    A day before a visit that was attended is refused.
+    """
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
-    closed_on = body.get("closed_on") or _today(session)
+    closed_on = body.get("closed_on") or episode.closed_on or _today(session)
     enrolment.close_episode(
         session, episode, closed_on=closed_on, reason=body["reason"], actor=principal.actor, now=prom.now()
     )

@@ -93,6 +93,8 @@ def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
             enrolment.close_episode(session, held, **said, actor=person.actor, now=prom.now())
     except InvalidInputError as error:
         return _close_form(episode, pending, request.form, forms.under("close", error.errors)), 422
+    except ConflictError as error:
+        return _close_form(episode, pending, request.form, {"close.closed_on": [str(error)]}), 409
     return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
 
 

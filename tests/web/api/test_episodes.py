@@ -142,14 +142,35 @@ def test_a_dry_run_without_a_new_start_is_refused(ours: Caller, world: World) ->
     assert list(response.json["errors"]) == ["started_on"]
 
 
-def test_a_closed_episode_is_closed_today_where_the_clinic_is_and_stays_so(ours: Caller, world: World) -> None:
+def test_a_closed_episode_is_closed_today_where_the_clinic_is_and_stays_so(
+    ours: Caller, world: World, clock: Clock
+) -> None:
     path = f"/episodes/{world.episode.id}"
 
     first = ours.post(f"{path}/close", {"reason": "discharged"}).json
-    again = ours.post(f"{path}/close", {"closed_on": "2026-02-01", "reason": "other"}).json
+    clock.advance(days=1)
+    again = [ours.post(f"{path}/close", body).json for body in ({}, {"closed_on": "2026-03-02", "reason": "other"})]
+    otherwise = ours.post(f"{path}/close", {"closed_on": "2026-03-03"})
 
     assert (first["closed_on"], first["closed_reason"]) == ("2026-03-02", "discharged")
-    assert again == first
+    assert again == [first, first]
+    assert (otherwise.status_code, ours.get(path).json) == (409, first)
+    assert "closed on 2026-03-02 already" in otherwise.json["detail"]
+
+
+def test_an_episode_is_not_closed_before_a_visit_that_was_attended(ours: Caller, world: World) -> None:
+    path = f"/episodes/{world.episode.id}"
+    ours.put(f"{path}/visits/V1", {"date": "2026-02-27"})
+    ours.put(f"{path}/visits/V2", {"date": "2026-03-01", "status": "no_show"})
+    ours.put(f"{path}/visits/V3", {"date": "2026-03-02"})
+    ours.delete(f"{path}/visits/V3")
+
+    refused = ours.post(f"{path}/close", {"closed_on": "2026-02-26"})
+    closed = ours.post(f"{path}/close", {"closed_on": "2026-02-27"})
+
+    assert refused.status_code == 422
+    assert refused.json["errors"] == {"closed_on": ["Before the visit of 2026-02-27, which was attended."]}
+    assert (closed.status_code, closed.json["closed_on"]) == (200, "2026-02-27")
 
 
 def test_the_timeline_shows_past_and_future_with_their_messages(ours: Caller, world: World) -> None:

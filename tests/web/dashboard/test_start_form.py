@@ -92,12 +92,15 @@ def test_closing_names_what_ends_and_happens_once(staffed: Desk, episode: Any) -
         staffed.post(f"/episodes/{episode.id}/close", close__closed_on="2026-03-02", close__reason=reason)
         for reason in ("Done", "Again")
     ]
+    otherwise = staffed.post(f"/episodes/{episode.id}/close", close__closed_on="2026-03-01", close__reason="Again")
 
     assert "Cancelled with it, and no longer asked: Start, 6 weeks, 3 months" in page
     assert early.status_code == 422
     assert 'value="Done"' in early.text
     assert [answer.status_code for answer in answers] == [303, 303]
-    assert now_is(staffed, episode).closed_reason == "Done"
+    assert otherwise.status_code == 409
+    assert "closed on 2026-03-02 already" in otherwise.text
+    assert (str(now_is(staffed, episode).closed_on), now_is(staffed, episode).closed_reason) == ("2026-03-02", "Done")
 
 
 def test_details_are_changed_by_those_who_saw_them_as_they_are(staffed: Desk, episode: Any) -> None:
