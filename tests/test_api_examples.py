@@ -100,6 +100,15 @@ def test_what_is_refused_is_told_field_by_field(prom: Prom) -> None:
     assert "date_of_birth" in str(refused.value)
 
 
+def test_the_number_of_another_patient_s_episode_is_refused(prom: Prom) -> None:
+    prom.enrol(PATIENT, EPISODE)
+
+    with pytest.raises(ApiError, match="There is an episode with this external_id already") as refused:
+        prom.enrol({**PATIENT, "external_id": "P1002"}, EPISODE)
+
+    assert refused.value.status == 409
+
+
 def test_a_client_that_asks_too_often_waits_as_long_as_it_is_told(runtime: Runtime, key: str) -> None:
     slow = create_app(replace(runtime, settings=replace(runtime.settings, api_rate_limit=2)))
     waits: list[float] = []

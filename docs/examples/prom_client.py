@@ -77,10 +77,14 @@ class Prom:
     sleep: Callable[[float], None] = time.sleep
 
     def enrol(self, patient: Mapping[str, Any], episode: Mapping[str, Any]) -> str:
-        """Register a patient and a course of care, or find both where they are; return the episode's id."""
-        self._once("/patients", patient, patient["external_id"])
+        """Register a patient and a course of care, or find both where they are; return the episode's id.
+
+        A number that is that of another patient's course of care is refused as the service refuses it.
+        """
+        self._once("/patients", patient, external_id=patient["external_id"])
         whose = {"external_id": patient["external_id"]}
-        return self._once("/episodes", {**episode, "patient": whose}, episode["external_id"])
+        wanted = {"external_id": episode["external_id"], "patient_external_id": patient["external_id"]}
+        return self._once("/episodes", {**episode, "patient": whose}, **wanted)
 
     def record_visit(self, episode_id: str, visit_id: str, visit: Mapping[str, Any]) -> None:
         """Record a visit under the clinic's own id; sent again, it corrects what was recorded."""
@@ -134,13 +138,15 @@ class Prom:
                 self.sleep(2.0**tries)
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, path: str, body: Mapping[str, Any], external_id: str) -> str:
+    def _once(self, path: str, body: Mapping[str, Any], **wanted: str) -> str:
         try:
             made: str = self.call("POST", path, body)["id"]
             return made
         except ApiError as error:
-            found = self.call("GET", path, query={"external_id": external_id})["items"]
-            if error.status != 409 or not found:
+            if error.status != 409:
+                raise
+            found = self.call("GET", path, query=wanted)["items"]
+            if not found:
                 raise
             known: str = found[0]["id"]
             return known
