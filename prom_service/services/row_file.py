@@ -15,6 +15,7 @@ Read = Callable[[str], Any]
 """Turns a cell that is not empty into a value; raises ``CellError``."""
 
 CELL_LENGTH = 10_000
+csv.field_size_limit(2**31 - 1)  # What is too long is told by its column; at Python's limit the file would be no CSV.
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -151,6 +152,9 @@ def _records(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]], li
 
 def _header_faults(header: Sequence[str], columns: Sequence[Column]) -> Iterator[RowFault]:
     known = [column.name for column in columns]
+    if not set(known).intersection(header):  # It may be the first record; its cells are nobody else's to read.
+        yield RowFault(1, "", "is no header: no column has a known name", ", ".join(known))
+        return
     for name in dict.fromkeys(header):
         if name not in known:
             yield RowFault(1, name or "(no name)", "the column is unknown", ", ".join(known))

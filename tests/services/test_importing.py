@@ -244,6 +244,23 @@ def test_a_file_that_cannot_be_read_is_refused_as_a_whole(files: Files, content:
     assert (faults(imported), imported.counts) == ([(row, column)], {})
 
 
+def test_a_file_without_a_header_is_told_so_and_no_cell_of_it_is_repeated(files: Files) -> None:
+    imported = files.patients(BOB, header=ANN)
+
+    [fault] = imported.faults
+    assert (fault.row, fault.column, fault.problem) == (1, "", "is no header: no column has a known name")
+    assert fault.allowed.startswith("external_id, name, ")
+
+
+@pytest.mark.parametrize("length", [201, 131_072, 131_073])
+def test_a_cell_that_is_too_long_is_named_by_its_column_however_long(files: Files, length: int) -> None:
+    imported = files.patients(ANN.replace("Ann", "A" * length), BOB)
+
+    [fault] = imported.faults
+    assert (fault.row, fault.column, fault.problem) == (2, "name", "is too long")
+    assert files.count(Patient) == 1
+
+
 def test_a_header_alone_does_nothing(files: Files) -> None:
     imported = files.patients()
 
