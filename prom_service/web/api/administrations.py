@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
+from prom_service.errors import InvalidInputError
 from prom_service.models import Administration, Episode, Message, Patient
 from prom_service.queries import directory
 from prom_service.queries.scores import scores_of, wordings_of
@@ -45,17 +46,20 @@ def add_response(session: Session, body: Mapping[str, Any], administration_id: u
     answers again have no effect (200); different ones after a complete set are kept as an amendment.
     """
     administration = directory.find_administration(session, own_clinic_id(), administration_id)
-    submitted = submission.submit(
-        session,
-        administration,
-        mode=body["mode"],
-        answered_by=body["answered_by"],
-        entered_by=principal.actor,
-        answers=body["answers"],
-        answered_at=_answered_at(session, administration, body),
-        wording=body["wording"],
-        now=prom.now(),
-    )
+    try:
+        submitted = submission.submit(
+            session,
+            administration,
+            mode=body["mode"],
+            answered_by=body["answered_by"],
+            entered_by=principal.actor,
+            answers=body["answers"],
+            answered_at=_answered_at(session, administration, body),
+            wording=body["wording"],
+            now=prom.now(),
+        )
+    except InvalidInputError as error:
+        raise InvalidInputError({_as_sent(name, body): texts for name, texts in error.errors.items()}) from None
     response = submitted.response
     names = ("id", "administration_id", "mode", "answered_by", "answered_at", "recorded_at", "late")
     shown = {name: getattr(response, name) for name in names}
@@ -121,3 +125,10 @@ def _answered_at(session: Session, administration: Administration, body: Mapping
     if "answered_on" not in body:
         return body.get("answered_at")
     return answer_window.noon_of(session, administration, body["answered_on"], now=prom.now())
+
+
+def _as_sent(name: str, body: Mapping[str, Any]) -> str:
+    """Return where in the body that is which the service calls ``name``: an answer goes by its instrument alone."""
+    if name == "answered_at" and "answered_on" in body:
+        return "answered_on"
+    return name if name.partition(".")[0] in body else f"answers.{name}"

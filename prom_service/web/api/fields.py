@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from prom_service.services.plain_text import as_kept
 from prom_service.web.context import prom
@@ -70,6 +70,19 @@ class Text(fields.String):
         if not _ON_ONE_LINE.fullmatch(text):
             raise self.make_error("control")
         return as_kept(text)
+
+
+class ByName(fields.Dict):
+    """An object of values by name. What is wrong with a value stands under its name alone."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]
+        except ValidationError as error:
+            wrong = error.messages
+            if isinstance(wrong, dict):  # By ``key`` and ``value`` then, which nobody has sent.
+                wrong = {name: [*parts.get("key", ()), *parts.get("value", ())] for name, parts in wrong.items()}
+            raise ValidationError(wrong) from None
 
 
 class Day(fields.Date):

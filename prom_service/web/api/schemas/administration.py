@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from prom_service.models.response import ANSWERED_BY, WORDINGS
 from prom_service.services.paper_writing import PAPERS
-from prom_service.web.api.fields import Day, Instant, Strict
+from prom_service.web.api.fields import ByName, Day, Instant, Strict
 
 STAFF_MODES = ("desk", "paper", "phone")
 ANSWER = {
@@ -54,7 +54,7 @@ class StaffEntrySchema(Strict):
     )
     mode = fields.String(validate=validate.OneOf(STAFF_MODES), load_default="paper")
     answered_by = fields.String(validate=validate.OneOf(ANSWERED_BY), load_default="unknown")
-    wording = fields.Dict(
+    wording = ByName(
         keys=fields.String(),
         values=fields.String(validate=validate.OneOf(WORDINGS)),
         load_default=dict,
