@@ -59,7 +59,7 @@ class Administration(TenantOwned, Base):
     partial_at: Mapped[dt.datetime | None]
     missed_at: Mapped[dt.datetime | None]
     closed_at: Mapped[dt.datetime | None]
-    """When what was begun late and never sent was settled, after the window closed for good."""
+    """When what was saved late and never sent was settled, after the window closed for good."""
     declined_at: Mapped[dt.datetime | None]
     cancelled_at: Mapped[dt.datetime | None]
     cancelled_reason: Mapped[str | None] = mapped_column(sa.String(40))

@@ -65,12 +65,15 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
 
 
 def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
-    """Score what was still being answered, late, when the window closed for good; return how many were looked at."""
+    """Score what was saved late and never sent when the window closed for good; return how many were looked at.
+
+    That adds to what was scored as partial in time, too: late answers are kept and judged at their own checkpoint.
+    """
     closed = _hold(
         session,
         select(Administration)
         .where(
-            Administration.state == "missed",
+            Administration.state.in_(("missed", "partial")),
             Administration.started_at.is_not(None),
             Administration.closed_at.is_(None),
             Administration.closes_at <= now,
@@ -78,14 +81,16 @@ def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
         .order_by(Administration.closes_at),
         limit,
     )
+    scored = []
     for administration in closed:
         administration.closed_at = now
         if _score_partial(session, administration, administration.closes_at, now) is not None:
             administration.state = "partial"
             administration.partial_at = now
             administration.late = True
+            scored.append(administration)
     session.flush()
-    _audit(session, [administration for administration in closed if administration.state == "partial"], now)
+    _audit(session, scored, now)
     assessment.assess_or_leave_due(session, [one.episode_id for one in closed], now=now)
     return len(closed)
 

@@ -183,7 +183,7 @@ def score_partial(
 ) -> Response | None:
     """Score what was saved ``before`` a moment, where an instrument's rule allows a score; else return None.
 
-    What counts is that moment and not when somebody came round to it.
+    What counts is that moment and not when somebody came round to it. What stands already is not scored again.
     """
     episode, patient = _whose(session, administration)
     saved = saved_answers.answers_before(session, administration, before)
@@ -191,6 +191,10 @@ def score_partial(
     if not scoring.any_scorable(checked):
         return None
     answered_at = saved_answers.last_saved_at(session, administration, before)
+    digest = scoring.digest_of(checked)
+    standing = _standing(session, administration)
+    if standing is not None and (standing.digest == digest or standing.answered_at >= answered_at):
+        return None
     response = Response(
         clinic_id=administration.clinic_id,
         episode_id=episode.id,
@@ -201,7 +205,7 @@ def score_partial(
         mode="web",
         language=patient.language,
         entered_by="sweep",
-        digest=scoring.digest_of(checked),
+        digest=digest,
         answered_at=answered_at,
         recorded_at=now,
     )

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from prom_service.models import (
     Administration,
+    AuditEntry,
     Flag,
     FlagEvent,
     Judgement,
@@ -19,7 +20,7 @@ from prom_service.models import (
 )
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, flags, standing, submission, visits
+from prom_service.services import administrations, assessment, flags, questions, standing, submission, visits
 from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.visits import VisitDetails
 from tests import builders
@@ -45,6 +46,12 @@ class Life:
             administration = builders.the_administration(session, self.episode, timepoint)
             answers = builders.changed(builders.complete_answers(administration, self.episode, **levels), ref, **items)
             return submission.submit(session, administration, answers=answers, now=self.clock.now())
+
+    def save(self, timepoint: str, answers: questions.Answers) -> None:
+        with self.runtime.transaction() as session:
+            administration = builders.the_administration(session, self.episode, timepoint)
+            submission.start(session, administration, now=self.clock.now())
+            submission.save_answers(session, administration, answers, now=self.clock.now())
 
     def visit(self, number: int, **changes: object) -> None:
         with self.runtime.transaction() as session:
@@ -353,6 +360,50 @@ def test_a_finding_nobody_reviewed_stays_unreviewed_when_the_finished_answer_say
 
     assert life.live() == before
     assert before["continued_without_review", "6-weeks"] == "high"
+
+
+@pytest.mark.parametrize("in_time", [{}, {"groc-1.0": {"Q1": 0}}, {"ihot-12-1.0": {"Q1": 40}, "nprs-1.0": {"Q1": 5}}])
+def test_a_worsening_saved_late_is_flagged_whatever_of_it_came_in_time(
+    life: Life, in_time: dict[str, dict[str, int]]
+) -> None:
+    life.answer("baseline", ihot=40)
+    life.clock.advance(days=90)
+    life.save("3-months", in_time)
+    life.clock.advance(days=32)
+    life.sweep()
+    life.save("3-months", {"ihot-12-1.0": {f"Q{number}": 20 for number in range(1, 13)}})
+
+    life.clock.advance(days=60)
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        last = builders.the_administration(session, life.episode, "3-months")
+        newest = select(Response).where(Response.administration_id == last.id).order_by(Response.number.desc())
+        response = session.scalars(newest.limit(1)).one()
+        judged = session.scalars(select(Judgement.outcome).order_by(Judgement.number.desc()).limit(1)).one()
+    assert (last.state, last.late, response.partial, response.late, judged) == ("partial", True, True, True, "worse")
+    assert life.live() == {("survey_missed", "6-weeks"): "medium", ("deterioration", "3-months"): "high"}
+
+
+@pytest.mark.parametrize("later", [{}, {"nprs-1.0": {"Q1": 5}}, {"nprs-1.0": {"Q1": 9}}])
+def test_what_was_scored_in_time_is_not_scored_again_when_the_window_closes_for_good(
+    life: Life, later: dict[str, dict[str, int]]
+) -> None:
+    life.save("baseline", {"nprs-1.0": {"Q1": 5}})
+    life.clock.advance(days=9)
+    life.sweep()
+    life.save("baseline", later)
+    life.save("baseline", {"nprs-1.0": {"Q1": 5}})
+
+    life.clock.advance(days=60)
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        kept = session.execute(select(Response.number, Response.partial, Response.late)).all()
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        acts = session.scalars(select(AuditEntry.act).where(AuditEntry.act == "administration.partial")).all()
+    assert [tuple(row) for row in kept] == [(1, True, False)]
+    assert (baseline.state, baseline.late, len(acts)) == ("partial", False, 1)
 
 
 def test_a_baseline_scored_in_time_stands_before_one_finished_late(life: Life) -> None:

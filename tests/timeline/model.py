@@ -333,16 +333,21 @@ class Administration:
         """
         if self.state in TO_BE_ANSWERED and now >= self.window.late_after:
             self.state = "missed"
-            self._score_drafts(self.draft(before=self.window.late_after), late=False)
-        if self.state == "missed" and self.started and not self.settled and now >= self.window.closes_at:
+            self._score_drafts(self.window.late_after)
+        if self.state in ("missed", "partial") and self.started and not self.settled and now >= self.window.closes_at:
             self.settled = True
-            self._score_drafts(self.draft(), late=self.drafts[-1][0] >= self.window.late_after if self.drafts else True)
-            self.late = self.state == "partial"
+            self.late = self._score_drafts(self.window.closes_at)
 
-    def _score_drafts(self, payload: Payload, *, late: bool) -> None:
-        if worth(payload).scorable:
-            self.state = "partial"
-            self.given.append(Given("partial", payload, self.drafts[-1][0], late))
+    def _score_drafts(self, before: dt.datetime) -> bool:
+        """Score what was saved before a moment as partial, unless it is what stands; say whether that is new."""
+        payload = self.draft(before=before)
+        known = self.given and codes(self.given[-1].payload) == codes(payload)
+        if known or not worth(payload).scorable:
+            return False
+        at = max(at for at, _ in self.drafts if at < before)
+        self.state = "partial"
+        self.given.append(Given("partial", payload, at, late=at >= self.window.late_after))
+        return True
 
     # changes of plan
 
