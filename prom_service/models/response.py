@@ -44,7 +44,7 @@ class Response(TenantOwned, Base):
     language: Mapped[Word] = mapped_column(default="en")
     entered_by: Mapped[Actor]
     digest: Mapped[str] = mapped_column(sa.String(64))
-    """SHA-256 of the answers: the same answers again are the same response, not an amendment."""
+    """SHA-256 of the answers: the same set sent again is the same response, not an amendment."""
     seconds: Mapped[int | None]
     """Time from Start to Send."""
     answered_at: Mapped[dt.datetime]

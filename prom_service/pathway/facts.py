@@ -92,16 +92,17 @@ class VisitFacts:
 class SafetyFacts:
     """One safety item of one administration that was ever answered yes, finished questionnaire or not.
 
-    ``saved_at`` is when a yes was first saved; ``now_yes`` is false when it was later changed to no.
+    ``said_at`` is when a yes was first said, on paper the day of the paper; ``now_yes`` is false when it was later
+    changed to no, None when it was cleared and nothing else was said.
     """
 
     administration_id: str
     timepoint: str
     item: str
     tier: str
-    saved_at: datetime
+    said_at: datetime
     ever_yes: bool
-    now_yes: bool
+    now_yes: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class _Course:
                 timepoint=change.timepoint,
                 item=change.item,
                 tier=self.pathway.tier(change.item, change.tier),
-                saved_at=first.saved_at if first else change.at,
+                said_at=first.said_at if first else change.at,
                 ever_yes=True,
                 now_yes=change.yes,
             )

@@ -16,8 +16,9 @@ ITEMS_NAMED = 3
 def red_flag_symptom(case: Case) -> Iterator[Finding]:
     """One finding for each administration in which an emergency or same-day safety item was ever answered yes.
 
-    Urgent for an emergency item, or with a background factor on record; else high. A yes later changed to no keeps
-    the finding, and both are in its evidence. Its basis names the items, so a further item is a new basis.
+    Urgent for an emergency item, or with a background factor on record; else high. A yes later changed to no
+    or left open keeps the finding, and both are in its evidence. Its basis names the items, so a further item is a new
+    basis.
     Source: Finucane et al. 2020, J Orthop Sports Phys Ther 50:350; the tiers are a working rule of this service.
     """
     for (administration_id, timepoint), reported in _reported_symptoms(case).items():
@@ -48,8 +49,9 @@ def _reported_symptoms(case: Case) -> dict[tuple[str, str], list[SafetyFacts]]:
 def _red_flag_sentence(reported: Sequence[SafetyFacts]) -> str:
     named = "; ".join(f"“{_question(symptom.item, symptom.timepoint)}”" for symptom in reported[:ITEMS_NAMED])
     more = f" and {len(reported) - ITEMS_NAMED} more" if len(reported) > ITEMS_NAMED else ""
-    changed = sum(not symptom.now_yes for symptom in reported)
-    later = f" Later changed to no: {changed}." if changed else ""
+    now = [symptom.now_yes for symptom in reported]
+    became = {"changed to no": now.count(False), "left open": now.count(None)}
+    later = "".join(f" Later {what}: {count}." for what, count in became.items() if count)
     return f"The patient answered yes to: {named}{more}.{later}"
 
 
@@ -58,7 +60,7 @@ def _symptom(symptom: SafetyFacts) -> dict[str, Any]:
         "item": symptom.item,
         "tier": symptom.tier,
         "text": _question(symptom.item, symptom.timepoint),
-        "answered_yes_at": instant(symptom.saved_at),
+        "answered_yes_at": instant(symptom.said_at),
         "now_yes": symptom.now_yes,
     }
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, select, type_coerce
+from sqlalchemy import and_, func, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 import instruments
@@ -135,11 +135,19 @@ SAFETY_ANSWERS = (  # All of the patient's: a background factor is on record whi
         Administration.timepoint,
         SavedAnswer.item,
         SavedAnswer.value,
-        SavedAnswer.recorded_at,
+        func.coalesce(Response.answered_at, SavedAnswer.recorded_at).label("said_at"),
     )
     .join(_ANY, and_(_ANY.clinic_id == Episode.clinic_id, _ANY.patient_id == Episode.patient_id))
     .join(Administration, Administration.episode_id == _ANY.id)
     .join(SavedAnswer, SavedAnswer.administration_id == Administration.id)
+    .outerjoin(  # What is saved with a set that is sent in was said when that was answered: of paper, on its day.
+        Response,
+        and_(
+            Response.administration_id == SavedAnswer.administration_id,
+            Response.recorded_at == SavedAnswer.recorded_at,
+            Response.partial.is_(False),
+        ),
+    )
     .where(id_among(Episode.id, "episodes"), SavedAnswer.instrument == SAFETY)
     .order_by(SavedAnswer.id)
 )
@@ -367,11 +375,12 @@ def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[str, 
     tiers = {item.code: item.tier for item in instruments.find(SAFETY).items}
     given: dict[tuple[str, str, str, str], list[tuple[str | None, dt.datetime]]] = defaultdict(list)
     rows = session.execute(SAFETY_ANSWERS, {"episodes": episode_ids})
-    for episode_id, administration_id, timepoint, item, value, recorded_at in rows:
-        given[episode_id, administration_id, timepoint, item].append((value, recorded_at))
+    for episode_id, administration_id, timepoint, item, value, said_at in rows:
+        given[episode_id, administration_id, timepoint, item].append((value, said_at))
     facts = defaultdict(list)
     for (episode_id, administration_id, timepoint, item), values in sorted(given.items()):
-        yes = [recorded_at for value, recorded_at in values if value == YES]
+        yes = [said_at for value, said_at in values if value == YES]
+        last, _ = values[-1]
         if yes:
             facts[episode_id].append(
                 SafetyFacts(
@@ -379,9 +388,9 @@ def _safety(session: Session, episode_ids: Sequence[uuid.UUID]) -> Mapping[str, 
                     timepoint=timepoint,
                     item=item,
                     tier=tiers[item],
-                    saved_at=yes[0],
+                    said_at=yes[0],
                     ever_yes=True,
-                    now_yes=values[-1][0] == YES,
+                    now_yes=None if last is None else last == YES,
                 )
             )
     return facts

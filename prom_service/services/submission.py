@@ -43,6 +43,11 @@ STANDING = (
     .order_by(Response.number.desc())
     .limit(1)
 )
+COMPLETE_SETS = (
+    select(Response)
+    .where(Response.administration_id == _OF_ADMINISTRATION, Response.partial.is_(False))
+    .order_by(Response.number.desc())
+)
 NEWEST_NUMBER = select(func.max(Response.number)).where(Response.administration_id == _OF_ADMINISTRATION)
 
 
@@ -64,6 +69,7 @@ class Given(TypedDict, total=False):
     language: str | None
     entered_by: str
     answers: questions.Answers | None
+    changes: questions.Answers | None
     answered_at: dt.datetime | None
     wording: Mapping[str, str] | None
 
@@ -124,25 +130,28 @@ def put_answers(
     language: str | None = None,
     entered_by: str = "patient",
     answers: questions.Answers | None = None,
+    changes: questions.Answers | None = None,
     answered_at: dt.datetime | None = None,
     wording: Mapping[str, str] | None = None,
     now: dt.datetime,
 ) -> Submission:
     """Store and score a finished set of answers; whoever puts many assesses all ``concerned`` once, at the end.
 
-    ``answers`` None takes the saved ones, ``language`` None means the patient's. ``answered_at`` is the true date of
-    answers on paper or by phone; it decides whether they are late, and must lie in the window. They are taken also
-    when the patient has withdrawn or died since, or the episode was closed, up to the day on which that took effect.
-    ``wording`` says of an instrument whether its answers were given to ``own`` or ``official`` words; else they were
-    those the page showed, or off the web those in force when it was answered. The same answers again have no effect;
-    different ones after a complete set are kept as an amendment for the clinic, and the first set stands.
+    ``answers`` None takes the saved ones with the ``changes`` to them, ``language`` None means the patient's.
+    ``answered_at`` is the true date of answers on paper or by phone; it decides whether they are late, and must lie in
+    the window. They are taken also when the patient has withdrawn or died since, or the episode was closed, up to the
+    day on which that took effect. ``wording`` says of an instrument whether its answers were given to ``own`` or
+    ``official`` words; else they were those the page showed, or off the web those in force when it was answered.
+    Different answers after a complete set are kept as an amendment for the clinic, and the first set stands. The same
+    set again has no effect, however late it comes; but a change is the last word, also one back to an earlier set.
     """
     administration = hold(session, administration)
     episode, patient = _whose(session, administration)
     at = answered_at or now
     answer_window.check_moment(session, administration, episode, patient, at, now)
+    handed_in = answers is not None
     if answers is None:
-        answers = saved_answers.current_answers(session, administration)
+        answers = _changed(saved_answers.current_answers(session, administration), changes or {})
     checked = questions.check(session, administration, episode, answers)
     language = language or patient.language
     worded = _worded(checked, _words_read(session, administration, language, mode, at), wording or {})
@@ -150,10 +159,10 @@ def put_answers(
         raise InvalidInputError({"answers": ["Answer at least one question before sending."]})
     standing = _standing(session, administration)
     digest = scoring.digest_of(checked)
-    if standing is not None and not standing.partial:
-        known = _with_digest(session, administration, digest)
-        if known is not None:
-            return Submission(known, "same")
+    known = _complete_sets(session, administration)
+    for response in known if handed_in else known[:1]:
+        if response.digest == digest:
+            return Submission(response, "same")
     saved_answers.keep(session, administration, answers, {}, now)
     response = Response(
         clinic_id=administration.clinic_id,
@@ -263,12 +272,13 @@ def _standing(session: Session, administration: Administration) -> Response | No
     return session.scalar(STANDING, {"administration": administration.id})
 
 
-def _with_digest(session: Session, administration: Administration, digest: str) -> Response | None:
-    return session.scalar(
-        select(Response).where(
-            Response.administration_id == administration.id, Response.digest == digest, Response.partial.is_(False)
-        )
-    )
+def _complete_sets(session: Session, administration: Administration) -> Sequence[Response]:
+    """Return what was sent in, the newest first."""
+    return session.scalars(COMPLETE_SETS, {"administration": administration.id}).all()
+
+
+def _changed(answers: questions.Answers, changes: questions.Answers) -> dict[str, dict[str, object]]:
+    return {ref: {**answers.get(ref, {}), **changes.get(ref, {})} for ref in {**answers, **changes}}
 
 
 def _next_number(session: Session, administration: Administration) -> int:

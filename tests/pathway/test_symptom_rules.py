@@ -10,7 +10,9 @@ from tests.pathway.builders import episode, findings
 RAISED_AT = datetime(2026, 4, 14, 12, tzinfo=UTC)
 
 
-def symptom(item: str, tier: str, *, timepoint: str = "6-weeks", ever: bool = True, now: bool = True) -> SafetyFacts:
+def symptom(
+    item: str, tier: str, *, timepoint: str = "6-weeks", ever: bool = True, now: bool | None = True
+) -> SafetyFacts:
     return SafetyFacts(f"administration-{timepoint}", timepoint, item, tier, RAISED_AT, ever, now)
 
 
@@ -48,15 +50,18 @@ def test_no_symptom_and_a_background_factor_alone_raise_nothing(safety):
     assert not findings(episode({}, safety=safety, background=("R11",)), "red_flag_symptom")
 
 
-def test_a_yes_changed_to_no_keeps_the_finding_and_records_both():
-    facts = episode({}, safety=(symptom("R1", "emergency", now=False),))
+@pytest.mark.parametrize(
+    ("now", "said"), [(True, ""), (False, " Later changed to no: 1."), (None, " Later left open: 1.")]
+)
+def test_a_yes_changed_to_no_or_left_open_keeps_the_finding_and_records_both(now, said):
+    facts = episode({}, safety=(symptom("R1", "emergency", now=now),))
 
     [finding] = findings(facts, "red_flag_symptom")
 
     [recorded] = finding.evidence["symptoms"]
     assert recorded["answered_yes_at"] == "2026-04-14T12:00:00+00:00"
-    assert recorded["now_yes"] is False
-    assert "Later changed to no: 1." in finding.why
+    assert recorded["now_yes"] is now
+    assert finding.why.rpartition("?”.")[2] == said
 
 
 def test_a_further_symptom_is_a_new_basis_and_a_changed_answer_is_not():

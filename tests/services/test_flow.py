@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -20,7 +21,7 @@ from prom_service.models import (
 )
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, assessment, flags, questions, standing, submission, visits
+from prom_service.services import administrations, amendment, assessment, flags, questions, standing, submission, visits
 from prom_service.services.answer_window import AnswersClosedError
 from prom_service.services.visits import VisitDetails
 from tests import builders
@@ -53,6 +54,11 @@ class Life:
             submission.start(session, administration, now=self.clock.now())
             submission.save_answers(session, administration, answers, now=self.clock.now())
 
+    def amend(self, timepoint: str, changes: questions.Answers) -> submission.Submission:
+        with self.runtime.transaction() as session:
+            administration = builders.the_administration(session, self.episode, timepoint)
+            return amendment.amend(session, administration, changes, language="en", now=self.clock.now())
+
     def visit(self, number: int, **changes: object) -> None:
         with self.runtime.transaction() as session:
             details = VisitDetails(**{"visited_on": self.clock.now().date(), **changes})  # type: ignore[arg-type]
@@ -68,10 +74,12 @@ class Life:
             due = assessment.claim_due_episodes(session, now=now, limit=100)
             assessment.assess_episodes(session, due, now=now)
 
-    def live(self) -> dict[tuple[str, str | None], str]:
+    def flags(self) -> list[dict[str, Any]]:
         with self.runtime.reading() as session:
-            found = list_flags(session, self.clinic.id, FlagFilter())
-        return {(flag["kind"], flag["checkpoint"]): flag["severity"] for flag in found}
+            return list(list_flags(session, self.clinic.id, FlagFilter()))
+
+    def live(self) -> dict[tuple[str, str | None], str]:
+        return {(flag["kind"], flag["checkpoint"]): flag["severity"] for flag in self.flags()}
 
 
 @pytest.fixture
@@ -212,6 +220,54 @@ def test_an_emergency_symptom_is_flagged_when_its_page_is_saved_and_kept_when_ta
     with life.runtime.reading() as session:
         [flag] = list_flags(session, life.clinic.id, FlagFilter())
     assert [symptom["now_yes"] for symptom in flag["evidence"]["symptoms"]] == [False]
+
+
+def test_an_emergency_symptom_that_is_left_open_again_was_not_answered_no(life: Life) -> None:
+    life.save("baseline", {"safety-1.0": {"R1": 1}})
+    life.save("baseline", {"safety-1.0": {"R1": None}})
+
+    [flag] = life.flags()
+    assert flag["evidence"]["symptoms"][0]["now_yes"] is None
+    assert flag["why"].endswith("Later left open: 1.")
+
+
+def test_the_last_word_about_a_symptom_counts_however_often_it_was_changed_after_sending(life: Life) -> None:
+    life.answer_with("baseline", "safety-1.0", {}, R1=1)
+    kinds, said = [], []
+
+    for answer in (0, 0, 1, 0, None):
+        life.clock.advance(minutes=5)
+        kinds.append(life.amend("baseline", {"safety-1.0": {"R1": answer}}).kind)
+        [flag] = life.flags()
+        said.append(flag["evidence"]["symptoms"][0]["now_yes"])
+
+    assert kinds == ["amendment", "same", "amendment", "amendment", "amendment"]
+    assert said == [False, False, True, False, None]
+
+
+def test_a_set_that_comes_again_later_takes_nothing_back_that_was_changed_since(life: Life) -> None:
+    life.answer_with("baseline", "safety-1.0", {}, R1=1)
+    life.amend("baseline", {"safety-1.0": {"R1": 0}})
+    life.clock.advance(minutes=5)
+
+    again = life.answer_with("baseline", "safety-1.0", {}, R1=1)
+
+    [flag] = life.flags()
+    assert (again.kind, flag["evidence"]["symptoms"][0]["now_yes"]) == ("same", False)
+
+
+def test_a_symptom_on_paper_was_said_on_the_day_of_the_paper(life: Life) -> None:
+    answered_at = life.clock.now()
+    life.clock.advance(days=5)
+
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        answers = builders.changed(builders.complete_answers(baseline, life.episode), "safety-1.0", R1=1)
+        given = {"answers": answers, "answered_at": answered_at, "mode": "paper", "entered_by": "user:staff"}
+        submission.submit(session, baseline, now=life.clock.now(), **given)  # type: ignore[arg-type]
+
+    [flag] = life.flags()
+    assert flag["evidence"]["symptoms"][0]["answered_yes_at"] == answered_at.isoformat()
 
 
 def test_the_same_answers_twice_are_one_response_and_others_are_kept_as_an_amendment(life: Life) -> None:

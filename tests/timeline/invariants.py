@@ -268,9 +268,17 @@ def flags_go_through_legal_steps(moment: Moment) -> Faults:
 
 def symptoms_are_flagged_at_once(moment: Moment) -> Faults:
     for one, _ in moment.administrations:
-        flagged = {flag.checkpoint for flag in moment.seen.flags[one.episode.id] if flag.kind == "red_flag_symptom"}
-        if one.symptoms and one.timepoint not in flagged:
+        flagged = [
+            flag
+            for flag in moment.seen.flags[one.episode.id]
+            if (flag.kind, flag.checkpoint) == ("red_flag_symptom", one.timepoint)
+        ]
+        if one.symptoms and not flagged:
             yield f"{one}: {one.symptoms} were reported and not flagged"
+        for flag in flagged:
+            said = {symptom["item"]: symptom["now_yes"] for symptom in flag.evidence["symptoms"]}
+            if flag.status in LIVE and said != one.symptoms:
+                yield f"{one}: {one.symptoms} is the last word on the symptoms, and the flag says {said}"
 
 
 def flags_say_what_the_rules_find(moment: Moment) -> Faults:

@@ -293,11 +293,21 @@ class Administration:
 
     def submit(self, payload: Payload, at: dt.datetime, now: dt.datetime) -> str:
         """Take a finished set in, and return what becomes of it: the first stands, the same again is nothing new."""
-        finished = [one for one in self.given if one.kind != "partial"]
-        if any(codes(one.payload) == codes(payload) for one in finished):
+        return self._take(payload, at, now, known=self.finished)
+
+    def amend(self, changes: Payload, now: dt.datetime) -> str:
+        """Take a change after sending in. The last word counts, also when it is that of an earlier set."""
+        return self._take(self.draft(changed=changes), now, now, known=self.finished[-1:])
+
+    @property
+    def finished(self) -> list[Given]:
+        return [one for one in self.given if one.kind != "partial"]
+
+    def _take(self, payload: Payload, at: dt.datetime, now: dt.datetime, *, known: list[Given]) -> str:
+        if any(codes(one.payload) == codes(payload) for one in known):
             return "same"
         self.drafts.append((now, payload))
-        kind = "amendment" if finished else "first"
+        kind = "amendment" if self.finished else "first"
         self.given.append(Given(kind, payload, at, late=at >= self.window.late_after))
         if kind == "first":
             self.state, self.late = "completed", at >= self.window.late_after
@@ -311,14 +321,16 @@ class Administration:
         return next(reversed(in_time if self.timepoint == "baseline" and in_time else standing), None)
 
     @property
-    def symptoms(self) -> set[str]:
-        """The safety items that were ever answered yes, sent in or not."""
-        return {
+    def symptoms(self) -> dict[str, bool]:
+        """The safety items that were ever answered yes, sent in or not, each with whether that is the last word."""
+        ever = {
             item
             for _, payload in self.drafts
             for item, value in payload.get(SAFETY, {}).items()
             if value == 1 and int(item[1:]) <= 10
         }
+        now = self.draft().get(SAFETY, {})
+        return {item: now[item] == 1 for item in ever}
 
     # time
 

@@ -24,6 +24,8 @@ from tests.builders import PASSWORD, SECRET
 from tests.fakes import Clock
 from tests.support.browser import accessibility_faults, too_wide
 
+AMENDED = {"ihot-12-1.0": {"Q1": 90, "Q2": None}, "safety-1.0": {"R1": 1}}
+
 
 class Desk:
     """A clinic in London with a patient who answered at the start, one of its staff, and a browser without a socket."""
@@ -71,9 +73,8 @@ class Desk:
                 identity.confirm(session, target, [1900], now=self.clock.now())
             return six_weeks.id
 
-    def amend(self) -> None:
+    def amend(self, changes: Any = AMENDED) -> None:
         with self.runtime.transaction() as session:
-            changes = {"ihot-12-1.0": {"Q1": 90, "Q2": None}, "safety-1.0": {"R1": 1}}
             amendment.amend(session, self.baseline, changes, language="en", now=self.clock.now())
 
 
@@ -139,6 +140,15 @@ def test_an_amendment_is_shown_with_what_it_changes_on_the_episode_the_flag_and_
     assert "answered 2 Mar 2026, 08:00 GMT; an amendment" in shown[0]
     assert "Changed after sending" in desk.shown("/missing")
     assert f'href="{desk.path}#baseline"' in desk.client.get("/missing").text
+
+
+def test_a_change_back_after_sending_is_an_amendment_that_says_so(desk: Desk) -> None:
+    desk.amend()
+
+    desk.amend({"ihot-12-1.0": {"Q1": 40, "Q2": 40}, "safety-1.0": {"R1": 0}})
+
+    desk.log_in()
+    assert "Everything was changed back to what stands." in desk.shown()
 
 
 def test_after_four_weeks_an_amendment_is_off_the_list_and_stays_with_its_episode(desk: Desk, clock: Clock) -> None:
