@@ -1,16 +1,13 @@
 """Administrations moving with time: windows that open, and windows that pass without a complete answer."""
 
 import datetime as dt
-import logging
 from collections.abc import Sequence
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Episode, Response
+from prom_service.models import Administration, Episode
 from prom_service.services import assessment, audit, messages, submission
-
-log = logging.getLogger(__name__)
 
 
 def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
@@ -44,12 +41,12 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     passed = _hold(
         session,
         select(Administration)
-        .where(Administration.state.in_(("planned", "open", "started")), Administration.late_after <= now)
+        .where(Administration.state.in_(submission.UNSETTLED), Administration.late_after <= now)
         .order_by(Administration.late_after),
         limit,
     )
     for administration in passed:
-        response = _score_partial(session, administration, administration.late_after, now)
+        response = submission.score_partial(session, administration, before=administration.late_after, now=now)
         if response is None:
             administration.state = "missed"
             administration.missed_at = now
@@ -84,7 +81,7 @@ def close_for_good(session: Session, *, now: dt.datetime, limit: int) -> int:
     scored = []
     for administration in closed:
         administration.closed_at = now
-        if _score_partial(session, administration, administration.closes_at, now) is not None:
+        if submission.score_partial(session, administration, before=administration.closes_at, now=now) is not None:
             administration.state = "partial"
             administration.partial_at = now
             administration.late = True
@@ -114,17 +111,3 @@ def _audit(session: Session, settled: Sequence[Administration], now: dt.datetime
 def _hold(session: Session, due: Select[Administration], limit: int) -> Sequence[Administration]:
     """Return what is due and nobody else has in hand, held for this transaction."""
     return session.scalars(due.limit(limit).with_for_update(skip_locked=True, key_share=True)).all()
-
-
-def _score_partial(
-    session: Session, administration: Administration, before: dt.datetime, now: dt.datetime
-) -> Response | None:
-    """Score what was saved; one set that cannot be scored must not hold up the others, and stays saved as it is."""
-    if administration.started_at is None:
-        return None
-    try:
-        with session.begin_nested():
-            return submission.score_partial(session, administration, before=before, now=now)
-    except Exception as error:  # noqa: BLE001 (one item of a sweep)
-        log.error("administration %s: its saved answers were not scored: %s", administration.id, type(error).__name__)
-        return None

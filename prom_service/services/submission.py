@@ -1,6 +1,7 @@
 """Answers: saving them as they are given, and taking a finished set in with everything that follows from it."""
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from prom_service.pathway.shape import SAFETY
 from prom_service.queries.wording import Worded, Words, words_in_force, words_of
 from prom_service.services import answer_window, assessment, messages, questions, saved_answers, scoring, wording_packs
 
+log = logging.getLogger(__name__)
+
+UNSETTLED = ("planned", "open", "started")
+"""States of an administration that nobody has looked at since its time passed, if it has."""
 # Written once and kept: building a statement costs more than running it.
 _OF_ADMINISTRATION: BindParameter[uuid.UUID] = bindparam("administration")
 HELD = (
@@ -142,6 +147,7 @@ def put_answers(
     the window. They are taken also when the patient has withdrawn or died since, or the episode was closed, up to the
     day on which that took effect. ``wording`` says of an instrument whether its answers were given to ``own`` or
     ``official`` words; else they were those the page showed, or off the web those in force when it was answered.
+    What had been saved in time is scored before a late set, whether or not the sweep has been there since.
     Different answers after a complete set are kept as an amendment for the clinic, and the first set stands. The same
     set again has no effect, however late it comes; but a change is the last word, also one back to an earlier set.
     """
@@ -157,6 +163,8 @@ def put_answers(
     worded = _worded(checked, _words_read(session, administration, language, mode, at), wording or {})
     if not any(checked.values()):
         raise InvalidInputError({"answers": ["Answer at least one question before sending."]})
+    if administration.state in UNSETTLED and now >= administration.late_after:
+        score_partial(session, administration, before=administration.late_after, now=now)
     standing = _standing(session, administration)
     digest = scoring.digest_of(checked)
     known = _complete_sets(session, administration)
@@ -192,8 +200,22 @@ def score_partial(
 ) -> Response | None:
     """Score what was saved ``before`` a moment, where an instrument's rule allows a score; else return None.
 
-    What counts is that moment and not when somebody came round to it. What stands already is not scored again.
+    What counts is that moment and not when somebody came round to it. What stands already is not scored again. One set
+    that cannot be scored must not hold up what else there is to do, and stays saved as it is.
     """
+    if administration.started_at is None:
+        return None
+    try:
+        with session.begin_nested():
+            return _score_saved(session, administration, before, now)
+    except Exception as error:  # noqa: BLE001 (one set of many)
+        log.error("administration %s: its saved answers were not scored: %s", administration.id, type(error).__name__)
+        return None
+
+
+def _score_saved(
+    session: Session, administration: Administration, before: dt.datetime, now: dt.datetime
+) -> Response | None:
     episode, patient = _whose(session, administration)
     saved = saved_answers.answers_before(session, administration, before)
     checked = questions.check(session, administration, episode, saved)

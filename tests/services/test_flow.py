@@ -479,6 +479,47 @@ def test_a_baseline_scored_in_time_stands_before_one_finished_late(life: Life) -
         assert session.scalars(select(Judgement.outcome)).all() == ["on_track"]
 
 
+@pytest.mark.parametrize("ticked", [True, False])
+def test_a_baseline_saved_in_time_and_sent_late_counts_whether_or_not_the_sweep_was_there_between(
+    life: Life, ticked: bool
+) -> None:
+    with life.runtime.reading() as session:
+        late_after = builders.the_administration(session, life.episode, "baseline").late_after
+    life.clock.move_to(late_after - dt.timedelta(seconds=1))
+    life.save("baseline", {"ihot-12-1.0": {f"Q{number}": 40 for number in range(1, 13)}})
+    life.clock.move_to(late_after + dt.timedelta(seconds=1))
+    if ticked:
+        life.sweep()
+    life.answer("baseline", ihot=40)
+    life.sweep()
+    life.clock.advance(days=34)
+
+    life.answer("6-weeks", ihot=47)
+
+    with life.runtime.reading() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        of_it = select(Response.partial, Response.late).where(Response.administration_id == baseline.id)
+        kept = [tuple(row) for row in session.execute(of_it.order_by(Response.number))]
+        judged = session.scalars(select(Judgement.outcome)).all()
+    assert (baseline.state, baseline.late, kept, judged) == (
+        "completed",
+        True,
+        [(True, False), (False, True)],
+        ["on_track"],
+    )
+
+
+def test_a_set_saved_in_time_that_cannot_be_scored_does_not_keep_out_the_one_that_is_sent_late(life: Life) -> None:
+    life.save("baseline", {})
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        given = {"instrument": "ihot-12-1.0", "item": "no such item", "value": "40", "recorded_at": life.clock.now()}
+        session.add(SavedAnswer(clinic_id=baseline.clinic_id, administration_id=baseline.id, **given))
+    life.clock.advance(days=9)
+
+    assert life.answer("baseline", ihot=40).kind == "first"
+
+
 def test_a_finding_that_goes_back_to_a_resolved_basis_takes_its_later_flag_with_it(life: Life) -> None:
     life.answer("baseline", ihot=40)
     start = life.clock.now().date()

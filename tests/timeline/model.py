@@ -306,6 +306,8 @@ class Administration:
     def _take(self, payload: Payload, at: dt.datetime, now: dt.datetime, *, known: list[Given]) -> str:
         if any(codes(one.payload) == codes(payload) for one in known):
             return "same"
+        if self.state in TO_BE_ANSWERED and self.started and now >= self.window.late_after:
+            self._score_drafts(self.window.late_after)
         self.drafts.append((now, payload))
         kind = "amendment" if self.finished else "first"
         self.given.append(Given(kind, payload, at, late=at >= self.window.late_after))

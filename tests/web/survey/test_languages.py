@@ -109,7 +109,9 @@ def test_answers_left_in_a_draft_and_those_on_paper_are_in_the_patients_language
         for act in (submission.submit, partial(submission.score_partial, before=now + dt.timedelta(days=8))):
             patient = a_patient(session, clinic, now=now, language="es")
             baseline = the_administration(session, an_episode(session, clinic, patient, now=now), "baseline")
-            submission.save_answers(session, baseline, {"nprs-1.0": {"Q1": 4}}, now=now)
+            submission.start(session, baseline, now=now)
+            answers = {"ihot-12-1.0": {f"Q{number}": 40 for number in range(1, 13)}}
+            submission.save_answers(session, baseline, answers, now=now)
             act(session, baseline, now=now)
 
         languages = list(session.scalars(select(Response.language)))
