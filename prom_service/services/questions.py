@@ -44,7 +44,10 @@ def items_asked(instrument: Instrument, *, follow_up: bool) -> tuple[Item, ...]:
 
 
 def baseline_activities(session: Session, episode: Episode, instrument: Instrument) -> dict[str, str]:
-    """Return the activities the patient named at baseline, by item; later timepoints rate the same ones."""
+    """Return the activities the patient named at baseline, by item; later timepoints rate the same ones.
+
+    They are those of the baseline from which change counts: one in time stands before any late one.
+    """
     if not any(item.activity for item in instrument.items):
         return {}
     answers = session.scalar(
@@ -57,7 +60,7 @@ def baseline_activities(session: Session, episode: Episode, instrument: Instrume
             Response.amendment.is_(False),
             AnswerSet.instrument == instrument.ref,
         )
-        .order_by(Response.number.desc())
+        .order_by(Response.late, Response.number.desc())
         .limit(1)
     )
     named = {item.code: (answers or {}).get(item.code + TEXT) for item in instrument.items}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from prom_service.models import Administration, AnswerSet, Episode, Response, Score
+from prom_service.models import Administration, AnswerSet, Episode, Judgement, Response, Score
 from prom_service.runtime import Runtime
 from prom_service.services import submission, verification
 from tests import builders
@@ -56,6 +56,26 @@ def test_a_follow_up_that_leaves_out_an_activity_has_no_score_to_compare(
     assert score_of(runtime, response) == score
     with runtime.reading() as session:
         assert [one.differences for one in verification.verify_scores(session)] == [()]
+
+
+def test_a_follow_up_rates_the_activities_of_the_baseline_from_which_change_counts(
+    runtime: Runtime, clock: Clock, episode: Episode
+) -> None:
+    with runtime.transaction() as session:
+        baseline = builders.the_administration(session, episode, "baseline")
+        submission.start(session, baseline, now=clock.now())
+        saved = {PSFS: {"Q1": 2, "Q1.text": "Stairs"}, "nprs-1.0": {"Q1": 5}}
+        submission.save_answers(session, baseline, saved, now=clock.now())
+    clock.advance(days=9)
+    rate(runtime, clock, episode, "baseline", THREE)
+    clock.advance(days=33)
+
+    follow_up = rate(runtime, clock, episode, "6-weeks", {"Q1": 4})
+
+    with runtime.reading() as session:
+        judged = session.scalars(select(Judgement)).one()
+    assert score_of(runtime, follow_up) == (4.0, 1)
+    assert [scale["change"] for scale in judged.evidence["scales"] if scale["instrument"] == PSFS] == [2.0]
 
 
 def test_an_activity_without_a_rating_at_baseline_is_not_asked_again(
