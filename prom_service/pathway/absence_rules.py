@@ -10,7 +10,7 @@ _CAUSES = {
     "not_sent": "no email was sent",
     "bounced": "the email came back",
     "delivered_never_started": "the email was delivered, the survey never started",
-    "started": "the survey was started, nothing could be scored",
+    "started": "the survey was started, too little was answered for a score",
     "partial": "the survey was answered in part, too little for a score",
     "declined": "the patient declined",
 }

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from instruments.activities import all_rated, ratings
 from instruments.definition import Instrument
 from instruments.scoring import Score as Scored
 from prom_service.models import AnswerSet, Response, Score
+from prom_service.pathway.shape import Pathway
 from prom_service.queries.wording import Worded
 
 SCORING_ENGINE = "1"
@@ -33,7 +34,6 @@ def store(
     session.add(response)
     session.flush()
     for instrument, given in checked.items():
-        codes = ratings(given)
         session.add(
             AnswerSet(
                 clinic_id=response.clinic_id,
@@ -42,15 +42,23 @@ def store(
                 wording=worded[instrument.ref].wording,
                 pack_id=worded[instrument.ref].pack_id,
                 answers=dict(given),
-                codes=instruments.encode(instrument, [codes]).tobytes(),
+                codes=instruments.encode(instrument, [ratings(given)]).tobytes(),
             )
         )
-        _keep(session, response, instrument, score(instrument, given), derived=False, now=now)
-        for short in instruments.derived_from(instrument):
-            wanted = {item.code for item in short.items}
-            picked = {item: code for item, code in codes.items() if item in wanted}
-            _keep(session, response, short, instruments.score(short, picked), derived=True, now=now)
+        for scored, scores, derived in _scores(instrument, given):
+            _keep(session, response, scored, scores, derived=derived, now=now)
     session.flush()
+
+
+def _scores(
+    instrument: Instrument, given: Mapping[str, Any]
+) -> Iterator[tuple[Instrument, Mapping[str, Scored], bool]]:
+    """Yield the scores of the instrument, and those of each short form within it, which are derived."""
+    yield instrument, score(instrument, given), False
+    codes = ratings(given)
+    for short in instruments.derived_from(instrument):
+        wanted = {item.code for item in short.items}
+        yield short, instruments.score(short, {item: code for item, code in codes.items() if item in wanted}), True
 
 
 def score(instrument: Instrument, given: Mapping[str, Any]) -> Mapping[str, Scored]:
@@ -63,6 +71,17 @@ def any_scorable(checked: Checked) -> bool:
     """Say whether any scale of any instrument has enough answers for a score."""
     return any(
         one.value is not None for instrument, given in checked.items() for one in score(instrument, given).values()
+    )
+
+
+def any_primary(checked: Checked, pathway: Pathway) -> bool:
+    """Say whether any primary scale of the pathway has enough answers for a score, that of a short form included."""
+    primary = {one.measure.key for one in pathway.primary}
+    return any(
+        one.value is not None and (scored.ref, scale) in primary
+        for instrument, given in checked.items()
+        for scored, scores, _ in _scores(instrument, given)
+        for scale, one in scores.items()
     )
 
 

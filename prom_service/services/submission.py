@@ -19,6 +19,7 @@ from prom_service.models import (
 )
 from prom_service.models.response import WORDINGS
 from prom_service.pathway.shape import SAFETY
+from prom_service.queries.pathways import find_pathway
 from prom_service.queries.wording import Worded, Words, words_in_force, words_of
 from prom_service.services import answer_window, assessment, messages, questions, saved_answers, scoring, wording_packs
 
@@ -216,10 +217,17 @@ def score_partial(
 def _score_saved(
     session: Session, administration: Administration, before: dt.datetime, now: dt.datetime
 ) -> Response | None:
+    """Score what was saved before a moment.
+
+    A baseline without any primary score waits until its window closes for good: no change can be counted from it, and
+    scored in time it would stand before the whole one that may still come late.
+    """
     episode, patient = _whose(session, administration)
     saved = saved_answers.answers_before(session, administration, before)
     checked = questions.check(session, administration, episode, saved)
-    if not scoring.any_scorable(checked):
+    pathway = find_pathway(session, episode.pathway)
+    waits = administration.timepoint == pathway.baseline.key and before < administration.closes_at
+    if not (scoring.any_primary(checked, pathway) if waits else scoring.any_scorable(checked)):
         return None
     answered_at = saved_answers.last_saved_at(session, administration, before)
     digest = scoring.digest_of(checked)

@@ -41,7 +41,7 @@ def test_a_missed_survey_weighs_more_from_the_phone_day_on():
         ("not_sent:address_bounced", "no email was sent (address bounced)."),
         ("bounced", "the email came back."),
         ("delivered_never_started", "the email was delivered, the survey never started."),
-        ("started", "the survey was started, nothing could be scored."),
+        ("started", "the survey was started, too little was answered for a score."),
         ("partial", "the survey was answered in part, too little for a score."),
         ("declined", "the patient declined."),
         (None, "the cause is not known."),

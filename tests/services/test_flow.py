@@ -445,7 +445,9 @@ def test_a_worsening_saved_late_is_flagged_whatever_of_it_came_in_time(
 def test_what_was_scored_in_time_is_not_scored_again_when_the_window_closes_for_good(
     life: Life, later: dict[str, dict[str, int]]
 ) -> None:
-    life.save("baseline", {"nprs-1.0": {"Q1": 5}})
+    life.save(
+        "baseline", {"ihot-12-1.0": dict.fromkeys(["Q1", "Q2", "Q3", "Q4", "Q5", "Q6"], 40), "nprs-1.0": {"Q1": 5}}
+    )
     life.clock.advance(days=9)
     life.sweep()
     life.save("baseline", later)
@@ -507,6 +509,46 @@ def test_a_baseline_saved_in_time_and_sent_late_counts_whether_or_not_the_sweep_
         [(True, False), (False, True)],
         ["on_track"],
     )
+
+
+@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.parametrize("ticked", [True, False])
+def test_a_late_baseline_ends_what_is_missing_whatever_without_a_primary_score_came_in_time(
+    life: Life, sent: bool, ticked: bool
+) -> None:
+    life.save("baseline", {"nprs-1.0": {"Q1": 6}})
+    life.clock.advance(days=9)
+    if ticked:
+        life.sweep()
+        assert set(life.live()) == {("survey_missed", "baseline"), ("baseline_missing", "baseline")}
+    if sent:
+        life.answer("baseline", ihot=40)
+    else:
+        life.save("baseline", {"ihot-12-1.0": {f"Q{number}": 40 for number in range(1, 13)}})
+    life.clock.advance(days=33)
+    life.sweep()
+
+    life.answer("6-weeks", ihot=47)
+
+    [flag] = life.flags()
+    assert (flag["kind"], flag["checkpoint"]) == ("not_assessable", "6-weeks")
+    assert "was first answered too late to count as the start" in flag["why"]
+
+
+def test_a_baseline_without_a_primary_score_is_scored_when_its_window_closes_and_nothing_else_came(life: Life) -> None:
+    life.save("baseline", {"nprs-1.0": {"Q1": 6}})
+    life.clock.advance(days=9)
+    life.sweep()
+    with life.runtime.reading() as session:
+        before = builders.the_administration(session, life.episode, "baseline").state
+
+    life.clock.advance(days=33)
+    life.sweep()
+
+    with life.runtime.reading() as session:
+        after = builders.the_administration(session, life.episode, "baseline").state
+        response = session.scalars(select(Response)).one()
+    assert (before, after, response.partial, response.late) == ("missed", "partial", True, False)
 
 
 def test_a_set_saved_in_time_that_cannot_be_scored_does_not_keep_out_the_one_that_is_sent_late(life: Life) -> None:

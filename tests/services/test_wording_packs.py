@@ -210,7 +210,8 @@ def test_a_draft_that_is_scored_when_its_time_has_passed_is_in_the_words_it_was_
     world.start()
     with world.runtime.transaction() as session:
         administration = world.asked(session, "baseline")
-        submission.save_answers(session, administration, {NPRS: {"Q1": 4}}, now=world.clock.now())
+        answers = {IHOT: {f"Q{number}": 40 for number in range(1, 13)}, NPRS: {"Q1": 4}}
+        submission.save_answers(session, administration, answers, now=world.clock.now())
     world.withdraw()
     world.clock.advance(days=9)
 

@@ -356,12 +356,18 @@ class Administration:
         """Score what was saved before a moment as partial, unless it is what stands; say whether that is new."""
         payload = self.draft(before=before)
         known = self.given and codes(self.given[-1].payload) == codes(payload)
-        if known or not worth(payload).scorable:
+        if known or not self._is_scored(worth(payload), before):
             return False
         at = max(at for at, _ in self.drafts if at < before)
         self.state = "partial"
         self.given.append(Given("partial", payload, at, late=at >= self.window.late_after))
         return True
+
+    def _is_scored(self, drafts: Worth, before: dt.datetime) -> bool:
+        """A baseline without any primary score waits for the rest until its window closes for good."""
+        if self.timepoint == "baseline" and before < self.window.closes_at:
+            return any(drafts.scores[scale] is not None for scale in PRIMARY[self.episode.pathway])
+        return drafts.scorable
 
     # changes of plan
 
