@@ -5,6 +5,7 @@ from prom_service.web.dashboard import (
     administration_routes,
     episode_routes,
     escalation_form,
+    figures,
     flag_routes,
     log_in,
     missing_routes,
@@ -24,6 +25,7 @@ ROOMS = (
     administration_routes,
     episode_routes,
     escalation_form,
+    figures,
     flag_routes,
     log_in,
     missing_routes,
@@ -36,6 +38,6 @@ ROOMS = (
     settings_routes,
     worklist_routes,
 )
-"""Each hangs its routes on the one blueprint when it is imported."""
+"""Each hangs its routes, or its filters, on the one blueprint when it is imported."""
 
 __all__ = ["ROOMS", "blueprint", "install", "show_problem"]
