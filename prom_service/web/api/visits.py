@@ -5,16 +5,22 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
+from prom_service.errors import InvalidInputError
 from prom_service.queries import directory
 from prom_service.services.visits import VisitDetails, record_visit, void_visit
 from prom_service.web.api import paging
 from prom_service.web.api.blueprint import ApiBlueprint
-from prom_service.web.api.schemas.visit import VisitDetailsSchema, VisitSchema
+from prom_service.web.api.schemas.visit import VisitDetailsSchema, VisitNumberSchema, VisitSchema
+from prom_service.web.api.strict_json import flatten
 from prom_service.web.context import own_clinic_id, principal, prom
 
 READ, WRITE = "episodes:read", "episodes:write"
+NUMBER = VisitNumberSchema()
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+"""Stands in a path for bytes that are no UTF-8, whichever they were."""
 
 visits = ApiBlueprint("visits", "Treatment sessions, reported under the clinic's own visit numbers.")
 
@@ -42,7 +48,7 @@ def list_visits(session: Session, query: Mapping[str, Any], episode_id: uuid.UUI
 def put_visit(session: Session, body: VisitDetails, episode_id: uuid.UUID, external_id: str) -> Any:
     """Record a visit, correct it, or bring a voided one back, on this episode alone. The same again changes nothing."""
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
-    visit, is_new = record_visit(session, episode, external_id, body, actor=principal.actor, now=prom.now())
+    visit, is_new = record_visit(session, episode, _number(external_id), body, actor=principal.actor, now=prom.now())
     return visit, HTTPStatus.CREATED if is_new else HTTPStatus.OK
 
 
@@ -50,5 +56,16 @@ def put_visit(session: Session, body: VisitDetails, episode_id: uuid.UUID, exter
 def delete_visit(session: Session, episode_id: uuid.UUID, external_id: str) -> str:
     """Take a visit off the episode. It stays on record as voided, and a later PUT brings it back where it is put."""
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
-    void_visit(session, episode, external_id, actor=principal.actor, now=prom.now())
+    void_visit(session, episode, _number(external_id), actor=principal.actor, now=prom.now())
     return ""
+
+
+def _number(external_id: str) -> str:
+    """Return the number that a path names, as one from a file is kept; raise ``InvalidInputError`` if it is none."""
+    if UNREADABLE in external_id:
+        raise InvalidInputError({"external_id": ["Must be UTF-8."]})
+    try:
+        kept: str = NUMBER.load({"external_id": external_id})["external_id"]
+    except ValidationError as error:
+        raise InvalidInputError(dict(flatten(error.messages))) from None
+    return kept

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
-from marshmallow import Schema
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -16,8 +15,7 @@ from prom_service.queries import directory, visits
 from prom_service.services.clinics import find_zone
 from prom_service.services.visits import VisitDetails, record_visit, void_visit
 from prom_service.web import audit, guards
-from prom_service.web.api.fields import Text
-from prom_service.web.api.schemas.visit import VisitDetailsSchema
+from prom_service.web.api.schemas.visit import VisitDetailsSchema, VisitNumberSchema
 from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
 from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
@@ -25,7 +23,7 @@ from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
 
 DETAILS = VisitDetailsSchema()
-NUMBER: Schema = Schema.from_dict({"external_id": Text(longest=100, shortest=1, required=True)})()
+NUMBER = VisitNumberSchema()
 STATUSES = {"attended": "Attended", "cancelled": "Cancelled", "no_show": "Did not come"}
 FORMATS = {"individual": "Individual", "group": "Group", "telehealth": "Telehealth"}
 DOCUMENTATION = {

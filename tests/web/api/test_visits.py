@@ -1,5 +1,7 @@
 """Visits over the API, under the clinic's own numbers: the same report twice is one visit."""
 
+import pytest
+
 from tests.web.api.caller import Caller, World
 
 VISIT = {"date": "2026-03-01", "clinician": "DR-1", "format": "telehealth", "reassessed": True}
@@ -59,6 +61,24 @@ def test_a_visit_number_may_hold_a_slash_and_letters_of_any_script(ours: Caller,
 
     assert response.json["external_id"] == "2026/ü 7"
     assert ours.delete(_path(world, "2026/ü 7")).status_code == 204
+
+
+@pytest.mark.parametrize("written", ["caf%C3%A9", "%20caf%C3%A9%20", "%E2%80%AEcaf%C3%A9", "cafe%CC%81"])
+def test_a_visit_number_is_kept_as_one_from_a_file_is(written: str, ours: Caller, world: World) -> None:
+    first = ours.put(_path(world, "caf\u00e9"), VISIT).json
+
+    again = ours.put(_path(world, written), VISIT)
+    taken = ours.delete(_path(world, written))
+
+    assert (again.status_code, again.json) == (200, first)
+    assert taken.status_code == 204
+
+
+@pytest.mark.parametrize("written", ["%FC1", "%E41", "%EF%BF%BD1", "%20", "%E2%80%AE", "a%C2%85b"])
+def test_what_cannot_be_kept_as_a_visit_number_is_refused(written: str, ours: Caller, world: World) -> None:
+    answers = [ours.put(_path(world, written), VISIT), ours.delete(_path(world, written))]
+
+    assert [(answer.status_code, list(answer.json["errors"])) for answer in answers] == [(422, ["external_id"])] * 2
 
 
 def test_a_visit_lies_neither_before_the_episode_nor_in_the_future(ours: Caller, world: World) -> None:

@@ -26,6 +26,12 @@ class DocumentationSchema(Strict):
     imaging = Text(longest=500)
 
 
+class VisitNumberSchema(Strict):
+    """The clinic's own number of a visit."""
+
+    external_id = Text(longest=100, shortest=1, required=True)
+
+
 class VisitDetailsSchema(Strict):
     """A visit as the clinic reports it."""
 
