@@ -37,8 +37,13 @@ def reference(kind: str, row_id: uuid.UUID) -> Resource:
 
 
 def number_of(system: str, clinic_id: uuid.UUID, value: str) -> Resource:
-    """Return a clinic's own number; every clinic numbers by itself."""
-    return {"system": f"{system}:{clinic_id}", "value": value}
+    """Return a clinic's own number."""
+    return {"system": numbers_of(system, clinic_id), "value": value}
+
+
+def numbers_of(system: str, clinic_id: uuid.UUID) -> str:
+    """Return the system of a clinic's own numbers; every clinic numbers by itself."""
+    return f"{system}:{clinic_id}"
 
 
 def to_administration(administration_id: uuid.UUID) -> Resource:

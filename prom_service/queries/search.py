@@ -50,8 +50,8 @@ class Wanted:
     patient: uuid.UUID | None = None
     dates: Sequence[Moment] = ()
     updated: Sequence[Moment] = ()
-    values: Mapping[str, str] = field(default_factory=dict)
-    """Words and numbers by the names that the shelf knows."""
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    """Words and numbers by the names that the shelf knows; None is one that no row has."""
     after: uuid.UUID | None = None
     limit: int = 50
 
@@ -83,7 +83,7 @@ def search(session: Session, shelf: Shelf, clinic_id: uuid.UUID, wanted: Wanted)
     if shelf.date is not None:
         query = query.where(*(_when(shelf.date, moment) for moment in wanted.dates))
     query = query.where(*(_when(shelf.updated_at, moment) for moment in wanted.updated))
-    query = query.where(*(shelf.values[name] == value for name, value in wanted.values.items()))
+    query = query.where(*(_has(shelf.values[name], value) for name, value in wanted.values.items()))
     if wanted.after is not None:
         query = query.where(shelf.id > wanted.after)
     return session.execute(query.order_by(shelf.id).limit(wanted.limit)).all()
@@ -116,6 +116,10 @@ def answer_sets(
         )
     )
     return {(response_id, instrument): (id_, wording) for response_id, instrument, id_, wording in rows}
+
+
+def _has(column: ColumnElement[Any], value: str | None) -> ColumnElement[bool]:
+    return sa.false() if value is None else column == value
 
 
 def _when(column: ColumnElement[Any], moment: Moment) -> ColumnElement[bool]:

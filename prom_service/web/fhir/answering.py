@@ -100,7 +100,7 @@ def _existing(session: Session) -> uuid.UUID | None:
     filters = {name: value for name, value in query.items() if name not in ("limit", "cursor")}
     if not filters:
         raise InvalidInputError({"If-None-Exist": [f"Must name one of {', '.join(kind.searched_by)}."]})
-    wanted = parameters.wanted(filters, after=None, limit=2)
+    wanted = routes.wanted(kind, filters, after=None, limit=2)
     rows = search.search(session, kind.shelf, own_clinic_id(), wanted)
     if len(rows) > 1:
         raise PreconditionFailed("If-None-Exist finds more than one.")

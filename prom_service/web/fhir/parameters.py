@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from werkzeug.datastructures import MultiDict
@@ -17,13 +18,15 @@ from prom_service.web.api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 
 COMMON: Final = ("_count", "_format", "cursor")
 FORMATS: Final = ("json", "application/json", "application/fhir+json")
-ID, PATIENT, DATE, UPDATED = "_id", "patient", "date", "_lastUpdated"
+ID, IDENTIFIER, PATIENT, DATE, UPDATED = "_id", "identifier", "patient", "date", "_lastUpdated"
 AND: Final = " "
 """Joins the values of a parameter that was given more than once: all of them hold."""
 _MOMENT: Final = re.compile(r"([a-z]{2})?(\d{4}(?:-\d\d(?:-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:\d\d)?)?)?)?)", re.ASCII)
 EARLIEST, LATEST = "1900", "2999"
 _SINGLE: Final = {"subject": PATIENT}
 """Another name for the same parameter."""
+Reader = Callable[[str], Any]
+"""Returns what a value means; raises ``ValueError`` saying why it cannot be read."""
 
 
 def read(arguments: MultiDict[str, str], known: Iterable[str]) -> dict[str, Any]:
@@ -48,10 +51,14 @@ def read(arguments: MultiDict[str, str], known: Iterable[str]) -> dict[str, Any]
     return query
 
 
-def wanted(filters: Mapping[str, str], *, after: uuid.UUID | None, limit: int) -> Wanted:
-    """Return the rows that the filters want; raise with every value that cannot be read."""
+def wanted(filters: Mapping[str, str], *, numbers: str, after: uuid.UUID | None, limit: int) -> Wanted:
+    """Return the rows that the filters want; raise with every value that cannot be read.
+
+    ``numbers`` is the system of the identifiers of these rows.
+    """
     errors: dict[str, list[str]] = {}
-    read = {name: _value(name, value, errors) for name, value in filters.items()}
+    readers: Mapping[str, Reader] = {**_READERS, IDENTIFIER: partial(_identifier, numbers=numbers)}
+    read = {name: _value(readers[name], name, value, errors) for name, value in filters.items()}
     if errors:
         raise InvalidInputError(errors)
     own = {ID, PATIENT, DATE, UPDATED}
@@ -74,8 +81,7 @@ def _count(arguments: MultiDict[str, str], errors: dict[str, list[str]]) -> int:
     return min(int(said), LARGEST_LIMIT)
 
 
-def _value(name: str, value: str, errors: dict[str, list[str]]) -> Any:
-    reader: Callable[[str], Any] = _READERS.get(name, _token)
+def _value(reader: Reader, name: str, value: str, errors: dict[str, list[str]]) -> Any:
     try:
         return reader(value)
     except ValueError as error:
@@ -118,7 +124,7 @@ def _bounds(text: str) -> tuple[dt.datetime, dt.datetime]:
 
 def _uuid(value: str) -> uuid.UUID:
     try:
-        return uuid.UUID(value.rpartition("/")[2].rpartition("|")[2])
+        return uuid.UUID(value.rpartition("/")[2])
     except ValueError:
         raise ValueError("Must be the id of one, such as it is shown in a resource.") from None
 
@@ -132,12 +138,18 @@ def _patient(value: str) -> uuid.UUID:
 def _administration(value: str) -> uuid.UUID:
     if "|" in value and not value.startswith(f"{ADMINISTRATION}|"):
         raise ValueError(f"Must be the id of an administration, alone or behind {ADMINISTRATION}|.")
-    return _uuid(value)
+    return _uuid(value.removeprefix(f"{ADMINISTRATION}|"))
 
 
-def _token(value: str) -> str:
-    """Return a number or code; the system before it may be left out."""
-    return _plain(value.rpartition("|")[2])
+def _identifier(value: str, *, numbers: str) -> str | None:
+    """Return a number of the system ``numbers``, which may be left out; None for one of any other system, or of none.
+
+    So FHIR has it: ``value`` is of whichever system, ``system|value`` of that one, ``|value`` of none.
+    """
+    system, bar, number = _plain(value).partition("|")
+    if not bar:
+        return system
+    return number if system == numbers else None
 
 
 def _plain(value: str) -> str:
@@ -152,14 +164,18 @@ def _questionnaire(value: str) -> str:
     return versions[-1] if versions else _plain(names.reference_of(value))
 
 
-def _scale(value: str) -> str:
-    """Return our code of a scale, also for the LOINC code of one."""
-    code = _token(value)
-    scales = ((one, scale) for one in all_instruments() for scale in one.scales)
-    return next((f"{one.ref}.{scale.key}" for one, scale in scales if scale.loinc == code != ""), code)
+def _scale(value: str) -> str | None:
+    """Return our code of the scale that a code means, ours or LOINC's, alone or behind its system; None if none."""
+    said = _plain(value)
+    for instrument in all_instruments():
+        for scale in instrument.scales:
+            codings = names.scale_codings(instrument, scale)
+            if any(said in (one["code"], f"{one['system']}|{one['code']}") for one in codings):
+                return f"{instrument.ref}.{scale.key}"
+    return None
 
 
-_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+_READERS: Final[Mapping[str, Reader]] = {
     ID: _uuid,
     PATIENT: _patient,
     "based-on": _administration,

@@ -17,11 +17,11 @@ from instruments.interchange.fhir_questionnaire import questionnaire
 from prom_service.errors import NotFoundError
 from prom_service.fhir import answers, bundle, care, flag, patient
 from prom_service.fhir.capability import capability_statement
-from prom_service.fhir.element import Resource
+from prom_service.fhir.element import EPISODE_NUMBER, PATIENT_NUMBER, VISIT_NUMBER, Resource, numbers_of
 from prom_service.language import DEFAULT, SPOKEN
 from prom_service.models import Clinic
 from prom_service.queries import search
-from prom_service.queries.search import Shelf
+from prom_service.queries.search import Shelf, Wanted
 from prom_service.queries.wording import Words, words_in_force
 from prom_service.web import audit, guards
 from prom_service.web.api import paging
@@ -42,6 +42,8 @@ class Kind:
     write: Written
     of: str
     """What a row of it is on record as: the kind of thing in the audit."""
+    numbers: str = ""
+    """The system of the clinics' own numbers of it."""
 
 
 def _patients(_session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
@@ -80,11 +82,13 @@ def _observations(session: Session, rows: Sequence[Row[Any]]) -> list[Resource]:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "Patient": Kind(search.PATIENTS, ("_id", "identifier", "_lastUpdated"), _patients, "patient"),
+    "Patient": Kind(search.PATIENTS, ("_id", "identifier", "_lastUpdated"), _patients, "patient", PATIENT_NUMBER),
     "EpisodeOfCare": Kind(
-        search.EPISODES, ("_id", "patient", "identifier", "date", "_lastUpdated"), _episodes, "episode"
+        search.EPISODES, ("_id", "patient", "identifier", "date", "_lastUpdated"), _episodes, "episode", EPISODE_NUMBER
     ),
-    "Encounter": Kind(search.VISITS, ("_id", "patient", "identifier", "date", "_lastUpdated"), _encounters, "visit"),
+    "Encounter": Kind(
+        search.VISITS, ("_id", "patient", "identifier", "date", "_lastUpdated"), _encounters, "visit", VISIT_NUMBER
+    ),
     "QuestionnaireResponse": Kind(
         search.RESPONSES,
         ("_id", "patient", "date", "questionnaire", "based-on", "_lastUpdated"),
@@ -109,19 +113,25 @@ def note_about(known: Kind, rows: Sequence[Row[Any]]) -> None:
 def one(session: Session, kind: str, id_: uuid.UUID) -> Resource:
     """Return the clinic's resource; raise ``NotFoundError`` when it is not there, or another clinic's."""
     known = KINDS[kind]
-    rows = search.search(session, known.shelf, own_clinic_id(), search.Wanted(id=id_, limit=1))
+    rows = search.search(session, known.shelf, own_clinic_id(), Wanted(id=id_, limit=1))
     if not rows:
         raise NotFoundError(f"There is no such {kind}.")
     note_about(known, rows)
     return known.write(session, rows)[0]
 
 
+def wanted(known: Kind, filters: Mapping[str, str], *, after: uuid.UUID | None, limit: int) -> Wanted:
+    """Return the rows of the clinic that the filters want; raise with every value that cannot be read."""
+    numbers = numbers_of(known.numbers, own_clinic_id())
+    return parameters.wanted(filters, numbers=numbers, after=after, limit=limit)
+
+
 def _page(session: Session, kind: str) -> Resource:
     """Return a page of the clinic's resources that the query of the request wants."""
     known = KINDS[kind]
     asked = paging.requested(parameters.read(request.args, known.searched_by))
-    wanted = parameters.wanted(asked.filters, after=asked.after, limit=asked.probe)
-    rows = search.search(session, known.shelf, own_clinic_id(), wanted)
+    conditions = wanted(known, asked.filters, after=asked.after, limit=asked.probe)
+    rows = search.search(session, known.shelf, own_clinic_id(), conditions)
     content, _headers = paging.page(asked, known.write(session, rows))
     note_about(known, rows[: asked.limit])
     audit.about(shown=len(content["items"]))

@@ -71,11 +71,14 @@ def test_hoos_scores_have_their_loinc_codes_and_derived_ones_rest_on_the_longer_
 
     scores = {one["code"]["coding"][-1]["code"]: one for one in found(ours, f"Observation?patient={patient.id}")}
     by_loinc = found(ours, "Observation?code=http://loinc.org|72097-9")
+    by_its_number = found(ours, "Observation?code=72097-9")
+    elsewhere = found(ours, "Observation?code=urn:prom-service:scale|72097-9")
     [hoos] = found(
         ours, f"QuestionnaireResponse?patient={patient.id}&questionnaire=urn:prom-service:questionnaire:hoos|2.0"
     )
 
-    assert by_loinc == [scores["hoos-2.0.pain"]]
+    assert by_loinc == by_its_number == [scores["hoos-2.0.pain"]]
+    assert elsewhere == []
     assert scores["hoos-2.0.pain"]["code"]["coding"][0] == {"system": "http://loinc.org", "code": "72097-9"}
     assert scores["hoos-jr-1.0.total"]["code"]["coding"][0]["code"] == "82323-7"
     assert scores["hoos-jr-1.0.total"]["derivedFrom"] == [{"reference": f"QuestionnaireResponse/{hoos['id']}"}]
@@ -183,6 +186,11 @@ FOUND = {
     "Observation?date=2026-01-19T08:00:00.000%2B00:00": 2,
     "Observation?_lastUpdated=gt2026-02": 0,
     "Observation?code=urn:prom-service:scale|nprs-1.0.total": 1,
+    "Observation?code=nprs-1.0.total": 1,
+    "Observation?code=http://loinc.org|nprs-1.0.total": 0,
+    "Observation?code=urn:oid:1.2.3.4|nprs-1.0.total": 0,
+    "Observation?code=|nprs-1.0.total": 0,
+    "Observation?code=nobody": 0,
     "EpisodeOfCare?date=2026-01-19": 1,
     "EpisodeOfCare?date=ge2026-01-20": 0,
     "EpisodeOfCare?_lastUpdated=2026-01-19": 1,
@@ -201,6 +209,23 @@ FOUND = {
 
 def test_a_search_finds_what_meets_its_conditions(ours: Caller) -> None:
     assert {query: len(found(ours, query)) for query in FOUND} == FOUND
+
+
+def test_a_number_is_searched_in_its_own_system_only(ours: Caller, theirs: Caller, world: World) -> None:
+    numbers = {kind: found(ours, kind)[0]["identifier"][0] for kind in ("Patient", "EpisodeOfCare", "Encounter")}
+    own = {kind: number["system"] for kind, number in numbers.items()}
+    elsewhere = {system.replace(str(world.clinic.id), str(world.patient.id)) for system in own.values()}
+    systems = {"urn:oid:1.2.3.4", "", *own.values(), *elsewhere}
+
+    finding = {
+        kind: [system for system in systems if found(ours, f"{kind}?identifier={system}|{number['value']}")]
+        for kind, number in numbers.items()
+    }
+    alone = [len(found(ours, f"{kind}?identifier={number['value']}")) for kind, number in numbers.items()]
+    theirs_too = [found(theirs, f"{kind}?identifier={own[kind]}|{numbers[kind]['value']}") for kind in own]
+
+    assert finding == {kind: [system] for kind, system in own.items()}
+    assert (alone, theirs_too) == ([1, 1, 1], [[], [], []])
 
 
 def test_a_search_by_patient_finds_that_patients_only(
@@ -223,6 +248,9 @@ UNREADABLE = {
     "Patient?identifier=a&identifier=b": "identifier",
     "Patient?identifier=%00": "identifier",
     "Patient?_id=x": "_id",
+    "Patient?_id=urn:other|01a2149b-3592-73e1-918b-1fd5ac32d379": "_id",
+    "Observation?patient=urn:other|01a2149b-3592-73e1-918b-1fd5ac32d379": "patient",
+    "Observation?code=%00": "code",
     "QuestionnaireResponse?questionnaire=%00": "questionnaire",
     "Patient?identifier=": "identifier",
     "Patient?_format=xml": "_format",
