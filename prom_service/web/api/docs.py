@@ -11,6 +11,7 @@ Follow patients with hip or buttock pain: enrol them, record visits, read scores
 * **Keys.** Send `Authorization: Bearer <key>`. A key belongs to one clinic (a quality key to one organisation) and has
   scopes. What belongs to another clinic does not exist for it: 404.
 * **JSON** is read strictly: no NaN, no name twice, no `true` for 1, at most 256 kB and 32 levels deep.
+* **Queries** too: a parameter that nobody knows is refused, and one that is given twice.
 * **Lists** are `{"items": […], "next": cursor or null}` with a `Link` header. Pass `next` as `cursor`.
 * **Changes** by PATCH need `If-Match` with the ETag of what was read. **POST** honours `Idempotency-Key`:
   a request is remembered, with its answer, for 24 hours; after that its key is as good as new.

@@ -45,7 +45,7 @@ def read(body: bytes) -> Any:
 
 
 class StrictParser(FlaskParser):
-    """Reads bodies strictly, refuses query parameters nobody knows, and reports errors as the domain does."""
+    """Reads bodies strictly, refuses query parameters unknown or given twice, and reports errors as the domain does."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {}  # noqa: RUF012 (read as a class attribute: each schema decides, and refuses)
 
@@ -57,6 +57,14 @@ class StrictParser(FlaskParser):
         if not req.is_json:
             raise UnsupportedMediaType("Send the body as application/json.")
         return read(body)
+
+    def load_querystring(self, req: Request, schema: Any) -> Any:
+        """Return the query; all but the last of several values of one name would be dropped in silence."""
+        query = self._makeproxy(req.args, schema)
+        names = [name for name, values in req.args.lists() if len(values) > 1 and name not in query.multiple_keys]
+        if names:
+            raise InvalidInputError({name: ["May be given once."] for name in names})
+        return query
 
     def handle_error(self, error: Any, req: Request, schema: Any, **_rest: Any) -> NoReturn:
         """Raise what is wrong, one entry per field."""

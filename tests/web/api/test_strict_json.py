@@ -6,7 +6,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from marshmallow import Schema, fields
 from werkzeug.exceptions import BadRequest
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Request
 
 from prom_service.web.api import strict_json
 from tests.web.api.caller import Caller, World
@@ -76,6 +79,31 @@ def test_a_body_may_be_left_out_where_nothing_in_it_is_needed(ours: Caller, worl
     response = ours.post(f"/patients/{world.patient.id}/pause")
 
     assert response.json["status"] == "paused"
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("/flags?status=acknowledged&status=open", ["status"]),
+        ("/flags?status=open&kind=a&kind=b&status=open", ["status", "kind"]),
+        ("/patients?limit=2&limit=2", ["limit"]),
+        ("/reports/utilization?from=2026-01-01&from=2026-02-01", ["from"]),
+        ("/flag-events?after=0&after=1", ["after"]),
+    ],
+)
+def test_a_parameter_that_is_given_twice_is_refused_by_name(query: str, named: list[str], ours: Caller) -> None:
+    response = ours.get(query)
+
+    assert (response.status_code, response.json["errors"]) == (422, {name: ["May be given once."] for name in named})
+
+
+def test_a_parameter_that_is_a_list_may_be_given_twice() -> None:
+    schema = Schema.from_dict({"kind": fields.List(fields.String())})()
+    request = Request(create_environ(query_string="kind=a&kind=b"))
+
+    query = strict_json.StrictParser().load_querystring(request, schema)
+
+    assert schema.load(query) == {"kind": ["a", "b"]}
 
 
 def test_32_levels_are_read() -> None:
