@@ -49,7 +49,7 @@ class Patient(TenantOwned, Base):
 
 
 class PatientChange(TenantOwned, Base):
-    """One recorded change of a patient's standing: withdrawn, deceased, paused, resumed, unsubscribed, bounced …"""
+    """One recorded change of a patient: withdrawn, deceased, paused, resumed, unsubscribed, bounced, renamed …"""
 
     __tablename__ = "patient_change"
     __table_args__ = (

@@ -155,6 +155,15 @@ _OWNER_OF_VISIT = (
     .scalar_subquery()
 )
 
+_SERVED_AT = func.coalesce(EpisodeVisit.removed_at, EpisodeVisit.recorded_at)
+"""When it last changed whether a visit serves an episode."""
+_VISIT_CHANGED_AT = sa.case((VisitVersion.recorded_at < _SERVED_AT, _SERVED_AT), else_=VisitVersion.recorded_at)
+_OF_VISIT = sa.and_(
+    VisitVersion.visit_id == Visit.id,
+    EpisodeVisit.visit_id == VisitVersion.visit_id,
+    EpisodeVisit.clinic_id == VisitVersion.clinic_id,
+)
+
 PATIENTS: Final = Shelf(
     select(Patient),
     clinic_id=Patient.__table__.c.clinic_id,
@@ -177,7 +186,7 @@ VISITS: Final = Shelf(
     clinic_id=Visit.__table__.c.clinic_id,
     id=Visit.__table__.c.id,
     patient_id=_OWNER_OF_VISIT,
-    updated_at=_newest(VisitVersion.recorded_at, VisitVersion.visit_id == Visit.id, Visit.recorded_at),
+    updated_at=_newest(_VISIT_CHANGED_AT, _OF_VISIT, Visit.recorded_at),
     date=Visit.__table__.c.visited_on,
     values={"identifier": Visit.__table__.c.external_id},
 )

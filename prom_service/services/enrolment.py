@@ -26,6 +26,8 @@ from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or
 ADULT_YEARS = 18
 KEPT = {"patient_corrected": ("date_of_birth", "sex"), "patient_moved": ("time_zone",)}
 """What a report of the past needs of a patient as it was known then, by the kind of change that keeps it."""
+SHOWN = ("name", "date_of_birth", "sex", "language")
+"""What others are shown of a patient beside the number and the standing: they learn from the record that it changed."""
 OPEN_ALREADY = "The patient has an open episode of this side on this pathway already."
 
 
@@ -108,6 +110,8 @@ def change_patient(
     if changes.get("email_allowed") and patient.unsubscribed_at is not None:
         patient.unsubscribed_at = None
         history.note_patient(session, patient, "resubscribed", actor=actor, now=now)
+    if any(changes.get(name, getattr(patient, name)) != getattr(patient, name) for name in SHOWN):
+        history.note_patient(session, patient, "details_changed", actor=actor, now=now)
     for kind, names in KEPT.items():
         _keep_as_it_was(session, patient, {name: changes[name] for name in names if name in changes}, kind, actor, now)
     for name, value in changes.items():

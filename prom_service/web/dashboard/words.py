@@ -58,6 +58,7 @@ MODES = {"web": "By the link", "desk": "At the desk", "paper": "On paper", "phon
 PATIENT_CHANGES = {
     "registered": "Registered",
     "address_changed": "Email address changed",
+    "details_changed": "Name, date of birth, sex or language changed",
     "bounced": "Email address refused for good",
     "not_me": "Whoever opened a link said that it was not for them",
     "unsubscribed": "Pressed the stop link",

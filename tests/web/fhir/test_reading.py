@@ -3,10 +3,12 @@
 import datetime as dt
 from typing import Any
 
+import pytest
+
 import instruments
 from prom_service.models import Administration, Patient
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, standing, submission, visits
+from prom_service.services import administrations, enrolment, standing, submission, visits
 from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
@@ -160,6 +162,49 @@ def test_a_patient_who_has_died_is_so_in_fhir(ours: Caller, world: World, runtim
     [shown] = found(ours, "Patient?_lastUpdated=ge2026-03-02")
 
     assert (shown["active"], shown["deceasedBoolean"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "moves"),
+    [
+        ({"name": "New Name"}, True),
+        ({"date_of_birth": dt.date(1980, 2, 3)}, True),
+        ({"sex": "other"}, True),
+        ({"language": "es"}, True),
+        ({"email": "new@example.org", "email_allowed": True}, True),
+        ({"name": "Alex Example", "sex": "unknown"}, False),
+        ({"time_zone": "Europe/Paris"}, False),
+    ],
+)
+def test_a_patient_of_whom_something_shown_changed_is_found_by_the_change(
+    changes: dict[str, Any], moves: bool, ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, world.patient.id)
+        enrolment.change_patient(session, patient, changes, actor=builders.ACTOR, now=clock.now())
+
+    assert len(found(ours, "Patient?_lastUpdated=ge2026-03-02")) == moves
+
+
+def test_a_visit_that_begins_or_ends_to_serve_an_episode_is_found_by_the_change(
+    ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    details = VisitDetails(visited_on=world.today)
+    with runtime.transaction() as session:
+        other = builders.an_episode(session, world.clinic, world.patient, now=clock.now(), side="right")
+        visits.record_visit(session, world.episode, "V1", details, actor=builders.ACTOR, now=clock.now())
+
+    clock.advance(days=1)
+    with runtime.transaction() as session:
+        visits.record_visit(session, other, "V1", details, actor=builders.ACTOR, now=clock.now())
+    begun = found(ours, "Encounter?_lastUpdated=2026-03-03")
+    clock.advance(days=1)
+    with runtime.transaction() as session:
+        visits.void_visit(session, other, "V1", actor=builders.ACTOR, now=clock.now())
+    ended = found(ours, "Encounter?_lastUpdated=2026-03-04")
+
+    assert [len(one["episodeOfCare"]) for one in (*begun, *ended)] == [2, 1]
+    assert begun[0]["meta"]["lastUpdated"] == "2026-03-03T08:00:00+00:00"
 
 
 def test_a_flag_is_active_as_long_as_it_is_live(ours: Caller, world: World) -> None:
