@@ -135,6 +135,11 @@ def find_zone(name: str) -> ZoneInfo:
         raise InvalidInputError({"time_zone": ["Not an IANA time zone, such as Europe/London."]}) from None
 
 
+def today_at(clinic: Clinic, *, now: dt.datetime) -> dt.date:
+    """Return the day that it is at the clinic."""
+    return now.astimezone(ZoneInfo(clinic.time_zone)).date()
+
+
 def zone_of(patient: Patient, clinic: Clinic) -> ZoneInfo:
     """Return the zone in which the patient's days begin and end."""
     return ZoneInfo(patient.time_zone or clinic.time_zone)

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from prom_service.models import Episode, EpisodeChange, Patient, PatientChange
+from prom_service.models import Clinic, Episode, EpisodeChange, Patient, PatientChange
+from prom_service.services.clinics import today_at
 
 
 def note_patient(
@@ -19,13 +20,14 @@ def note_patient(
     actor: str,
     now: dt.datetime,
 ) -> None:
-    """Put on record that something of the patient has changed, in force since ``effective_on`` (today if None)."""
+    """Put on record that something of the patient has changed, in force since ``effective_on`` (None: today there)."""
+    clinic = session.get_one(Clinic, patient.clinic_id)
     session.add(
         PatientChange(
             clinic_id=patient.clinic_id,
             patient_id=patient.id,
             kind=kind,
-            effective_on=effective_on or now.date(),
+            effective_on=effective_on or today_at(clinic, now=now),
             note=note,
             actor=actor,
             recorded_at=now,

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
-from prom_service.models import Episode, Patient
+from prom_service.models import Clinic, Episode, Patient
 from prom_service.services import assessment, history, messages, planning
+from prom_service.services.clinics import today_at
 from prom_service.services.rows import hold
 
 
@@ -48,7 +49,7 @@ def mark_deceased(
     patient.paused_until = None
     history.note_patient(session, patient, "deceased", effective_on=effective_on, note=note, actor=actor, now=now)
     planning.hold_administrations(session, _episodes(session, patient))
-    closed_on = effective_on or now.date()
+    closed_on = effective_on or _today(session, patient, now)
     open_now = (
         select(Episode)
         .where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
@@ -80,7 +81,7 @@ def pause(
     _refuse_after_death(patient)
     if patient.status == "withdrawn":
         raise ConflictError("The patient has withdrawn; there is nothing to pause.")
-    if until is not None and until < now.date():
+    if until is not None and until < _today(session, patient, now):
         raise InvalidInputError({"until": ["Must not lie in the past."]})
     if (patient.status, patient.paused_until) != ("paused", until):
         patient.status = "paused"
@@ -121,6 +122,10 @@ def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datet
         history.note_patient(session, patient, "unsubscribed", actor=actor, now=now)
         held = planning.hold_administrations(session, _episodes(session, patient))
         messages.cancel_pending(session, [one.id for one in held], "unsubscribed", actor=actor, now=now)
+
+
+def _today(session: Session, patient: Patient, now: dt.datetime) -> dt.date:
+    return today_at(session.get_one(Clinic, patient.clinic_id), now=now)
 
 
 def _refuse_after_death(patient: Patient) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.errors import ConflictError
+from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, standing, submission
@@ -82,6 +82,45 @@ def test_a_pause_holds_and_a_resume_releases_and_both_are_on_record(runtime: Run
     assert paused == ("paused", dt.date(2026, 3, 20))
     assert (patient.status, patient.paused_until) == ("active", None)
     assert history == ["registered", "paused", "resumed"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "today"),
+    [
+        ("Pacific/Auckland", 2, dt.date(2026, 3, 2)),
+        ("Pacific/Auckland", 3, dt.date(2026, 3, 3)),
+        ("America/Los_Angeles", 23, dt.date(2026, 3, 2)),
+        ("America/Los_Angeles", 24, dt.date(2026, 3, 3)),
+    ],
+)
+def test_a_standing_holds_from_the_clinic_s_today_on(
+    runtime: Runtime, clock: Clock, zone: str, hours: int, today: dt.date
+) -> None:
+    start, now = clock.now(), clock.now() + dt.timedelta(hours=hours)
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=start, time_zone=zone)
+        patients = [builders.a_patient(session, clinic, now=start) for _ in range(3)]
+        episode = builders.an_episode(session, clinic, patients[0], now=start)
+
+        for act, patient in zip((standing.mark_deceased, standing.withdraw, standing.pause), patients, strict=True):
+            act(session, patient, actor="test", now=now)
+        changes = dict(session.execute(select(PatientChange.kind, PatientChange.effective_on)).all())
+
+    assert {changes[kind] for kind in ("deceased", "withdrawn", "paused")} == {today}
+    assert episode.closed_on == today
+
+
+def test_a_pause_may_end_on_the_clinic_s_today_and_not_on_the_day_before(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now() + dt.timedelta(hours=12)
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now, time_zone="Pacific/Auckland")
+        patient = builders.a_patient(session, clinic, now=now)
+
+        with pytest.raises(InvalidInputError, match="until"):
+            standing.pause(session, patient, until=dt.date(2026, 3, 2), actor="test", now=now)
+        standing.pause(session, patient, until=dt.date(2026, 3, 3), actor="test", now=now)
+
+    assert patient.paused_until == dt.date(2026, 3, 3)
 
 
 def test_unsubscribing_stops_mail_and_not_answers(runtime: Runtime, clock: Clock) -> None:

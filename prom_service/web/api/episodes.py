@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Response
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from prom_service.queries import directory
 from prom_service.queries.timeline import timeline
 from prom_service.queries.trajectory import trajectory
 from prom_service.services import enrolment
+from prom_service.services.clinics import today_at
 from prom_service.services.enrolment import EpisodeDetails
 from prom_service.services.planning import Move, StartChange
 from prom_service.web.api import etag, paging
@@ -94,7 +94,8 @@ def close_episode(session: Session, body: Mapping[str, Any], episode_id: uuid.UU
     A day before a visit that was attended is refused.
     """
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
-    closed_on = body.get("closed_on") or episode.closed_on or _today(session)
+    clinic = session.get_one(Clinic, own_clinic_id())
+    closed_on = body.get("closed_on") or episode.closed_on or today_at(clinic, now=prom.now())
     enrolment.close_episode(
         session, episode, closed_on=closed_on, reason=body["reason"], actor=principal.actor, now=prom.now()
     )
@@ -126,11 +127,6 @@ def _find_named_patient(session: Session, named: Mapping[str, Any]) -> Patient:
 
 def _with_patient(session: Session, episode: Episode) -> Episode:
     return directory.find_episode(session, episode.clinic_id, episode.id)
-
-
-def _today(session: Session) -> dt.date:
-    clinic = session.get_one(Clinic, own_clinic_id())
-    return prom.now().astimezone(ZoneInfo(clinic.time_zone)).date()
 
 
 def _preview(session: Session, episode: Episode, changes: Mapping[str, Any]) -> Response:

@@ -17,7 +17,7 @@ from prom_service.pathway import definition as pathways
 from prom_service.queries import directory, patients
 from prom_service.queries.pathways import find_pathway
 from prom_service.services import enrolment
-from prom_service.services.clinics import find_zone
+from prom_service.services.clinics import today_at
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import NewEpisodeSchema
@@ -57,7 +57,7 @@ def show_enrolment(patient_id: uuid.UUID | None = None) -> str:
     """Show the form: a patient and a course of care, or one more course of care of a patient."""
     with prom.reading() as session:
         clinic, patient = _whose(session, patient_id)
-    today = prom.now().astimezone(find_zone(clinic.time_zone)).date()
+    today = today_at(clinic, now=prom.now())
     return _form(clinic, patient, {"episode.started_on": today.isoformat()}, {})
 
 

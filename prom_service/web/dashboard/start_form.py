@@ -15,7 +15,7 @@ from prom_service.models import Administration, Clinic, Episode
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import enrolment, planning
-from prom_service.services.clinics import find_zone
+from prom_service.services.clinics import today_at
 from prom_service.services.planning import PENDING, StartChange
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import CloseSchema, EpisodeChangeSchema
@@ -71,7 +71,7 @@ def show_close(episode_id: uuid.UUID) -> str:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         clinic = session.get_one(Clinic, episode.clinic_id)
         pending = _pending(session, episode)
-    today = prom.now().astimezone(find_zone(clinic.time_zone)).date()
+    today = today_at(clinic, now=prom.now())
     return _close_form(episode, pending, {"close.closed_on": today.isoformat()}, {})
 
 

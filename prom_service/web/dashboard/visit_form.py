@@ -12,7 +12,7 @@ from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Episode, Visit
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory, visits
-from prom_service.services.clinics import find_zone
+from prom_service.services.clinics import today_at
 from prom_service.services.visits import VisitDetails, record_visit, void_visit
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.visit import VisitDetailsSchema, VisitNumberSchema
@@ -71,7 +71,7 @@ def show_new_visit(episode_id: uuid.UUID) -> str:
     with prom.reading() as session:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         clinic = session.get_one(Clinic, episode.clinic_id)
-    today = prom.now().astimezone(find_zone(clinic.time_zone)).date()
+    today = today_at(clinic, now=prom.now())
     return _form(episode, {"visit.date": today.isoformat(), "visit.clinician": episode.clinician}, {})
 
 

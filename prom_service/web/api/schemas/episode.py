@@ -93,7 +93,9 @@ class EpisodeChangeQuery(Strict):
 class CloseSchema(Strict):
     """Since when, and why, an episode is closed."""
 
-    closed_on = Day(metadata={"description": "Today when left out, or the day on which it was closed already."})
+    closed_on = Day(
+        metadata={"description": "Today at the clinic when left out, or the day on which it was closed already."}
+    )
     reason = Text(longest=200, load_default="")
 
 

@@ -61,7 +61,7 @@ class PatientSchema(Schema):
 class StandingSchema(Strict):
     """Since when, and why, a patient's part in the follow-up changes."""
 
-    effective_on = Day(years_back=10, metadata={"description": "Today when left out."})
+    effective_on = Day(years_back=10, metadata={"description": "Today at the clinic when left out."})
     note = Text(longest=500, load_default="")
 
 
