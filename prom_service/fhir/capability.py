@@ -6,7 +6,7 @@ from typing import Any, Final
 from prom_service import __version__
 from prom_service.fhir.element import VERSION, Resource
 
-WRITTEN_ON: Final = "2026-11-25"
+WRITTEN_ON: Final = "2026-11-27"
 TYPES: Final = {
     "_id": "token",
     "patient": "reference",
@@ -40,6 +40,7 @@ def capability_statement(address: str, searches: Mapping[str, Sequence[str]], cr
                 "mode": "server",
                 "security": {"description": "A bearer API key of one clinic; other clinics' rows do not exist for it."},
                 "resource": [_resource(kind, names, kind in created) for kind, names in searches.items()],
+                "interaction": [{"code": "transaction"}],
             }
         ],
     }

@@ -20,10 +20,12 @@ MODES: Final = ("desk", "paper", "phone")
 STATUSES: Final = ("completed", "amended")
 KIND: Final = "QuestionnaireResponse"
 _ELEMENTS: Final = {
-    *("resourceType", "id", "meta", "implicitRules", "language", "text", "contained", "extension", "identifier"),
+    *("resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier"),
     *("basedOn", "partOf", "questionnaire", "_questionnaire", "status", "subject", "encounter", "authored", "author"),
     *("source", "item"),
 }
+_REQUEST: Final = {"method", "url"}
+NOT_UNDERSTOOD: Final = "Is not understood here."
 
 Errors = dict[str, list[str]]
 
@@ -62,7 +64,7 @@ def read_response(document: object) -> Sent:
     """Return what the document says; raise ``InvalidInputError`` with everything that is wrong with it."""
     if not isinstance(document, Mapping) or document.get("resourceType") != KIND:
         raise InvalidInputError({KIND: [f"The body must be a {KIND}."]})
-    errors: Errors = {f"{KIND}.{name}": ["Is not understood here."] for name in sorted(set(document) - _ELEMENTS)}
+    errors: Errors = {f"{KIND}.{name}": [NOT_UNDERSTOOD] for name in sorted(set(document) - _ELEMENTS)}
     if document.get("status") not in STATUSES:
         errors[f"{KIND}.status"] = [f"Allowed are {', '.join(STATUSES)}."]
     instrument = _instrument(document, errors)
@@ -92,7 +94,7 @@ def read_transaction(document: object) -> list[Sent]:
         raise InvalidInputError({"Bundle.type": ["Must be transaction."]})
     if not isinstance(entries, list) or not entries:
         raise InvalidInputError({"Bundle.entry": [f"Must be a list of {KIND} to create."]})
-    errors: Errors = {}
+    errors: Errors = {"Bundle.implicitRules": [NOT_UNDERSTOOD]} if "implicitRules" in document else {}
     sent = [_read_entry(f"Bundle.entry[{number}]", entry, errors) for number, entry in enumerate(entries)]
     read = [one for one in sent if one]
     if not errors and len({one.occasion for one in read}) > 1:
@@ -109,6 +111,7 @@ def _read_entry(at: str, entry: object, errors: Errors) -> Sent | None:
     if not isinstance(entry, Mapping) or (request.get("method"), request.get("url")) != ("POST", KIND):
         errors[f"{at}.request"] = [f"Only POST {KIND} is done in a transaction."]
         return None
+    errors.update({f"{at}.request.{name}": [NOT_UNDERSTOOD] for name in sorted(set(request) - _REQUEST)})
     try:
         return read_response(entry.get("resource"))
     except InvalidInputError as error:

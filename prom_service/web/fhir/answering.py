@@ -31,6 +31,7 @@ from prom_service.web.fhir import parameters, room, routes
 
 WRITE: Final = "episodes:write"
 OUTCOME: Final = f"{OURS}:outcome"
+CONDITION: Final = "If-None-Exist"
 DAY, INSTANT = Day(), Instant()
 TOLERANCE: Final = 0.05
 """A score that the sender rounded to one decimal is not a differing one."""
@@ -44,7 +45,9 @@ def _one(document: object) -> list[Sent]:
 
 
 def _several(document: object) -> Sequence[Sent]:
-    """Read responses that are one set, and put on record whose they are."""
+    """Read responses that are one set, and put on record whose they are; a condition is for one response only."""
+    if CONDITION in request.headers:
+        raise InvalidInputError({CONDITION: ["A transaction is taken without a condition only."]})
     sent = read_transaction(document)
     audit.about(administration=[sent[0].occasion.administration_id])
     return sent
@@ -92,14 +95,14 @@ def _existing(session: Session) -> uuid.UUID | None:
 
     Not the response itself: who may write answers need not be allowed to read them.
     """
-    condition = request.headers.get("If-None-Exist")
+    condition = request.headers.get(CONDITION)
     if not condition:
         return None
     kind = routes.KINDS[KIND]
     query = parameters.read(MultiDict(parse_qsl(condition.lstrip("?"))), kind.searched_by)
     filters = {name: value for name, value in query.items() if name not in ("limit", "cursor")}
     if not filters:
-        raise InvalidInputError({"If-None-Exist": [f"Must name one of {', '.join(kind.searched_by)}."]})
+        raise InvalidInputError({CONDITION: [f"Must name one of {', '.join(kind.searched_by)}."]})
     wanted = routes.wanted(kind, filters, after=None, limit=2)
     rows = search.search(session, kind.shelf, own_clinic_id(), wanted)
     if len(rows) > 1:

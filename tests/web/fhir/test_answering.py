@@ -148,6 +148,33 @@ def test_a_transaction_is_taken_whole_or_not_at_all(ours: Caller, world: World, 
     assert kept(runtime, world) == []
 
 
+def test_a_transaction_under_a_condition_is_refused(ours: Caller, world: World, runtime: Runtime) -> None:
+    condition = f"based-on=urn:prom-service:administration|{world.administration.id}"
+    conditional = a_transaction(a_response(world))
+    conditional["entry"][0]["request"] |= {"ifNoneExist": condition, "ifMatch": 'W/"1"'}
+
+    by_entry = ours.post(ROOT, conditional)
+    by_header = ours.post(ROOT, a_transaction(a_response(world)), If_None_Exist=condition)
+
+    assert (by_entry.status_code, by_header.status_code) == (422, 422)
+    assert places(by_entry.json) == [f"Bundle.entry[0].request.{name}" for name in ("ifMatch", "ifNoneExist")]
+    assert places(by_header.json) == ["If-None-Exist"]
+    assert kept(runtime, world) == []
+
+
+def test_rules_that_would_change_what_is_meant_are_refused(ours: Caller, world: World, runtime: Runtime) -> None:
+    rules = {"implicitRules": "urn:rules"}
+
+    response = ours.post(POST, a_response(world, **rules))
+    transaction = ours.post(ROOT, {**a_transaction(a_response(world)), **rules})
+
+    assert (places(response.json), places(transaction.json)) == (
+        ["QuestionnaireResponse.implicitRules"],
+        ["Bundle.implicitRules"],
+    )
+    assert kept(runtime, world) == []
+
+
 def test_a_score_that_was_sent_is_compared_and_never_kept(
     ours: Caller, world: World, runtime: Runtime, judges: Any
 ) -> None:

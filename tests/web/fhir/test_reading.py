@@ -358,6 +358,7 @@ def test_the_statement_names_what_is_there(client: Any) -> None:
 
     resources = {one["type"]: one for one in statement["rest"][0]["resource"]}
     assert set(resources) == set(KINDS)
+    assert statement["rest"][0]["interaction"] == [{"code": "transaction"}]
     assert [one["code"] for one in resources["QuestionnaireResponse"]["interaction"]] == [
         "read",
         "search-type",
