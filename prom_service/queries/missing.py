@@ -131,6 +131,8 @@ class MissingAnswers:
     patient_external_id: str
     clinician: str
     side: str
+    zone: ZoneInfo
+    """By whose clock the patient's days begin and end."""
 
 
 def missing_answers(
@@ -208,8 +210,12 @@ def _candidates(clinic_id: uuid.UUID, now: dt.datetime) -> Select[*tuple[Any, ..
 
 
 def _phone_from(session: Session, row: Any) -> dt.datetime:
-    pathway, zone = find_pathway(session, row.pathway), ZoneInfo(row.own_zone or row.time_zone)
-    return phone_from(pathway, planned_as(row), enrolled_at=row.enrolled_at, zone=zone)
+    pathway = find_pathway(session, row.pathway)
+    return phone_from(pathway, planned_as(row), enrolled_at=row.enrolled_at, zone=_zone(row))
+
+
+def _zone(row: Any) -> ZoneInfo:
+    return ZoneInfo(row.own_zone or row.time_zone)
 
 
 def _messages(session: Session, administration_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Any]]:
@@ -238,6 +244,7 @@ def _missing(row: Any, by_phone: dt.datetime, messages: list[Any], locked: dt.da
         patient_external_id=row.patient_external_id,
         clinician=row.clinician,
         side=row.side,
+        zone=_zone(row),
     )
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -40,6 +40,8 @@ class PatientRow:
     next_timepoint: str | None
     next_at: dt.datetime | None
     open_episodes: int
+    zone: ZoneInfo
+    """By whose clock the patient's days begin and end."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ def list_rows(
         anchor = select(Patient.external_id).where(Patient.clinic_id == clinic.id, Patient.id == after)
         query = query.where(Patient.external_id > anchor.scalar_subquery())
     patients = session.scalars(query.order_by(Patient.external_id).limit(limit)).all()
-    asked = _asked(session, clinic, patients)
-    return [_row(patient, asked[patient.id], now) for patient in patients]
+    zones = {patient.id: ZoneInfo(patient.time_zone or clinic.time_zone) for patient in patients}
+    asked = _asked(session, clinic, zones)
+    return [_row(patient, zones[patient.id], asked[patient.id], now) for patient in patients]
 
 
 def find_by_number(session: Session, clinic_id: uuid.UUID, external_id: str) -> Patient | None:
@@ -111,13 +114,14 @@ def contact_state(patient: Patient) -> str:
     return "paused" if patient.status == "paused" else "reachable"
 
 
-def _asked(session: Session, clinic: Clinic, patients: Iterable[Patient]) -> defaultdict[uuid.UUID, list[_Asked]]:
+def _asked(
+    session: Session, clinic: Clinic, zones: Mapping[uuid.UUID, ZoneInfo]
+) -> defaultdict[uuid.UUID, list[_Asked]]:
     """Return by patient what was planned in all courses of care, in the order in which it is due."""
-    by_id = {patient.id: patient for patient in patients}
     rows = session.execute(
         select(Administration, Episode)
         .join(Episode, Episode.id == Administration.episode_id)
-        .where(Episode.clinic_id == clinic.id, Episode.patient_id.in_(by_id))
+        .where(Episode.clinic_id == clinic.id, Episode.patient_id.in_(zones))
         .order_by(Administration.target_at, Administration.id)
     )
     asked: defaultdict[uuid.UUID, list[_Asked]] = defaultdict(list)
@@ -126,13 +130,13 @@ def _asked(session: Session, clinic: Clinic, patients: Iterable[Patient]) -> def
             find_pathway(session, episode.pathway),
             planned_as(administration),
             enrolled_at=episode.enrolled_at,
-            zone=ZoneInfo(by_id[episode.patient_id].time_zone or clinic.time_zone),
+            zone=zones[episode.patient_id],
         )
         asked[episode.patient_id].append(_Asked(administration, episode, calling))
     return asked
 
 
-def _row(patient: Patient, asked: Sequence[_Asked], now: dt.datetime) -> PatientRow:
+def _row(patient: Patient, zone: ZoneInfo, asked: Sequence[_Asked], now: dt.datetime) -> PatientRow:
     newest = next((one for one in reversed(asked) if _was_due(one, now)), None)
     coming = next((one.administration for one in asked if _is_coming(one.administration, now)), None)
     return PatientRow(
@@ -146,6 +150,7 @@ def _row(patient: Patient, asked: Sequence[_Asked], now: dt.datetime) -> Patient
         next_timepoint=coming.timepoint if coming else None,
         next_at=coming.target_at if coming else None,
         open_episodes=len({one.episode.id for one in asked if one.episode.closed_on is None}),
+        zone=zone,
     )
 
 

@@ -8,23 +8,23 @@ from prom_service.web.dashboard.blueprint import blueprint
 from prom_service.web.dashboard.words import span
 
 
-def local_day(at: dt.datetime | dt.date | str) -> dt.date:
-    """Return the day of an instant by the clinic's clock; a day stays itself."""
+def local_day(at: dt.datetime | dt.date | str, zone: dt.tzinfo | None = None) -> dt.date:
+    """Return the day of an instant in ``zone``; without one, in that of the page's days. A day stays itself."""
     if isinstance(at, str):
         at = dt.datetime.fromisoformat(at) if "T" in at else dt.date.fromisoformat(at)
-    return at.astimezone(g.get("zone", dt.UTC)).date() if isinstance(at, dt.datetime) else at
+    return at.astimezone(zone or g.get("days", dt.UTC)).date() if isinstance(at, dt.datetime) else at
 
 
 @blueprint.app_template_filter("day")
-def day(at: dt.datetime | dt.date | str | None) -> str:
+def day(at: dt.datetime | dt.date | str | None, zone: dt.tzinfo | None = None) -> str:
     """Return the day in words, such as ``3 Mar 2026``; a dash for none."""
-    return f"{local_day(at):%-d %b %Y}" if at else "–"
+    return f"{local_day(at, zone):%-d %b %Y}" if at else "–"
 
 
 @blueprint.app_template_filter("ago")
-def ago(at: dt.datetime | dt.date | str, now: dt.datetime) -> str:
-    """Return in words how many days lie between, by the clinic's calendar."""
-    return span((local_day(now) - local_day(at)).days)
+def ago(at: dt.datetime | dt.date | str, now: dt.datetime, zone: dt.tzinfo | None = None) -> str:
+    """Return in words how many days lie between, by the calendar of ``zone`` or of the page's days."""
+    return span((local_day(now, zone) - local_day(at, zone)).days)
 
 
 @blueprint.app_template_filter("reached")

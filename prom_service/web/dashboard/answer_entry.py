@@ -219,7 +219,7 @@ def _entry_form(entry: Entry, how: Mapping[str, Any], form: Mapping[str, Any], e
 
 
 def _page(template: str, entry: Entry, form: Mapping[str, Any], errors: forms.Errors, **more: Any) -> str:
-    read_in(entry.clinic.time_zone)
+    read_in(entry.clinic.time_zone, days=zone_of(entry.episode.patient, entry.clinic))
     return render_template(
         template,
         entry=entry,

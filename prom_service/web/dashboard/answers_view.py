@@ -19,6 +19,7 @@ from prom_service.queries import directory
 from prom_service.queries.amendments import changes_of
 from prom_service.queries.answers import GivenAnswers, responses_of, standing_of, start_of
 from prom_service.queries.scores import scores_of
+from prom_service.services.clinics import zone_of
 from prom_service.services.questions import items_asked
 from prom_service.web import guards
 from prom_service.web.context import prom
@@ -82,7 +83,7 @@ def show_answers(administration_id: uuid.UUID) -> str:
             start = standing_of(responses_of(session, start_of(session, clinic.id, episode.id)))
         changes = changes_of(session, [one.response for one in given])
         scores = scores_of(session, standing.response.id) if standing else {}
-    read_in(clinic.time_zone)
+    read_in(clinic.time_zone, days=zone_of(episode.patient, clinic))
     follow_up = administration.sequence > 0
     pathway = pathway_of(episode)
     return render_template(

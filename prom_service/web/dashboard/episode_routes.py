@@ -10,7 +10,7 @@ from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.episode_view import episode_view
 from prom_service.web.dashboard.staff_session import chosen_clinic
-from prom_service.web.dashboard.words import ACTORS, MODES, PATIENT_CHANGES, PHASES, STATES, read_in
+from prom_service.web.dashboard.words import ACTORS, MODES, PATIENT_CHANGES, PHASES, STATES
 
 
 @blueprint.get("/episodes/<uuid:episode_id>")
@@ -21,6 +21,5 @@ def show_episode(episode_id: uuid.UUID) -> str:
         view = episode_view(
             session, chosen_clinic(), episode_id, production=prom.settings.in_production, now=prom.now()
         )
-    read_in(view["clinic"].time_zone)
     words_used = {"states": STATES, "phases": PHASES, "modes": MODES, "changes": PATIENT_CHANGES, "actors": ACTORS}
     return render_template("dashboard/episode.html", **view, **words_used, **common())

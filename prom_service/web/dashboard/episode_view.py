@@ -19,6 +19,7 @@ from prom_service.queries.timeline import timeline
 from prom_service.queries.trajectory import trajectory
 from prom_service.queries.visits import visits_of
 from prom_service.services import brake
+from prom_service.services.clinics import zone_of
 from prom_service.services.contact import Permission, addressees, foresee
 from prom_service.web.dashboard.trajectory_chart import draw
 from prom_service.web.dashboard.trajectory_view import Scale, course_of, scales_of
@@ -36,8 +37,8 @@ def episode_view(
     told = timeline(session, episode.id, now=now)
     foreseen = _foreseen(session, told["administrations"], production=production, now=now)
     clinic = session.get_one(Clinic, clinic_id)
-    read_in(clinic.time_zone)
     course = course_view(session, episode)
+    read_in(clinic.time_zone, days=zone_of(course["patient"], clinic))
     return {
         **course,
         "charts": _charts(session, course, told["administrations"], now),
@@ -48,7 +49,7 @@ def episode_view(
         "next_message": _next_message(told["administrations"], foreseen),
         "flags": list_flags(session, clinic_id, FlagFilter(episode_id=episode.id)),
         "missing": missing_answers(session, clinic_id, episode_id=episode.id, now=now),
-        "standing": _standing(session.get_one(Patient, episode.patient_id), told["patient_changes"]),
+        "standing": _standing(course["patient"], told["patient_changes"]),
         "stopped": brake.in_force(session) is not None,
     }
 

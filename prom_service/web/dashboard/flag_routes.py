@@ -17,7 +17,7 @@ from prom_service.models.flag import RESOLUTIONS
 from prom_service.models.user import READING_ROLES
 from prom_service.pathway.dates import start_of_day
 from prom_service.services import flags
-from prom_service.services.clinics import today_at
+from prom_service.services.clinics import today_at, zone_of
 from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
@@ -133,7 +133,7 @@ def _flag_page(flag_id: uuid.UUID, errors: Mapping[str, str] | None = None, *, s
     """Return the page; what happened to the flag after its event ``seen`` is told apart."""
     with prom.reading() as session:
         view = flag_view(session, chosen_clinic(), flag_id, kept_filters())
-    read_in(view["clinic"].time_zone)
+    read_in(view["clinic"].time_zone, days=zone_of(view["patient"], view["clinic"]))
     news = [event for event in view["flag"]["history"] if seen is not None and event["number"] > seen]
     tomorrow = today_at(view["clinic"], now=prom.now()) + dt.timedelta(days=1)
     told = {"errors": errors or {}, "news": news, "steps": STEPS, "reasons": RESOLUTIONS, "tomorrow": tomorrow}

@@ -9,6 +9,7 @@ from prom_service.models import Clinic, Episode
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import messages
+from prom_service.services.clinics import zone_of
 from prom_service.services.contact import EXPLANATIONS
 from prom_service.services.handed_link import hand_link
 from prom_service.web import audit, guards
@@ -43,8 +44,8 @@ def make_link(administration_id: uuid.UUID) -> tuple[str, int]:
         administration = directory.find_administration(session, chosen_clinic(), administration_id)
         episode = directory.find_episode(session, administration.clinic_id, administration.episode_id)
         link = hand_link(session, administration, prom.settings, issued_by=person.actor, now=prom.now())
-        zone = session.get_one(Clinic, administration.clinic_id).time_zone
-    read_in(zone)
+        zone = zone_of(episode.patient, session.get_one(Clinic, administration.clinic_id))
+    read_in(zone.key)
     page = render_template(
         "dashboard/link.html",
         episode=episode,

@@ -15,7 +15,7 @@ from prom_service.models import Administration, Clinic, Episode
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import enrolment, planning
-from prom_service.services.clinics import today_at
+from prom_service.services.clinics import find_zone, today_at, zone_of
 from prom_service.services.planning import PENDING, StartChange
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import CloseSchema, EpisodeChangeSchema
@@ -167,7 +167,7 @@ def _start_preview(episode_id: uuid.UUID, started_on: Any, *, stale: bool = Fals
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         clinic = session.get_one(Clinic, episode.clinic_id)
         change = enrolment.preview_start(session, episode, started_on, now=prom.now())
-    read_in(clinic.time_zone)
+    read_in(clinic.time_zone, days=zone_of(episode.patient, clinic))
     return render_template(
         "dashboard/start_preview.html",
         episode=episode,

@@ -155,15 +155,18 @@ def by(actor: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return f"{person.get('name') or person.get('id')}, by {said}" if person else said
 
 
-def age(instant: dt.datetime | str | None) -> str:
-    """Return how long ago an instant was, or in how long it will be, in its largest unit; a dash for none."""
+def age(instant: dt.datetime | str | None, zone: dt.tzinfo | None = None) -> str:
+    """Return how long ago an instant was, or in how long it will be, in its largest unit; a dash for none.
+
+    Days are those of ``zone``; without one, of the page.
+    """
     if not instant:
         return "–"
     at = dt.datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     passed = prom.now() - at
     length = abs(passed)
     if length >= dt.timedelta(days=1):
-        return days_between(at, prom.now())
+        return days_between(at, prom.now(), zone)
     units = (("h", dt.timedelta(hours=1)), ("min", dt.timedelta(minutes=1)))
     largest = next(((length // size, name) for name, size in units if length >= size), None)
     if largest is None:
@@ -177,9 +180,9 @@ def timepoint(key: str) -> str:
     return TIMEPOINTS.get(key, key.replace("-", " "))
 
 
-def days_between(at: dt.datetime, now: dt.datetime) -> str:
-    """Return in words how many days lie between, by the clinic's calendar."""
-    zone = g.get("zone", dt.UTC)
+def days_between(at: dt.datetime, now: dt.datetime, zone: dt.tzinfo | None = None) -> str:
+    """Return in words how many days lie between, by the calendar of ``zone``; without one, by the clinic's."""
+    zone = zone or g.get("zone", dt.UTC)
     return span((now.astimezone(zone).date() - at.astimezone(zone).date()).days)
 
 
@@ -191,9 +194,10 @@ def span(days: int) -> str:
     return f"{length} ago" if days > 0 else f"in {length}"
 
 
-def read_in(zone: str) -> None:
-    """Let the times of this page be those of ``zone``."""
+def read_in(zone: str, *, days: ZoneInfo | None = None) -> None:
+    """Let the times of this page be those of ``zone``, and its days those of ``days``: of the patient it is about."""
     g.zone = ZoneInfo(zone)
+    g.days = days or g.zone
 
 
 def words(value: object) -> str:

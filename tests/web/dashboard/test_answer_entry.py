@@ -57,6 +57,16 @@ def test_answers_are_taken_in_once_with_the_day_and_the_way_they_were_given(staf
     assert "The patient was helped" in page
 
 
+def test_the_window_is_read_by_the_days_of_a_patient_east_of_the_clinic(staffed: Desk) -> None:
+    episode = staffed.episode(staffed.patient(time_zone="Europe/Madrid"))
+
+    asked = staffed.shown(entry(staffed, episode))
+    link = text_of(staffed.post(f"/administrations/{staffed.administration(episode, 'baseline').id}/link"))
+
+    assert "taken from 16 Feb 2026, are late from 10 Mar 2026, and closed from 6 Apr 2026." in asked
+    assert "It takes answers until 6 Apr 2026, 00:00 CEST." in link
+
+
 def test_the_questions_are_shown_in_the_words_in_force_on_the_day(staffed: Desk, episode: Any) -> None:
     with staffed.runtime.transaction() as session:
         builders.a_pack(session, staffed.clinic, "ihot-12-1.0", now=staffed.clock.now() - dt.timedelta(days=5))

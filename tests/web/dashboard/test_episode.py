@@ -99,7 +99,7 @@ def test_it_shows_what_was_sent_what_will_be_and_why_something_was_not_in_the_cl
         "The next email: invitation for 6 weeks, 13 Apr 2026, 09:00 BST.",
         "Start Answered",
         "Invitation 2 Mar 2026, 09:00 GMT Not sent The questionnaire was completed.",
-        "6 weeks Not open yet Planned for 13 Apr 2026, 00:00 BST.",
+        "6 weeks Not open yet Planned for 13 Apr 2026. Open from 6 Apr 2026,",
         "Invitation 13 Apr 2026, 09:00 BST Will be sent",
         "Reminder 3 25 Apr 2026, 09:00 BST Will be sent",
         "3 months Not open yet",
@@ -109,6 +109,19 @@ def test_it_shows_what_was_sent_what_will_be_and_why_something_was_not_in_the_cl
         "it does not say that all is well",
     ):
         assert said in page
+
+
+def test_windows_are_the_days_of_a_patient_east_of_the_clinic_and_moments_stay_in_its_zone(desk: Desk) -> None:
+    with desk.runtime.transaction() as session:
+        patient = builders.a_patient(session, desk.clinic, now=desk.clock.now(), time_zone="Europe/Madrid")
+        episode = builders.an_episode(session, desk.clinic, patient, now=desk.clock.now())
+    desk.log_in()
+
+    page = desk.shown(f"/episodes/{episode.id}")
+
+    assert "Times are those of Europe/London, days those of Europe/Madrid, where the patient is." in page
+    assert "Planned for 2 Mar 2026. Open from 16 Feb 2026, on time before 10 Mar 2026, closed from 6 Apr 2026." in page
+    assert "Recorded of the patient 2 Mar 2026, 08:00 GMT: Registered" in page
 
 
 def test_it_shows_the_visits_against_the_limit_and_the_live_flags(desk: Desk, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import select, update
 
-from prom_service.models import Link, Message, Patient
+from prom_service.models import Administration, Link, Message, Patient
 from prom_service.runtime import Runtime
 from prom_service.services import access, standing
 from tests import builders
@@ -108,6 +108,18 @@ def test_the_list_is_filtered_by_cause_with_how_many_each_has(counter: Counter) 
     assert "Nothing to follow up here for the cause “The email came back”" in bounced
     assert "it does not say that all is well" in bounced
     assert counter.client.get("/missing?cause=laziness").status_code == 400
+
+
+def test_what_closes_is_counted_by_the_days_of_the_patient(counter: Counter, runtime: Runtime) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, counter.ward.episode.patient_id)
+        patient.time_zone = "Europe/Madrid"
+        six_weeks = session.get_one(Administration, counter.ward.six_weeks.id)
+        six_weeks.closes_at -= dt.timedelta(hours=1)  # Midnight there.
+
+    page = counter.client.get("/missing").text
+
+    assert re.findall(r">(in \d+ days)</time>", page) == ["in 22 days"]
 
 
 def test_the_email_goes_out_once_more_when_staff_say_so(counter: Counter, runtime: Runtime) -> None:

@@ -145,6 +145,16 @@ def test_the_list_leads_to_the_page_of_a_patient_and_from_page_to_page(staffed: 
 
 
 @pages
+def test_the_list_counts_by_the_days_of_a_patient_east_of_the_clinic(staffed: Desk) -> None:
+    staffed.episode(staffed.patient(time_zone="Europe/Madrid"))
+
+    page = staffed.shown("/patients")
+
+    assert "Start, due 2 Mar 2026, today" in page
+    assert "6 weeks 13 Apr 2026" in page
+
+
+@pages
 def test_the_day_of_a_death_is_called_that(staffed: Desk) -> None:
     patient = staffed.patient()
 

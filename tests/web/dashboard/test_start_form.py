@@ -50,6 +50,14 @@ def test_the_dry_run_shows_what_moves_what_stays_and_the_email_that_catches_up(s
     assert now_is(staffed, episode).started_on.isoformat() == "2026-03-02"
 
 
+def test_the_dry_run_counts_by_the_days_of_a_patient_east_of_the_clinic(staffed: Desk) -> None:
+    episode = staffed.episode(staffed.patient(time_zone="Europe/Madrid"))
+
+    page, _ = preview(staffed, episode, "2026-02-23")
+
+    assert "6 weeks Moves 13 Apr 2026 takes answers 6 Apr 2026 to 19 May 2026 6 Apr 2026" in page
+
+
 def test_what_was_shown_is_confirmed_and_a_second_press_changes_nothing_more(staffed: Desk, episode: Any) -> None:
     _, seen = preview(staffed, episode, "2026-02-23")
     sent = {"episode__started_on": "2026-02-23", "seen": seen, "go": "save"}

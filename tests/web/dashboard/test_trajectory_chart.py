@@ -64,6 +64,18 @@ def test_a_chart_has_a_title_and_says_all_that_it_shows(staffed: Desk, episode: 
     assert all("style=" not in chart and "<script" not in chart for chart in charts)
 
 
+def test_the_days_of_a_chart_are_those_of_a_patient_east_of_the_clinic(staffed: Desk) -> None:
+    episode = staffed.episode(staffed.patient(time_zone="Asia/Tokyo"))
+    staffed.later(hours=10)
+    staffed.answer(episode, "baseline")
+
+    page, charts = charts_of(staffed, episode)
+
+    assert re.findall(r">(\d+ \w{3})<", charts[0]) == ["2 Mar", "13 Apr", "2 Jun"]
+    assert "answered 3 Mar 2026, today." in page
+    assert "Total ihot-12-1.0 100.0 50.0 3 Mar 2026, today" in page
+
+
 def test_better_is_up_whichever_end_of_the_scale_is_best(staffed: Desk, episode: Any) -> None:
     staffed.answer(episode, "baseline", ihot=40, nprs=6)
     staffed.later(days=44)
