@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from prom_service.db import insert_if_absent
 from prom_service.errors import ConflictError, InvalidInputError, NotFoundError
-from prom_service.models import Episode, EpisodeVisit, Visit, VisitVersion
+from prom_service.models import Clinic, Episode, EpisodeVisit, Visit, VisitVersion
 from prom_service.models.visit import VISIT_FORMATS, VISIT_STATUSES
 from prom_service.services import assessment
+from prom_service.services.clinics import today_at
 
-FUTURE_SLACK = dt.timedelta(days=1)  # A clinic east of us is a day ahead.
+FUTURE_SLACK = dt.timedelta(days=1)  # It is tomorrow already at a clinic east of us.
 
 HELD = (
     select(Visit)
@@ -119,6 +120,7 @@ def void_visit(session: Session, episode: Episode, external_id: str, *, actor: s
 def _check(session: Session, episode: Episode, external_id: str, details: VisitDetails, now: dt.datetime) -> None:
     """Refuse what cannot be, unless exactly that is on record already: then it was taken, and nothing changes."""
     errors: dict[str, list[str]] = {}
+    today = today_at(session.get_one(Clinic, episode.clinic_id), now=now)
     if details.status not in VISIT_STATUSES:
         errors["status"] = [f"Allowed are {', '.join(VISIT_STATUSES)}."]
     if details.format not in VISIT_FORMATS:
@@ -127,6 +129,8 @@ def _check(session: Session, episode: Episode, external_id: str, details: VisitD
         errors["date"] = [f"Before the episode started ({episode.started_on})."]
     elif details.visited_on > (now + FUTURE_SLACK).date():
         errors["date"] = ["Must not lie in the future."]
+    elif details.status == "attended" and details.visited_on > today:
+        errors["date"] = [f"After today at the clinic ({today}): a visit to come has not been attended."]
     elif episode.closed_on is not None and details.visited_on > episode.closed_on:
         errors["date"] = [f"After the episode was closed ({episode.closed_on})."]
     if errors and not _is_on_record(session, episode, external_id, details):

@@ -207,15 +207,51 @@ def test_what_another_episode_s_visit_is_called_is_not_found(
 @pytest.mark.parametrize(
     ("days", "allowed"), [(-1, False), (0, True), (1, True), (2, False)], ids=["before", "start", "tomorrow", "later"]
 )
-def test_a_visit_lies_between_the_start_and_tomorrow(
+def test_a_visit_that_was_called_off_lies_between_the_start_and_tomorrow(
     runtime: Runtime, clock: Clock, episode: Episode, days: int, allowed: bool
 ) -> None:
     on = clock.now().date() + dt.timedelta(days=days)
     if allowed:
-        assert record(runtime, clock, episode, visited_on=on)
+        assert record(runtime, clock, episode, visited_on=on, status="cancelled")
     else:
         with pytest.raises(InvalidInputError, match="date"):
-            record(runtime, clock, episode, visited_on=on)
+            record(runtime, clock, episode, visited_on=on, status="cancelled")
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"),
+    [
+        ("Europe/London", "2026-03-02"),
+        ("Pacific/Auckland", "2026-03-03"),
+        ("Pacific/Kiritimati", "2026-03-03"),
+        ("Pacific/Honolulu", "2026-03-01"),
+    ],
+)
+def test_a_visit_is_attended_until_today_where_the_clinic_is(
+    runtime: Runtime, clock: Clock, zone: str, today: str
+) -> None:
+    last = dt.date.fromisoformat(today)
+    clock.advance(hours=1 if last.day == 1 else 4)
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now(), time_zone=zone)
+        episode = builders.an_episode(session, clinic, now=clock.now(), started_on=dt.date(2026, 2, 27))
+
+    assert record(runtime, clock, episode, visited_on=last)
+    with pytest.raises(InvalidInputError, match="date"):
+        record(runtime, clock, episode, "V2", visited_on=last + dt.timedelta(days=1))
+    assert counted(runtime, episode) == 1
+
+
+def test_a_visit_to_come_is_not_attended_by_a_correction(runtime: Runtime, clock: Clock, episode: Episode) -> None:
+    tomorrow = clock.now().date() + dt.timedelta(days=1)
+    record(runtime, clock, episode, visited_on=tomorrow, status="cancelled")
+
+    with pytest.raises(InvalidInputError, match="has not been attended"):
+        record(runtime, clock, episode, visited_on=tomorrow)
+
+    clock.advance(days=1)
+    record(runtime, clock, episode, visited_on=tomorrow)
+    assert counted(runtime, episode) == 1
 
 
 def test_a_visit_after_the_episode_was_closed_is_refused(runtime: Runtime, clock: Clock, episode: Episode) -> None:

@@ -15,7 +15,7 @@ from prom_service.models import Administration, Clinic, Episode
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory
 from prom_service.services import enrolment, planning
-from prom_service.services.clinics import find_zone, today_at, zone_of
+from prom_service.services.clinics import today_at, zone_of
 from prom_service.services.planning import PENDING, StartChange
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import CloseSchema, EpisodeChangeSchema

@@ -1,5 +1,7 @@
 """Visits over the API, under the clinic's own numbers: the same report twice is one visit."""
 
+import datetime as dt
+
 import pytest
 
 from tests.web.api.caller import Caller, World
@@ -86,6 +88,18 @@ def test_a_visit_lies_neither_before_the_episode_nor_in_the_future(ours: Caller,
 
     assert [answer.status_code for answer in answers] == [422, 201, 422]
     assert list(answers[0].json["errors"]) == ["date"]
+
+
+def test_a_visit_to_come_has_not_been_attended(ours: Caller, world: World) -> None:
+    tomorrow = str(world.today + dt.timedelta(days=1))
+
+    refused = ours.put(_path(world, "V2"), {"date": tomorrow, "status": "attended"})
+    called_off = ours.put(_path(world, "V2"), {"date": tomorrow, "status": "cancelled"})
+
+    assert (refused.status_code, called_off.status_code) == (422, 201)
+    assert refused.json["errors"] == {
+        "date": [f"After today at the clinic ({world.today}): a visit to come has not been attended."]
+    }
 
 
 def test_the_fifteenth_visit_raises_its_flag_at_once(ours: Caller, world: World) -> None:

@@ -73,6 +73,18 @@ def test_every_fault_of_a_visit_is_named_and_what_was_typed_is_kept(staffed: Des
 
 
 @pages
+def test_a_visit_to_come_is_refused_beside_its_day_when_it_says_attended(staffed: Desk, episode: Any) -> None:
+    path, tomorrow = f"/episodes/{episode.id}/visits/add", {**FORM, "visit__date": "2026-03-03"}
+
+    refused = staffed.post(path, **tomorrow)
+    called_off = staffed.post(path, **{**tomorrow, "visit__status": "cancelled"})
+
+    assert (refused.status_code, called_off.status_code) == (422, 303)
+    assert 'href="#visit.date"' in refused.text
+    assert "After today at the clinic (2026-03-02): a visit to come has not been attended." in text_of(refused)
+
+
+@pages
 def test_a_correction_keeps_what_was_said_before_and_needs_the_newest_state(staffed: Desk, episode: Any) -> None:
     staffed.post(f"/episodes/{episode.id}/visits/add", **FORM)
     path = f"/episodes/{episode.id}/visits/{visit_of(staffed).id}"

@@ -35,7 +35,11 @@ class VisitNumberSchema(Strict):
 class VisitDetailsSchema(Strict):
     """A visit as the clinic reports it."""
 
-    visited_on = Day(data_key="date", required=True, metadata={"description": "Also taken as `visited_on`."})
+    visited_on = Day(
+        data_key="date",
+        required=True,
+        metadata={"description": "Also taken as `visited_on`. An attended visit is no later than today at the clinic."},
+    )
     clinician = Text(longest=100)
     status = fields.String(validate=validate.OneOf(VISIT_STATUSES))
     format = fields.String(validate=validate.OneOf(VISIT_FORMATS))
