@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.mail.addresses import is_usable
 from prom_service.models import Clinic, Episode, Patient
+from prom_service.models.flag import SEVERITIES
 from prom_service.models.message import PENDING_PHASES
 from prom_service.queries import directory
 from prom_service.queries.flags import FlagFilter, list_flags
@@ -47,11 +48,16 @@ def episode_view(
         "patient_changes": told["patient_changes"],
         "foreseen": foreseen,
         "next_message": _next_message(told["administrations"], foreseen),
-        "flags": list_flags(session, clinic_id, FlagFilter(episode_id=episode.id)),
+        "flags": _gravest_first(list_flags(session, clinic_id, FlagFilter(episode_id=episode.id))),
         "missing": missing_answers(session, clinic_id, episode_id=episode.id, now=now),
         "standing": _standing(course["patient"], told["patient_changes"]),
         "stopped": brake.in_force(session) is not None,
     }
+
+
+def _gravest_first(flags: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the flags by severity; within one they stay as they are, the newest first."""
+    return sorted(flags, key=lambda flag: SEVERITIES.index(flag["severity"]))
 
 
 def _charts(

@@ -136,6 +136,19 @@ def test_it_shows_the_visits_against_the_limit_and_the_live_flags(desk: Desk, cl
     assert "Urgent Red-flag symptom" in page
 
 
+def test_live_flags_are_listed_the_gravest_first_and_the_newest_first_within(desk: Desk, clock: Clock) -> None:
+    flags = [("urgent", "a"), ("low", "b"), ("high", "c"), ("medium", "d"), ("urgent", "e"), ("low", "f")]
+    with desk.runtime.transaction() as session:
+        for severity, why in flags:
+            values = {"severity": severity, "checkpoint": f"checkpoint-{why}", "why": f"Because {why}."}
+            builders.a_flag(session, desk.episode, now=clock.advance(minutes=1), **values)
+    desk.log_in()
+
+    page = desk.shown()
+
+    assert re.findall(r"Because (\w)\.", page) == ["e", "a", "c", "d", "f", "b"]
+
+
 def test_an_amendment_is_shown_with_what_it_changes_on_the_episode_the_flag_and_the_list(desk: Desk) -> None:
     desk.amend()
     desk.log_in()
