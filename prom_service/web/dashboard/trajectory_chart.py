@@ -13,15 +13,17 @@ from prom_service.pathway.reason import moved
 from prom_service.web.dashboard.ages import day
 from prom_service.web.dashboard.trajectory_view import Course, Place, Scale, ShownBand
 
-WIDTH, HEIGHT = 360, 284
-LEFT, RIGHT, TOP, BOTTOM = 30, 302, 16, 170
-VISITS = 230
+WIDTH, HEIGHT = 360, 292
+LEFT, RIGHT, TOP, BOTTOM = 34, 276, 20, 174
+VISITS = 240
 """Where the line of the visits lies."""
 DAY = dt.timedelta(days=1)
-LINE = 11
-"""Units of height that a line of text takes."""
-NARROW = 26
+LINE = 15
+"""Units of height that a line of text takes, on a phone, where it is largest."""
+NARROW = 30
 """Units of width below which a label does not fit between two others."""
+ASIDE = 4
+"""Units by which two numbers lean apart that would run together."""
 
 
 def draw(scale: Scale, course: Course) -> str:
@@ -53,7 +55,7 @@ class _Drawing:
             yield self._line_at(self.scale.acceptable, "acceptable")
         if self.first <= self.course.today <= self.last:
             x = self._x(self.course.today)
-            yield f'<path class="today" d="M{x:.1f} {TOP - 6}V{BOTTOM}"/>' + _text(x, TOP - 8, "today", "middle")
+            yield f'<path class="today" d="M{x:.1f} {TOP - 6}V{BOTTOM}"/>' + _text(x, TOP - 8, "today", self._anchor(x))
         yield from self._scores()
         yield from self._names()
         yield from self._visits()
@@ -78,7 +80,8 @@ class _Drawing:
             x = self._x(on)
             anchor = self._anchor(x)
             yield f'<path class="axis" d="M{x:.1f} {BOTTOM}v5"/>'
-            yield _text(x, BOTTOM + 17, title, anchor) + _text(x, BOTTOM + 30, f"{on:%-d %b}", anchor, "soft")
+            yield _text(x, BOTTOM + 18, title, anchor)
+            yield _text(x, BOTTOM + 18 + LINE, f"{on:%-d %b}", anchor, "soft")
 
     def _band(self, shown: ShownBand) -> Iterator[str]:
         left, right = self._x(max(shown.from_on, self.first)), self._x(shown.until_on)
@@ -129,14 +132,14 @@ class _Drawing:
             if place.late
             else f'<circle class="score" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
         )
-        above = y - 9 if y > TOP + 14 else y + 17
+        above = y - 9 if y > TOP + 14 else y + 19
         return mark + _text(x, above, f"{value:.1f}{' late' if place.late else ''}", self._anchor(x), "value")
 
     def _gap(self, place: Place) -> str:
         """Draw a cross on the axis, where it cannot be read as a score, and say so below the day."""
         x = self._x(place.target_on)
         cross = f'<path class="gap" d="M{x - 5:.1f} {BOTTOM - 5}l10 10m0 -10l-10 10"/>'
-        return cross + _text(x, BOTTOM + 43, "no score", self._anchor(x), "value")
+        return cross + _text(x, BOTTOM + 18 + 2 * LINE, "no score", self._anchor(x), "value")
 
     def _anchor(self, x: float) -> str:
         """Return how a label is set so that it stays on the chart."""
@@ -146,16 +149,22 @@ class _Drawing:
         visits = self.course.visits
         yield f'<path class="axis" d="M{LEFT} {VISITS}H{RIGHT}"/>'
         for place, on in enumerate(visits.days, start=1):
-            x, over = self._x(on), place > visits.limit
-            marked = place in (visits.notice, visits.limit)
-            kind = "visit over" if over else "visit"
-            yield f'<path class="{kind}" d="M{x:.1f} {VISITS}v{-12 if over or marked else -7}"/>'
-            if marked:
-                yield _text(x, VISITS + 13, f"{place}", "middle", "value")
-        yield _text(LEFT, VISITS + 28, f"Visits: {_against_limit(self.course)}")
-        yield _text(
-            LEFT, VISITS + 43, f"Notice at {visits.notice}; over the limit drawn taller and thicker", kind="soft"
-        )
+            tall = place >= visits.limit or place == visits.notice
+            kind = "visit over" if place > visits.limit else "visit"
+            yield f'<path class="{kind}" d="M{self._x(on):.1f} {VISITS}v{-12 if tall else -7}"/>'
+        yield from self._numbers()
+        yield _text(LEFT, VISITS + 16 + LINE, f"Visits: {_against_limit(self.course)}")
+        yield _text(LEFT, VISITS + 16 + 2 * LINE, f"Notice at {visits.notice}; over the limit drawn thick", kind="soft")
+
+    def _numbers(self) -> Iterator[str]:
+        """Yield the numbers of the visits at the notice level and the limit, which lean apart when they are close."""
+        visits = self.course.visits
+        reached = [place for place in sorted({visits.notice, visits.limit}) if place <= len(visits.days)]
+        places = [self._x(visits.days[place - 1]) for place in reached]
+        close = len(places) > 1 and places[1] - places[0] < NARROW
+        leaning = ((-ASIDE, "end"), (ASIDE, "start")) if close else ((0, "middle"), (0, "middle"))
+        for place, x, (aside, anchor) in zip(reached, places, leaning, strict=False):
+            yield _text(x + aside, VISITS + 14, f"{place}", anchor, "value")
 
 
 def _described(scale: Scale, course: Course) -> str:

@@ -11,8 +11,10 @@ import pytest
 from prom_service.models import Patient
 from prom_service.services import standing
 from prom_service.services.visits import VisitDetails, record_visit
-from prom_service.web.dashboard.trajectory_chart import LINE, RIGHT
-from tests.web.dashboard.desk import Desk, text_of
+from prom_service.web.dashboard.trajectory_chart import ASIDE, LINE, RIGHT
+from tests.builders import PASSWORD
+from tests.support.browser import texts_cut_off, too_wide
+from tests.web.dashboard.desk import EMAIL, Desk, text_of
 
 
 @pytest.fixture
@@ -24,6 +26,14 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture
 def episode(staffed: Desk) -> Any:
     return staffed.episode(staffed.patient(name="Ada Nightingale"))
+
+
+def visit(desk: Desk, episode: Any, days: list[int]) -> None:
+    """Record a visit on each of these days of the course of care."""
+    with desk.runtime.transaction() as session:
+        for number, day in enumerate(days):
+            on = episode.started_on + dt.timedelta(days=day)
+            record_visit(session, episode, f"V{number}", VisitDetails(on), actor="command", now=desk.clock.now())
 
 
 def charts_of(desk: Desk, episode: Any) -> tuple[str, list[str]]:
@@ -115,16 +125,52 @@ def test_a_late_start_has_no_band_and_says_why(staffed: Desk, episode: Any) -> N
 def test_visits_are_drawn_against_notice_level_and_limit(staffed: Desk, episode: Any) -> None:
     staffed.answer(episode, "baseline", ihot=40)
     staffed.later(days=40)
-    with staffed.runtime.transaction() as session:
-        for number in range(16):
-            on = episode.started_on + dt.timedelta(days=number)
-            record_visit(session, episode, f"V{number}", VisitDetails(on), actor="command", now=staffed.clock.now())
+    visit(staffed, episode, list(range(16)))
 
     _, charts = charts_of(staffed, episode)
 
     assert charts[0].count('class="visit"') == 14
     assert charts[0].count('class="visit over"') == 2
     assert "Visits: 16 counted, limit 14, 2 over it" in charts[0]
+
+
+@pytest.mark.parametrize(
+    ("days_apart", "anchors"), [(0, ["end", "start"]), (6, ["end", "start"]), (30, ["middle", "middle"])]
+)
+def test_numbers_of_visits_that_are_close_lean_apart(
+    staffed: Desk, episode: Any, days_apart: int, anchors: list[str]
+) -> None:
+    staffed.answer(episode, "baseline", ihot=40)
+    staffed.later(days=60)
+    visit(staffed, episode, [*range(10, 22), 21 + days_apart // 2, 21 + days_apart])
+
+    _, charts = charts_of(staffed, episode)
+
+    numbers = re.findall(r'class="value" x="([\d.]+)" y="[\d.]+" text-anchor="(\w+)">(12|14)<', charts[0])
+    [(before, _, _), (after, _, _)] = numbers
+    assert [(anchor, number) for _, anchor, number in numbers] == list(zip(anchors, ("12", "14"), strict=True))
+    assert float(after) - float(before) >= 2 * ASIDE
+
+
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_a_chart_is_read_at_every_width(staffed: Desk, episode: Any, page: Any, width: int) -> None:
+    staffed.answer(episode, "baseline", ihot=40)
+    staffed.later(days=44)
+    visit(staffed, episode, [*range(20, 32), 33, 35, 38])
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/login")
+    page.get_by_label("Email address").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.goto(f"/episodes/{episode.id}")
+
+    sizes = page.locator(".chart text").evaluate_all(
+        "texts => texts.map(text => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"
+    )
+
+    assert texts_cut_off(page) == []
+    assert min(sizes) >= 9.5
+    assert not too_wide(page)
 
 
 def test_the_published_acceptable_state_is_drawn_and_ratings_of_change_are_not(staffed: Desk, episode: Any) -> None:
