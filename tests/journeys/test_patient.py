@@ -147,10 +147,10 @@ def test_an_answer_that_could_not_be_sent_goes_with_the_next_one(page: Any, runt
     questions = page.locator("fieldset.question")
     page.wait_for_load_state()
 
-    page.context.set_offline(True)
+    page.route("**/save", lambda route: route.abort())
     questions.nth(0).locator("label").nth(1).click()
     page.get_by_text("Not saved yet").wait_for()
-    page.context.set_offline(False)
+    page.unroute("**/save")
     before = saved_answers(runtime)
     questions.nth(1).locator("label").nth(2).click()
     page.get_by_text("Saved", exact=True).wait_for()
@@ -159,19 +159,76 @@ def test_an_answer_that_could_not_be_sent_goes_with_the_next_one(page: Any, runt
     assert [value for _, value in saved_answers(runtime)] == ["1", "2"]
 
 
-def test_a_page_left_while_offline_saves_when_it_is_sent_again(page: Any, runtime: Runtime):
+def open_first_question(page: Any, runtime: Runtime) -> None:
     page.goto(f"/s/{ask(runtime)}")
     page.locator("button.forward").click()
     page.get_by_role("slider").wait_for()
+
+
+def test_an_answer_given_offline_is_saved_once_the_connection_is_back(page: Any, runtime: Runtime):
+    open_first_question(page, runtime)
     page.context.set_offline(True)
     page.locator("[data-number]").fill("30")
     page.locator("[data-number]").press("Tab")
     page.get_by_text("Not saved yet").wait_for()
-    page.context.set_offline(False)
 
+    page.context.set_offline(False)
+    page.get_by_text("Saved", exact=True).wait_for(timeout=2000)
+
+    assert saved_answers(runtime) == [("Q1", "30")]
+
+
+def test_an_answer_that_met_a_fault_is_sent_again_after_pauses_that_grow(page: Any, runtime: Runtime):
+    page.clock.install()
+    open_first_question(page, runtime)
+    faults = []
+    page.route("**/save", lambda route: (faults.append(route.request), route.fulfill(status=503)))
+    page.locator("[data-number]").fill("30")
+    page.locator("[data-number]").press("Tab")
+    page.get_by_text("Not saved yet").wait_for()
+    for pause in (3_000, 6_000):
+        with page.expect_response("**/save"):
+            page.clock.run_for(pause)
+        page.wait_for_timeout(100)
+
+    page.unroute("**/save")
+    with page.expect_response("**/save"):
+        page.clock.run_for(12_000)
+    page.get_by_text("Saved", exact=True).wait_for()
+
+    assert len(faults) == 3
+    assert saved_answers(runtime) == [("Q1", "30")]
+
+
+def test_an_answer_that_was_refused_is_not_sent_again_by_itself(page: Any, runtime: Runtime):
+    page.clock.install()
+    open_first_question(page, runtime)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/save") else None)
+    page.locator("[data-number]").fill("300")
+    page.locator("[data-number]").press("Tab")
+    page.get_by_text("Not saved yet").wait_for()
+
+    page.clock.run_for(120_000)
+    page.wait_for_timeout(100)
+
+    assert len(sent) == 1
+
+
+def test_offline_a_page_stays_with_its_answers_and_goes_on_once_the_connection_is_back(page: Any, runtime: Runtime):
+    open_first_question(page, runtime)
+    page.context.set_offline(True)
+    page.locator("[data-number]").fill("30")
+
+    page.locator("button.forward").click()
+    page.get_by_text("there is no connection").wait_for()
+    kept = page.locator("[data-number]").input_value()
+    page.context.set_offline(False)
+    page.get_by_text("Saved", exact=True).wait_for()
     page.locator("button.forward").click()
     page.wait_for_url("**/2")
 
+    assert kept == "30"
     assert saved_answers(runtime) == [("Q1", "30")]
 
 

@@ -96,13 +96,19 @@ function prepareClearing(question) {
   show();
 }
 
-// Sends each answer when it is given, one request at a time. What could not be sent goes with the next answer, and with
-// the page in any case. Beside a field stand all answers it has held: the server may have any of them.
+// Sends each answer when it is given, one request at a time. What could not be sent goes when the connection is back, with
+// the next answer, after a pause, and with the page in any case; offline the page stays, with all that is on it. Beside a
+// field stand all answers it has held: the server may have any of them.
+const FIRST_PAUSE = 3000;
+const LONGEST_PAUSE = 60000;
+
 function prepareSaving(status) {
   const form = status.closest("form");
   const advice = form.querySelector("[data-advice]");
   const waiting = new Set();
   let sending = false;
+  let pause = FIRST_PAUSE;
+  let retry = null;
 
   function pack(names) {
     const body = new URLSearchParams({ go: "save" });
@@ -113,13 +119,16 @@ function prepareSaving(status) {
   }
 
   function rememberAsHeld(name, body) {
+    const value = body.getAll(name).find(Boolean) || "";
+    if (body.getAll(`${name}.was`).includes(value)) return;
     const held = document.createElement("input");
-    Object.assign(held, { type: "hidden", name: `${name}.was`, value: body.getAll(name).find(Boolean) || "" });
+    Object.assign(held, { type: "hidden", name: `${name}.was`, value });
     form.append(held);
   }
 
   async function send() {
     if (sending || !waiting.size) return;
+    clearTimeout(retry);
     sending = true;
     const names = [...waiting];
     const body = pack(names);
@@ -127,17 +136,29 @@ function prepareSaving(status) {
     names.forEach((name) => rememberAsHeld(name, body));
     try {
       const answer = await fetch(`${location.pathname}/save`, { method: "POST", body, redirect: "error", keepalive: true });
-      if (!answer.ok) throw new Error(answer.status);
+      if (!answer.ok) throw answer;
       say((await answer.json()).advice);
       status.textContent = status.dataset.saved;
-    } catch {
+      pause = FIRST_PAUSE;
+    } catch (reason) {
       names.forEach((name) => waiting.add(name));
-      status.textContent = status.dataset.unsaved;
+      sayUnsaved();
+      const refused = reason.status < 500;  // The same again would be refused again.
+      if (!refused) sendAfterAPause();
       return;
     } finally {
       sending = false;
     }
     send();
+  }
+
+  function sendAfterAPause() {
+    retry = setTimeout(send, pause);
+    pause = Math.min(2 * pause, LONGEST_PAUSE);
+  }
+
+  function sayUnsaved() {
+    status.textContent = navigator.onLine ? status.dataset.unsaved : status.dataset.offline;
   }
 
   function say(text) {
@@ -150,6 +171,16 @@ function prepareSaving(status) {
     const field = question.querySelector("[name]:not([type=hidden])");
     waiting.add(field.name);
     status.textContent = "";
+    send();
+  });
+  form.addEventListener("submit", (event) => {
+    if (navigator.onLine) return;
+    event.preventDefault();
+    sayUnsaved();
+  });
+  window.addEventListener("online", () => {
+    status.textContent = "";
+    pause = FIRST_PAUSE;
     send();
   });
 }
