@@ -1,4 +1,4 @@
-"""Answers changed after they were sent: what stands, and what was kept beside it."""
+"""Answers that came in when there were some already: what stands, and what was kept beside it."""
 
 import datetime as dt
 import uuid
@@ -40,7 +40,7 @@ def changes_of(session: Session, responses: Sequence[Response]) -> dict[uuid.UUI
 
 
 def amendments_of(session: Session, episode_id: uuid.UUID) -> list[tuple[str, dict[str, Any]]]:
-    """Return an episode's amendments in the order they came in: the timepoint, when it was, and what it changes."""
+    """Return an episode's amendments in the order they came in: the timepoint, and what ``told`` says of it."""
     rows = session.execute(
         select(Response, Administration.timepoint)
         .join(Administration, Administration.id == Response.administration_id)
@@ -48,11 +48,13 @@ def amendments_of(session: Session, episode_id: uuid.UUID) -> list[tuple[str, di
         .order_by(Administration.sequence, Response.number)
     ).all()
     changes = changes_of(session, [response for response, _ in rows])
-    return [
-        (timepoint, {"recorded_at": response.recorded_at, "changes": changes[response.id]})
-        for response, timepoint in rows
-        if response.id in changes
-    ]
+    return [(timepoint, told(response, changes)) for response, timepoint in rows if response.id in changes]
+
+
+def told(response: Response, changes: Mapping[uuid.UUID, list[Change]]) -> dict[str, Any]:
+    """Return who entered an amendment, how and when, the day of its answers, and what it changes."""
+    said = ("entered_by", "mode", "answered_at", "recorded_at")
+    return {name: getattr(response, name) for name in said} | {"changes": changes[response.id]}
 
 
 def amended_since(session: Session, clinic_id: uuid.UUID, since: dt.datetime) -> list[Amended]:

@@ -117,6 +117,7 @@ def _response(response: Response, changes: list[Change]) -> dict[str, Any]:
         "number": response.number,
         "mode": response.mode,
         "answered_by": response.answered_by,
+        "entered_by": response.entered_by,
         "answered_at": written(response.answered_at),
         "recorded_at": written(response.recorded_at),
         "late": response.late,

@@ -16,7 +16,7 @@ from prom_service.models import Clinic
 from prom_service.models.user import READING_ROLES
 from prom_service.pathway.shape import SAFETY
 from prom_service.queries import directory
-from prom_service.queries.amendments import changes_of
+from prom_service.queries.amendments import changes_of, told
 from prom_service.queries.answers import GivenAnswers, responses_of, standing_of, start_of
 from prom_service.queries.scores import scores_of
 from prom_service.services.clinics import zone_of
@@ -26,7 +26,7 @@ from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.patient_words import ANSWERED_BY_WORDS, LANGUAGES
 from prom_service.web.dashboard.staff_session import chosen_clinic
-from prom_service.web.dashboard.words import ACTORS, MODES, answered, read_in
+from prom_service.web.dashboard.words import ACTORS, MODES, answered, question_of, read_in
 
 TIERS = {"emergency": "Emergency", "same_day": "Same day", "background": "Background"}
 YES = 1
@@ -97,11 +97,8 @@ def show_answers(administration_id: uuid.UUID) -> str:
         asked_safety=bool(standing and SAFETY in standing.answers),
         parts=[_answers(ref, standing, start, follow_up=follow_up) for ref in standing.answers] if standing else [],
         scores=_titled(scores),
-        amendments=[
-            {"recorded_at": one.response.recorded_at, "changes": changes[one.response.id]}
-            for one in given
-            if one.response.id in changes
-        ],
+        follow_up=follow_up,
+        amendments=[told(one.response, changes) for one in given if one.response.id in changes],
         tiers=TIERS,
         modes=MODES,
         actors=ACTORS,
@@ -116,7 +113,9 @@ def symptoms(standing: GivenAnswers, start: GivenAnswers | None, *, follow_up: b
     said = standing.answers.get(SAFETY, {})
     before = start.answers.get(SAFETY, {}) if start else {}
     found = [
-        Symptom(item.tier, _question(item, follow_up=follow_up), new=start is not None and before.get(item.code) != YES)
+        Symptom(
+            item.tier, question_of(item, follow_up=follow_up), new=start is not None and before.get(item.code) != YES
+        )
         for item in instruments.find(SAFETY).items
         if said.get(item.code) == YES
     ]
@@ -152,7 +151,7 @@ def _answer(
     kind = "skipped" if value is None else "not_applicable" if value == NotApplicable.NA else "given"
     return Answer(
         code=item.code,
-        question=_question(item, follow_up=follow_up),
+        question=question_of(item, follow_up=follow_up),
         activity=given.get(item.code + TEXT) or "",
         kind=kind,
         value=value if kind == "given" else None,
@@ -160,10 +159,6 @@ def _answer(
         before=answered(before[item.code], instrument.ref, item.code) if item.code in before else None,
         change=compared(instrument, item, before.get(item.code), value),
     )
-
-
-def _question(item: Item, *, follow_up: bool) -> str:
-    return item.followup_text if follow_up and item.followup_text else item.text
 
 
 def _titled(scores: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

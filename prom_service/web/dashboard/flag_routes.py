@@ -23,7 +23,7 @@ from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, common
 from prom_service.web.dashboard.flag_view import flag_view
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
-from prom_service.web.dashboard.words import STEPS, read_in
+from prom_service.web.dashboard.words import ACTORS, MODES, STEPS, read_in
 from prom_service.web.dashboard.worklist_filter import kept_filters
 
 NOTE_LENGTH = 1000
@@ -136,5 +136,6 @@ def _flag_page(flag_id: uuid.UUID, errors: Mapping[str, str] | None = None, *, s
     read_in(view["clinic"].time_zone, days=zone_of(view["patient"], view["clinic"]))
     news = [event for event in view["flag"]["history"] if seen is not None and event["number"] > seen]
     tomorrow = today_at(view["clinic"], now=prom.now()) + dt.timedelta(days=1)
-    told = {"errors": errors or {}, "news": news, "steps": STEPS, "reasons": RESOLUTIONS, "tomorrow": tomorrow}
-    return render_template("dashboard/flag.html", **view, **told, form=request.form, **common())
+    told = {"errors": errors or {}, "news": news, "tomorrow": tomorrow}
+    words_used = {"steps": STEPS, "reasons": RESOLUTIONS, "modes": MODES, "actors": ACTORS}
+    return render_template("dashboard/flag.html", **view, **told, **words_used, form=request.form, **common())

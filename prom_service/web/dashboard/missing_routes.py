@@ -20,7 +20,7 @@ from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, commo
 from prom_service.web.dashboard.missing_filter import kept_cause
 from prom_service.web.dashboard.notices import freshness
 from prom_service.web.dashboard.staff_session import chosen_clinic
-from prom_service.web.dashboard.words import CAUSES, read_in
+from prom_service.web.dashboard.words import ACTORS, CAUSES, MODES, read_in
 
 PAGE = 50
 LAST_PAGE = 10_000
@@ -57,6 +57,8 @@ def show_missing() -> str:
         more=number + 1 if len(chosen) > number * PAGE else None,
         kept=kept,
         causes=CAUSES,
+        modes=MODES,
+        actors=ACTORS,
         clinic_id=clinic_id,
         **view,
         **common(),

@@ -9,6 +9,7 @@ from flask import g
 
 import instruments
 from instruments.answer import NotApplicable
+from instruments.definition import Item
 from prom_service.services.contact import EXPLANATIONS
 from prom_service.web.context import prom
 
@@ -129,11 +130,16 @@ def explained(code: str) -> str:
     return f"{CAUSES[kind]}: {explained(reason)}" if reason else f"{CAUSES[kind]}."
 
 
-def asked(item: str, ref: str) -> str:
-    """Return the question behind an item code of instrument ``ref``."""
+def asked(item: str, ref: str, *, follow_up: bool) -> str:
+    """Return the question behind an item code of instrument ``ref``, as it is put at the start or at a follow-up."""
     code, _, names = item.partition(".")
-    question = instruments.find(ref).item(code).text
+    question = question_of(instruments.find(ref).item(code), follow_up=follow_up)
     return f"The activity itself: {question}" if names else question
+
+
+def question_of(item: Item, *, follow_up: bool) -> str:
+    """Return an item's question: some are put in other words at a follow-up."""
+    return item.followup_text if follow_up and item.followup_text else item.text
 
 
 def answered(value: object, ref: str, item: str) -> str:

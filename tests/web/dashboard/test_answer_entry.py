@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+import instruments
 from prom_service.models import AnswerSet, Episode, Flag, Response
 from prom_service.services import enrolment, wording_packs
 from tests import builders
@@ -176,6 +177,45 @@ def test_different_answers_after_a_complete_set_are_kept_beside_it(staffed: Desk
     page = staffed.shown(answer.headers["Location"])
     assert "The first answers stand, and scores rest on them" in page
     assert "40 41" in page
+
+
+def test_both_pages_say_before_anything_is_typed_that_answers_are_in_and_stand(staffed: Desk, episode: Any) -> None:
+    path = entry(staffed, episode)
+    pages = (path, f"{path}?how.answered_on=2026-03-02&how.mode=paper")
+    said = "Answers are already in: answered 2 Mar 2026 . They stand. Other answers entered here are kept beside them"
+    before = [said in staffed.shown(page) for page in pages]
+    staffed.answer(episode, "baseline", ihot=40)
+
+    after = [staffed.shown(page) for page in pages]
+
+    assert before == [False, False]
+    assert [said in page for page in after] == [True, True]
+    assert "They are scored, judged and flagged at once" not in after[1]
+
+
+def test_what_staff_enter_beside_answers_says_who_how_and_when_and_asks_as_at_the_follow_up(
+    staffed: Desk, episode: Any
+) -> None:
+    staffed.answer(episode, "baseline")
+    staffed.later(days=42)
+    staffed.answer(episode, "6-weeks", ihot=40, nprs=3)
+    path = entry(staffed, episode, "6-weeks")
+    given = {"answers.nprs-1.0.Q1": "7", "answers.safety-1.0.R1": "1"}
+    staffed.post(path, how__answered_on="2026-04-12", how__mode="paper", **given)
+    flag = re.search(r'href="(/flags/[^"]+)"', staffed.get("/worklist").text)
+    assert flag
+
+    pages = [staffed.shown(one) for one in (path.replace("entry", "answers"), f"/episodes/{episode.id}", flag[1])]
+
+    for page in pages:
+        assert "Entered by staff on 13 Apr 2026, 09:00 BST, when answers were already in: on paper, answered" in page
+        assert "12 Apr 2026, 12:00 BST. The first answers stand" in page
+        assert f"{instruments.find('safety-1.0').item('R1').followup_text} safety-1.0, R1 No Yes" in page
+        assert "nprs-1.0, Q1 3 7" in page
+        assert "Not given again: ihot-12-1.0, Q1; ihot-12-1.0, Q2;" in page
+        assert "40 no answer" not in page
+        assert "by the patient after sending" not in page
+    assert "on paper, entered by staff · 13 Apr 2026" in staffed.shown("/missing")
 
 
 def test_a_link_for_the_desk_is_shown_once_and_works(staffed: Desk, episode: Any) -> None:

@@ -158,13 +158,13 @@ def test_an_amendment_is_shown_with_what_it_changes_on_the_episode_the_flag_and_
     shown = [desk.shown(), desk.shown(flag[1])]
 
     for page in shown:
-        assert "Changed after sending, on 2 Mar 2026, 08:00 GMT." in page
+        assert "Changed by the patient after sending, on 2 Mar 2026, 08:00 GMT." in page
         assert "ihot-12-1.0, Q1 40 90" in page
         assert "ihot-12-1.0, Q2 40 no answer" in page
         assert "safety-1.0, R1 No Yes" in page
     assert "2. " not in shown[0]
     assert "answered 2 Mar 2026, 08:00 GMT; an amendment" in shown[0]
-    assert "Changed after sending" in desk.shown("/missing")
+    assert "changed by the patient · 2 Mar 2026, 08:00 GMT" in desk.shown("/missing")
     assert f'href="{desk.path}#baseline"' in desk.client.get("/missing").text
 
 
@@ -184,7 +184,7 @@ def test_after_four_weeks_an_amendment_is_off_the_list_and_stays_with_its_episod
     for days in (28, 1):
         clock.advance(days=days)
         desk.log_in()
-        seen.append(("Changed after sending" in desk.shown("/missing"), "Changed after sending" in desk.shown()))
+        seen.append(("changed by the patient" in desk.shown("/missing"), "Changed by the patient" in desk.shown()))
 
     assert seen == [(True, True), (False, True)]
 
@@ -386,8 +386,11 @@ def test_an_answer_is_said_as_the_patient_saw_it(value: object, ref: str, item: 
 
 
 def test_a_question_is_said_by_its_text_and_an_activity_apart_from_its_rating() -> None:
-    assert asked("Q1", "ihot-12-1.0") == "Pain in your hip or groin altogether"
-    assert asked("Q1.text", "psfs-1.0") == f"The activity itself: {asked('Q1', 'psfs-1.0')}"
+    assert asked("Q1", "ihot-12-1.0", follow_up=False) == "Pain in your hip or groin altogether"
+    assert (
+        asked("Q1.text", "psfs-1.0", follow_up=False)
+        == f"The activity itself: {asked('Q1', 'psfs-1.0', follow_up=False)}"
+    )
 
 
 @pytest.mark.parametrize("width", [390, 1280])
