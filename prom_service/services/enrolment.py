@@ -28,6 +28,7 @@ KEPT = {"patient_corrected": ("date_of_birth", "sex"), "patient_moved": ("time_z
 """What a report of the past needs of a patient as it was known then, by the kind of change that keeps it."""
 SHOWN = ("name", "date_of_birth", "sex", "language")
 """What others are shown of a patient beside the number and the standing: they learn from the record that it changed."""
+TOO_YOUNG = f"The patient must be {ADULT_YEARS} or older when care starts."
 OPEN_ALREADY = "The patient has an open episode of this side on this pathway already."
 
 
@@ -68,26 +69,34 @@ def register_patient(
     _check_patient(vars(details), now)
     said = {**vars(details), "language": details.language or clinic.language}
     patient = Patient(clinic_id=clinic.id, created_at=now, **said)
-    add_or_conflict(session, patient, "There is a patient with this external_id already.")
+    add_or_conflict(session, patient, "There is a patient under this number already.")
     history.note_patient(session, patient, "registered", actor=actor, now=now)
     return patient
 
 
-def check_enrolment(
-    session: Session, clinic: Clinic, patient: Patient | PatientDetails, episode: EpisodeDetails, *, now: dt.datetime
-) -> None:
-    """Raise naming everything that is wrong with a patient, and with a course of care of that patient, at once.
+def enrolment_faults(
+    session: Session,
+    clinic: Clinic,
+    patient: Patient | Mapping[str, Any],
+    episode: Mapping[str, Any],
+    *,
+    now: dt.datetime,
+) -> dict[str, list[str]]:
+    """Return everything that is wrong with a patient and a course of care, however much is said of them.
 
-    Faults are named ``patient.…`` and ``episode.…``. Nothing is written; what contradicts the record is not seen here.
+    Faults are named ``patient.…`` and ``episode.…``; a course that would start in childhood is a fault of the birth
+    date, unless the patient is on record. What contradicts the record is not seen here.
     """
-    said = vars(patient) if isinstance(patient, PatientDetails) else {}
-    of_episode = _faults(lambda: _check_episode(vars(episode), patient)) | _faults(
-        lambda: _pathway_in_force(session, clinic, episode.pathway)
-    )
-    parts = {"patient": patient_faults(said, now=now), "episode": of_episode}
-    errors = {f"{part}.{name}": texts for part, faults in parts.items() for name, texts in faults.items()}
-    if errors:
-        raise InvalidInputError(errors)
+    known = patient if isinstance(patient, Patient) else None
+    said = {} if isinstance(patient, Patient) else patient
+    born = known.date_of_birth if known else said.get("date_of_birth")
+    errors = {f"patient.{name}": texts for name, texts in patient_faults(said, now=now).items()}
+    if "pathway" in episode:
+        unknown = _faults(lambda: _pathway_in_force(session, clinic, episode["pathway"]))
+        errors |= {f"episode.{name}": texts for name, texts in unknown.items()}
+    if _is_child(born, episode.get("started_on")):
+        errors.setdefault("episode.started_on" if known else "patient.date_of_birth", [TOO_YOUNG])
+    return errors
 
 
 def change_patient(
@@ -150,7 +159,7 @@ def enrol(
     if session.scalar(
         select(Episode.id).where(Episode.clinic_id == clinic.id, Episode.external_id == details.external_id)
     ):
-        message = "There is an episode with this external_id already."
+        message = "There is an episode under this number already."
     else:
         message = OPEN_ALREADY
     add_or_conflict(session, episode, message)
@@ -248,14 +257,12 @@ def _check_patient(details: Mapping[str, Any], now: dt.datetime) -> None:
         raise InvalidInputError(errors)
 
 
-def _check_episode(
-    details: Mapping[str, Any], patient: Patient | PatientDetails, *, closed_on: dt.date | None = None
-) -> None:
+def _check_episode(details: Mapping[str, Any], patient: Patient, *, closed_on: dt.date | None = None) -> None:
     errors: dict[str, list[str]] = {}
     if details.get("side", "none") not in SIDES:
         errors["side"] = [f"Allowed are {', '.join(SIDES)}."]
-    if _years(patient.date_of_birth, details["started_on"]) < ADULT_YEARS:
-        errors["started_on"] = [f"The patient must be {ADULT_YEARS} or older when the episode starts."]
+    if _is_child(patient.date_of_birth, details["started_on"]):
+        errors["started_on"] = [TOO_YOUNG]
     elif closed_on is not None and details["started_on"] > closed_on:
         errors["started_on"] = [f"After the episode was closed ({closed_on})."]
     if errors:
@@ -276,8 +283,8 @@ def _check_age(session: Session, patient: Patient, born: dt.date) -> None:
     starts = session.scalars(
         select(Episode.started_on).where(Episode.patient_id == patient.id, Episode.closed_on.is_(None))
     )
-    if any(_years(born, started_on) < ADULT_YEARS for started_on in starts):
-        raise InvalidInputError({"date_of_birth": [f"The patient must be {ADULT_YEARS} or older when care starts."]})
+    if any(_is_child(born, started_on) for started_on in starts):
+        raise InvalidInputError({"date_of_birth": [TOO_YOUNG]})
 
 
 def _plan_by_zone(session: Session, patient: Patient, actor: str, now: dt.datetime) -> None:
@@ -297,5 +304,8 @@ def _pathway_in_force(session: Session, clinic: Clinic, ref: str) -> Pathway:
     return find_pathway(session, in_force.get(ref, ref))
 
 
-def _years(born: dt.date, on: dt.date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+def _is_child(born: dt.date | None, on: dt.date | None) -> bool:
+    """Return whether somebody is too young on that day; False while one of the dates is not known."""
+    if born is None or on is None:
+        return False
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day)) < ADULT_YEARS

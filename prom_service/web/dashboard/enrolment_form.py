@@ -19,6 +19,7 @@ from prom_service.queries.pathways import find_pathway
 from prom_service.services import enrolment
 from prom_service.services.clinics import today_at
 from prom_service.services.enrolment import EpisodeDetails, PatientDetails
+from prom_service.services.plain_text import as_kept, is_one_line
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.episode import NewEpisodeSchema
 from prom_service.web.api.schemas.patient import NewPatientSchema
@@ -42,12 +43,12 @@ class Enrolment:
     episode: EpisodeDetails
 
 
-class KnownNumberError(ConflictError):
-    """The clinic has a patient under this number already."""
+class TakenError(ConflictError):
+    """The clinic has a patient, or a course of care, under these numbers already; ``errors`` by their fields."""
 
-    def __init__(self, patient: Patient) -> None:
-        self.known = {"id": patient.id, "external_id": patient.external_id}
-        super().__init__(f"There is a patient {patient.external_id} already.")
+    def __init__(self, errors: forms.Errors) -> None:
+        self.errors = errors
+        super().__init__("These numbers are taken.")
 
 
 @blueprint.get("/patients/enrol")
@@ -71,16 +72,15 @@ def enrol(patient_id: uuid.UUID | None = None) -> Response | str | tuple[str, in
     if request.form.get("go") == "edit":
         return _form(clinic, patient, request.form, {})
     try:
-        said = _read(patient)
         with prom.reading() as session:
-            enrolment.check_enrolment(session, clinic, said.patient, said.episode, now=prom.now())
+            said = _read(session, clinic, patient)
         if request.form.get("go") == "save":
             return redirect(url_for(".show_episode", episode_id=_save(said, clinic.id)), code=303)
         return _preview(clinic, patient, said)
     except InvalidInputError as error:
         return _form(clinic, patient, request.form, error.errors), 422
-    except KnownNumberError as error:
-        return _form(clinic, patient, request.form, {"patient.external_id": [str(error)]}, known=error.known), 409
+    except TakenError as error:
+        return _form(clinic, patient, request.form, error.errors), 409
     except ConflictError as error:
         return _form(clinic, patient, request.form, {"episode.external_id": [str(error)]}), 409
 
@@ -90,17 +90,29 @@ def _whose(session: Session, patient_id: uuid.UUID | None) -> tuple[Clinic, Pati
     return clinic, directory.find_patient(session, clinic.id, patient_id) if patient_id else None
 
 
-def _read(patient: Patient | None) -> Enrolment:
+def _read(session: Session, clinic: Clinic, patient: Patient | None) -> Enrolment:
+    """Return what the form says; raise naming all that is wrong with it, numbers that are taken included."""
     said, errors = (patient, {}) if patient else forms.read(PATIENT, "patient")
     course, more = forms.read(EPISODE, "episode")
     unsaid = {} if patient else {"patient.email_allowed": ["Choose whether the patient may be emailed."]}
     unsaid["episode.side"] = ["Choose the side, or that there is none."]
     faults = errors | more | {name: texts for name, texts in unsaid.items() if not request.form.get(name)}
+    details = vars(said) if isinstance(said, PatientDetails) else said
+    faults = enrolment.enrolment_faults(session, clinic, details, course, now=prom.now()) | faults
     if faults:
-        meant = enrolment.patient_faults(said, now=prom.now()) if isinstance(said, dict) else {}
-        faults |= {name: texts for name, texts in forms.under("patient", meant).items() if name not in faults}
-        raise InvalidInputError(faults)
+        number = None if isinstance(details, Patient) else details.get("external_id")
+        raise InvalidInputError(_taken(session, clinic, number, course.get("external_id")) | faults)
     return Enrolment(said, EpisodeDetails(**course))
+
+
+def _taken(session: Session, clinic: Clinic, patient: str | None, course: str | None) -> forms.Errors:
+    """Return which of the numbers that are given to a new patient and a new course of care are taken."""
+    errors: forms.Errors = {}
+    if patient and patients.find_by_number(session, clinic.id, patient):
+        errors["patient.external_id"] = [f"There is a patient {patient} already."]
+    if course and directory.list_episodes(session, clinic.id, external_id=course, limit=1):
+        errors["episode.external_id"] = [f"There is a course of care {course} already."]
+    return errors
 
 
 def _save(said: Enrolment, clinic_id: uuid.UUID) -> uuid.UUID:
@@ -130,10 +142,10 @@ def _agrees(patient: Patient, details: PatientDetails, language: str) -> bool:
 
 def _write(session: Session, clinic: Clinic, said: Enrolment, now: dt.datetime) -> Episode:
     patient = said.patient
+    number = patient.external_id if isinstance(patient, PatientDetails) else None
+    if taken := _taken(session, clinic, number, said.episode.external_id):
+        raise TakenError(taken)
     if isinstance(patient, PatientDetails):
-        known = patients.find_by_number(session, clinic.id, patient.external_id)
-        if known is not None:
-            raise KnownNumberError(known)
         patient = enrolment.register_patient(session, clinic, patient, actor=person.actor, now=now)
     else:
         patient = directory.find_patient(session, clinic.id, patient.id)
@@ -171,9 +183,11 @@ def _form(
     patient: Patient | None,
     form: Mapping[str, str],
     errors: forms.Errors,
-    *,
-    known: Mapping[str, Any] | None = None,
 ) -> str:
+    number = form.get("patient.external_id", "")
+    with prom.reading() as session:
+        is_taken = "patient.external_id" in errors and is_one_line(number)
+        known = patients.find_by_number(session, clinic.id, as_kept(number)) if is_taken else None
     options: dict[str, Any] = {
         "pathway_options": [(one.ref, one.title) for one in pathways.all_pathways()],
         "diagnoses": sorted({name for one in pathways.all_pathways() for name in one.diagnoses}),

@@ -1,5 +1,6 @@
 """Enrolment by staff: nothing is saved before the dry run, and nothing twice."""
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_what_only_the_service_knows_to_be_wrong_is_named_at_once_too(staffed: D
     page = text_of(staffed.post("/patients/enrol", **wrong, go="save"))
 
     assert "Not an email address." in page
-    assert "The patient must be 18 or older when the episode starts." in page
+    assert "Date of birth: the patient must be 18 or older when care starts." in page
     assert "Allowed are hip-related-pain-1" in page
     assert count(staffed, Patient) == 0
 
@@ -163,6 +164,57 @@ def test_a_known_number_leads_to_the_patient_who_has_it(staffed: Desk, go: str) 
     assert answer.status_code == 409
     assert f'href="/patients/{patient.id}"' in answer.text
     assert 'value="Ada Nightingale"' in answer.text
+
+
+def test_whatever_is_wrong_is_named_in_one_pass_the_numbers_that_are_taken_included(staffed: Desk) -> None:
+    patient = staffed.patient(external_id="MRN-7")
+    staffed.episode(patient, external_id="C-1")
+    wrong = {
+        **FORM,
+        "patient__email": "ada at home",
+        "patient__date_of_birth": "2015-01-01",
+        "patient__time_zone": "Europe/Lundon",
+        "episode__pathway": "yoga",
+        "episode__symptom_onset_on": "soon",
+    }
+
+    answer = staffed.post("/patients/enrol", **wrong, go="preview")
+
+    faulty = {"patient.external_id", "patient.email", "patient.date_of_birth", "patient.time_zone"}
+    faulty |= {"episode.external_id", "episode.pathway", "episode.symptom_onset_on"}
+    assert answer.status_code == 422
+    assert set(re.findall(r'href="#([a-z_.]+)"', answer.text)) - {"main"} == faulty
+    assert f'href="/patients/{patient.id}"' in answer.text
+
+
+@pytest.mark.parametrize("go", ["preview", "save"])
+def test_both_numbers_that_are_taken_are_named_together_in_the_words_of_the_clinic(staffed: Desk, go: str) -> None:
+    staffed.episode(staffed.patient(external_id="MRN-7"), external_id="C-1")
+
+    answer = staffed.post("/patients/enrol", **FORM, go=go)
+
+    page = text_of(answer)
+    assert answer.status_code == 409
+    assert "Number of the patient: there is a patient MRN-7 already." in page
+    assert "Number of the course of care: there is a course of care C-1 already." in page
+    assert "external_id already" not in page
+
+
+def test_a_number_that_no_database_takes_is_refused_by_name(staffed: Desk) -> None:
+    answer = staffed.post("/patients/enrol", **{**FORM, "patient__external_id": "MRN\0"}, go="save")
+
+    assert answer.status_code == 422
+    assert "Must not hold control characters." in text_of(answer)
+
+
+def test_a_further_course_that_would_have_started_in_childhood_is_a_fault_of_its_start(staffed: Desk) -> None:
+    patient = staffed.patient(date_of_birth=dt.date(2009, 1, 1))
+    course = {name: value for name, value in FORM.items() if name.startswith("episode")}
+
+    answer = staffed.post(f"/patients/{patient.id}/enrol", **course, go="preview")
+
+    assert answer.status_code == 422
+    assert "Day on which care started: the patient must be 18 or older when care starts." in text_of(answer)
 
 
 def test_a_further_course_of_care_needs_no_second_patient(staffed: Desk) -> None:
