@@ -8,6 +8,8 @@ from marshmallow import Schema, ValidationError
 from marshmallow.fields import Field
 from werkzeug.exceptions import BadRequest
 
+import instruments
+from instruments.activities import TEXT
 from prom_service.web.api.strict_json import flatten
 from prom_service.web.dashboard.blueprint import blueprint
 
@@ -76,7 +78,15 @@ def under(prefix: str, errors: Mapping[str, list[str]]) -> Errors:
 def named(texts: Iterable[str], name: str) -> str:
     """Return what is wrong with a field in one line that says which field it is."""
     said = " ".join(texts)
+    if name.startswith("answers."):
+        return f"{_question(name)}: {said}"
     return f"{LABELS[name]}: {said[:1].lower()}{said[1:]}" if name in LABELS else said
+
+
+def _question(name: str) -> str:
+    """Return the questionnaire and the code of the question behind a field such as ``answers.psfs-1.0.Q1.text``."""
+    ref, _, item = name.removeprefix("answers.").removesuffix(TEXT).rpartition(".")
+    return f"{instruments.find(ref).title}, {item}"
 
 
 def _nested(schema: Schema, prefix: str, given: Mapping[str, str], *, cleared: bool) -> dict[str, Any]:

@@ -122,6 +122,9 @@ def test_every_bad_answer_is_named_beside_its_field_and_all_typed_is_kept(staffe
     for name in ("answers.ihot-12-1.0.Q2", "answers.nprs-1.0.Q1"):
         assert f'href="#{name}"' in answer.text
         assert f'id="{name}-error"' in answer.text
+    page = text_of(answer)
+    assert f"{instruments.find('ihot-12-1.0').title}, Q2: Out of range." in page
+    assert f"{instruments.find('nprs-1.0').title}, Q1: Must be a number." in page
     assert 'value="140"' in answer.text
     assert 'value="ten"' in answer.text
     assert responses(staffed) == []

@@ -127,6 +127,42 @@ def test_a_step_with_a_flag_that_changed_meanwhile_is_refused_and_says_what_chan
     assert flag_of(desk, flag_id).status == "acknowledged"
 
 
+def open_forms(answer: Any) -> list[str]:
+    return re.findall(r"<details open>\s*<summary>([^<]+)", answer.text)
+
+
+def test_after_a_refusal_the_form_that_was_sent_is_open_with_what_was_typed(desk: Desk) -> None:
+    flag_id = desk.flag()
+    seen = str(flag_of(desk, flag_id).number)
+    with desk.runtime.transaction() as session:
+        kim = builders.a_user(session, desk.clinic, now=desk.clock.now(), name="Kim Colleague")
+    desk.step(flag_id, flags.acknowledge, actor=f"user:{desk.user.id}")
+
+    resolving = take(desk, flag_id, "resolve", reason="contacted", note="Called twice", seen=seen)
+    assigning = take(desk, flag_id, "assign", user=str(kim.id), seen=seen)
+    waiting = take(desk, flag_id, "snooze", until="2026-03-30", seen=seen)
+
+    assert [open_forms(one) for one in (resolving, assigning, waiting)] == [
+        ["Resolve"],
+        ["Assign to somebody"],
+        ["Put aside until a day"],
+    ]
+    assert ">Called twice</textarea>" in resolving.text
+    assert f'value="{kim.id}" selected' in assigning.text
+    assert 'value="2026-03-30"' in waiting.text
+
+
+def test_a_note_for_a_flag_that_somebody_resolved_meanwhile_is_not_lost(desk: Desk) -> None:
+    flag_id = desk.flag()
+    seen = str(flag_of(desk, flag_id).number)
+    desk.step(flag_id, flags.resolve, "contacted")
+
+    answer = take(desk, flag_id, "resolve", reason="contacted", note="Called twice", seen=seen)
+
+    assert answer.status_code == 409
+    assert "Your note was not kept: “Called twice”" in text_of(answer)
+
+
 def test_what_was_typed_is_kept_when_a_step_is_refused_and_shown_as_text(desk: Desk) -> None:
     flag_id = desk.flag()
 
