@@ -266,6 +266,29 @@ def test_every_page_fits_its_screen_and_can_be_touched(page: Any, every_page: di
     assert (small, wide) == ({}, [])
 
 
+@pytest.mark.parametrize("width", [320, 360, 390])
+def test_with_text_twice_as_large_every_page_fits_and_no_name_is_broken_into_letters(
+    page: Any, every_page: dict[str, Place], width: int
+):
+    page.set_viewport_size({"width": width, "height": 640})
+    wide, broken = [], []
+    for name, place in every_page.items():
+        place.open(page)
+        page.evaluate("document.documentElement.style.fontSize = '225%'")  # 112.5 % as it is.
+        if too_wide(page):
+            wide.append(name)
+        broken += page.locator(".clinic, .forward").evaluate_all(
+            """found => found.filter(one => {
+                const text = document.createRange();
+                text.selectNodeContents(one);
+                const lines = new Set([...text.getClientRects()].map(line => line.top)).size;
+                return lines > one.textContent.trim().split(" ").length;
+            }).map(one => one.textContent)"""
+        )
+
+    assert (wide, broken) == ([], [])
+
+
 def test_every_page_is_light_asks_nothing_of_others_and_keeps_its_own_policy(
     page: Any, base_url: str, every_page: dict[str, Place]
 ):
