@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -75,7 +75,9 @@ def enrol(patient_id: uuid.UUID | None = None) -> Response | str | tuple[str, in
         with prom.reading() as session:
             said = _read(session, clinic, patient)
         if request.form.get("go") == "save":
-            return redirect(url_for(".show_episode", episode_id=_save(said, clinic.id)), code=303)
+            episode_id = _save(said, clinic.id)
+            flash("The course of care is on record.")
+            return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
         return _preview(clinic, patient, said)
     except InvalidInputError as error:
         return _form(clinic, patient, request.form, error.errors), 422

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from marshmallow import Schema
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
@@ -26,6 +26,13 @@ from prom_service.web.dashboard.words import ACTORS, PATIENT_CHANGES, read_in
 
 PAGE = 50
 LONGEST_SEARCH = 100
+STOP_HOLDS = (
+    " No email goes out all the same: the patient pressed the stop link, and nobody has said that the patient asked"
+    " to be emailed again."
+)
+ASK_FIRST = (
+    "The patient pressed the stop link. Tick below that the patient has asked to be emailed again, or choose No."
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Step:
     act: Callable[..., Patient]
     schema: Schema
     from_statuses: tuple[str, ...]
+    done: str
+    """What is said when it has been taken."""
     day: str = "Since"
     """What the day is called from which it counts."""
 
@@ -50,6 +59,7 @@ STEPS: Mapping[str, Step] = {
         standing.pause,
         PauseSchema(),
         ("active", "paused"),
+        "The follow-up is paused.",
     ),
     "resume": Step(
         "Resume the follow-up",
@@ -61,6 +71,7 @@ STEPS: Mapping[str, Step] = {
         standing.resume,
         StandingSchema(),
         ("paused", "withdrawn"),
+        "The follow-up is resumed.",
     ),
     "withdraw": Step(
         "Record a withdrawal",
@@ -72,6 +83,7 @@ STEPS: Mapping[str, Step] = {
         standing.withdraw,
         StandingSchema(),
         ("active", "paused"),
+        "The withdrawal is recorded.",
     ),
     "deceased": Step(
         "Record a death",
@@ -83,6 +95,7 @@ STEPS: Mapping[str, Step] = {
         standing.mark_deceased,
         StandingSchema(),
         ("active", "paused", "withdrawn"),
+        "The death is recorded.",
         day="Day of death",
     ),
 }
@@ -156,25 +169,33 @@ def change_patient(patient_id: uuid.UUID) -> Response | tuple[str, int]:
     if errors:
         return _change_page(patient, request.form, errors), 422
     try:
-        _change(patient_id, changes)
+        stopped = _change(patient_id, changes)
     except InvalidInputError as error:
         return _change_page(patient, request.form, forms.under("patient", error.errors)), 422
     except ConflictError as error:
         return _change_page(patient, request.form, {"patient": [str(error)]}), 409
+    flash(f"The details are saved.{STOP_HOLDS if stopped else ''}")
     return redirect(url_for(".show_patient", patient_id=patient_id), code=303)
 
 
-def _change(patient_id: uuid.UUID, changes: Mapping[str, Any]) -> None:
-    """Write what differs. A stop by the patient's own hand is lifted only when staff say that the patient asked."""
+def _change(patient_id: uuid.UUID, changes: Mapping[str, Any]) -> bool:
+    """Write what differs, and return whether the patient may be emailed but for a stop by the patient's own hand.
+
+    It is lifted only when staff say that the patient asked.
+    """
     with audit.writing() as session:
         patient = directory.find_patient(session, chosen_clinic(), patient_id)
         news = {name: value for name, value in changes.items() if getattr(patient, name) != value}
-        if request.form.get("resubscribe") == "true" and changes.get("email_allowed") and patient.unsubscribed_at:
-            news["email_allowed"] = True
+        if patient.unsubscribed_at and changes.get("email_allowed"):
+            if request.form.get("resubscribe") == "true":
+                news["email_allowed"] = True
+            elif "email_allowed" in news:
+                raise InvalidInputError({"email_allowed": [ASK_FIRST]})
         if news and request.form.get("version") != str(patient.version):
             raise ConflictError("The patient was changed by someone else meanwhile. Open this page again and retry.")
         if news:
             enrolment.change_patient(session, patient, news, actor=person.actor, now=prom.now())
+        return patient.email_allowed and patient.unsubscribed_at is not None
 
 
 @blueprint.get("/patients/<uuid:patient_id>/<any(pause, resume, withdraw, deceased):step>")
@@ -204,6 +225,7 @@ def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
         return _step_page(patient, step, forms.under("step", error.errors)), 422
     except ConflictError as error:
         return _step_page(patient, step, {"step": [str(error)]}), 409
+    flash(chosen.done)
     return redirect(url_for(".show_patient", patient_id=patient_id), code=303)
 
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -23,7 +23,7 @@ from prom_service.web.context import prom
 from prom_service.web.dashboard import forms
 from prom_service.web.dashboard.blueprint import blueprint, common, pathway_of
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
-from prom_service.web.dashboard.words import read_in
+from prom_service.web.dashboard.words import read_in, words
 
 START = EpisodeChangeSchema(only=("started_on",))
 DETAILS = EpisodeChangeSchema(exclude=("started_on",))
@@ -95,6 +95,7 @@ def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
         return _close_form(episode, pending, request.form, forms.under("close", error.errors)), 422
     except ConflictError as error:
         return _close_form(episode, pending, request.form, {"close.closed_on": [str(error)]}), 409
+    flash("The course of care is closed.")
     return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
 
 
@@ -122,6 +123,7 @@ def change_details(episode_id: uuid.UUID) -> Response | tuple[str, int]:
         return _details_form(episode, request.form, forms.under("episode", error.errors)), 422
     except ConflictError as error:
         return _details_form(episode, request.form, {"episode": [str(error)]}), 409
+    flash("The details are saved.")
     return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
 
 
@@ -159,6 +161,7 @@ def _move(episode_id: uuid.UUID, started_on: Any) -> Response | tuple[str, int]:
             enrolment.change_episode(session, episode, changes, actor=person.actor, now=prom.now())
     if stale:
         return _start_preview(episode_id, started_on, stale=True), 409
+    flash(f"The course of care now starts on {words(started_on)}.")
     return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -94,6 +94,7 @@ def add_visit(episode_id: uuid.UUID) -> Response | tuple[str, int]:
         return _form(episode, request.form, forms.under("visit", error.errors)), 422
     except ConflictError as error:
         return _form(episode, request.form, {"number.external_id": [str(error)]}), 409
+    flash("The visit is recorded.")
     return redirect(url_for(".list_visits", episode_id=episode_id), code=303)
 
 
@@ -127,6 +128,7 @@ def correct_visit(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response | tupl
         return _form(episode, request.form, forms.under("visit", error.errors), visit), 422
     except ConflictError as error:
         return _form(episode, request.form, {"visit": [str(error)]}, visit), 409
+    flash("The visit is corrected.")
     return redirect(url_for(".list_visits", episode_id=episode_id), code=303)
 
 
@@ -148,6 +150,7 @@ def void(episode_id: uuid.UUID, visit_id: uuid.UUID) -> Response:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         visit = visits.find_visit(session, episode, visit_id)
         void_visit(session, episode, visit.external_id, actor=person.actor, now=prom.now())
+    flash("The visit is void. It stays on record, and does not count.")
     return redirect(url_for(".list_visits", episode_id=episode_id), code=303)
 
 

@@ -68,6 +68,7 @@ def test_saving_leads_to_the_course_of_care_and_a_second_press_has_no_further_ef
     assert first.headers["Location"] == second.headers["Location"]
     assert (count(staffed, Patient), count(staffed, Episode)) == (1, 1)
     page = staffed.shown(first.headers["Location"])
+    assert "The course of care is on record." in page
     assert "Ada Nightingale MRN-7" in page
     with staffed.runtime.reading() as session:
         episode = session.scalars(select(Episode)).one()

@@ -207,7 +207,70 @@ def test_a_step_is_confirmed_taken_once_and_put_on_record(staffed: Desk) -> None
     assert "Nothing more is asked or sent" in before
     assert [answer.status_code for answer in answers] == [303, 303]
     page = staffed.shown(f"/patients/{patient.id}")
+    assert "The withdrawal is recorded." in page
     assert page.count("Withdrew: Moved away") == 1
+
+
+@pages
+def test_each_step_says_that_it_was_taken(staffed: Desk) -> None:
+    patient = staffed.patient()
+    said = {
+        "pause": "The follow-up is paused.",
+        "resume": "The follow-up is resumed.",
+        "withdraw": "The withdrawal is recorded.",
+        "deceased": "The death is recorded.",
+    }
+
+    pages = {step: staffed.shown(staffed.post(f"/patients/{patient.id}/{step}").headers["Location"]) for step in said}
+
+    assert {step: sentence in pages[step] for step, sentence in said.items()} == dict.fromkeys(said, True)
+
+
+def change(desk: Desk, patient: Any, **fields: str) -> Any:
+    """Save the form of a patient's details as it is shown, but for ``fields``."""
+    form = desk.client.get(f"/patients/{patient.id}/change").text
+    shown = dict(re.findall(r'<input[^>]* name="([^"]+)" type="[a-z]+" value="([^"]*)"', form))
+    version = re.search(r'name="version" value="(\d+)"', form)
+    assert version
+    said = {"patient.sex": "unknown", "patient.language": "en", "version": version[1]}
+    return desk.post(f"/patients/{patient.id}/change", **shown, **said, **fields)
+
+
+def stop(desk: Desk, patient: Any) -> None:
+    with desk.runtime.transaction() as session:
+        standing.unsubscribe(session, session.get_one(Patient, patient.id), actor="patient", now=desk.clock.now())
+
+
+@pages
+def test_that_a_stop_by_the_patient_s_own_hand_still_holds_is_said_when_details_are_saved(staffed: Desk) -> None:
+    patient = staffed.patient()
+    changed = staffed.shown(change(staffed, patient, patient__email_allowed="true").headers["Location"])
+    stop(staffed, patient)
+
+    kept = staffed.shown(change(staffed, patient, patient__email_allowed="true").headers["Location"])
+    lifted = change(staffed, patient, patient__email_allowed="true", resubscribe="true")
+    lifted = staffed.shown(lifted.headers["Location"])
+
+    still = "The details are saved. No email goes out all the same: the patient pressed the stop link"
+    assert [still in page for page in (changed, kept, lifted)] == [False, True, False]
+    assert ["The details are saved." in page for page in (changed, lifted)] == [True, True]
+
+
+@pages
+def test_a_wish_that_is_recorded_anew_lifts_no_stop_unless_staff_say_that_the_patient_asked(staffed: Desk) -> None:
+    patient = staffed.patient(email_allowed=False)
+    stop(staffed, patient)
+
+    refused = change(staffed, patient, patient__email_allowed="true")
+    with staffed.runtime.reading() as session:
+        held = session.get_one(Patient, patient.id).unsubscribed_at
+    asked = change(staffed, patient, patient__email_allowed="true", resubscribe="true")
+
+    assert (refused.status_code, asked.status_code) == (422, 303)
+    assert "Tick below that the patient has asked to be emailed again" in refused.text
+    assert held is not None
+    with staffed.runtime.reading() as session:
+        assert session.get_one(Patient, patient.id).unsubscribed_at is None
 
 
 @pages

@@ -66,6 +66,7 @@ def test_what_was_shown_is_confirmed_and_a_second_press_changes_nothing_more(sta
 
     assert [answer.status_code for answer in answers] == [303, 303]
     assert now_is(staffed, episode).started_on.isoformat() == "2026-02-23"
+    assert "The course of care now starts on 23 Feb 2026." in staffed.shown(answers[1].headers["Location"])
 
 
 def test_what_would_now_do_something_else_is_shown_again(staffed: Desk, episode: Any) -> None:
@@ -109,6 +110,7 @@ def test_closing_names_what_ends_and_happens_once(staffed: Desk, episode: Any) -
     assert otherwise.status_code == 409
     assert "closed on 2026-03-02 already" in otherwise.text
     assert (str(now_is(staffed, episode).closed_on), now_is(staffed, episode).closed_reason) == ("2026-03-02", "Done")
+    assert "The course of care is closed." in staffed.shown(answers[1].headers["Location"])
 
 
 def test_details_are_changed_by_those_who_saw_them_as_they_are(staffed: Desk, episode: Any) -> None:
@@ -123,10 +125,12 @@ def test_details_are_changed_by_those_who_saw_them_as_they_are(staffed: Desk, ep
     }
 
     answers = [staffed.post(f"/episodes/{episode.id}/change", **sent) for _ in range(2)]
+    said = staffed.shown(answers[1].headers["Location"])
     stale = staffed.post(f"/episodes/{episode.id}/change", **{**sent, "episode__side": "both"})
     half = staffed.post(f"/episodes/{episode.id}/change", **{**sent, "episode__serious_pathology_excluded.on": ""})
 
     assert [answer.status_code for answer in (*answers, stale, half)] == [303, 303, 409, 422]
+    assert "The details are saved." in said
     changed = now_is(staffed, episode)
     assert (changed.side, changed.diagnosis, changed.pathology_excluded_by) == (
         "right",

@@ -44,7 +44,8 @@ def test_a_visit_is_recorded_once_however_often_the_button_is_pressed(staffed: D
     visit = visit_of(staffed)
     assert [answer.status_code for answer in answers] == [303, 303]
     assert (visit.number, visit.reassessed, visit.documentation) == (1, True, {"sets": "3"})
-    page = staffed.shown(f"/episodes/{episode.id}/visits")
+    page = staffed.shown(answers[1].headers["Location"])
+    assert "The visit is recorded." in page
     assert "1 counted of 14" in page
     assert "V-1 2 Mar 2026 today 1 Attended, individual, PT 4 Reassessed Sets: 3" in page
 
@@ -93,10 +94,12 @@ def test_a_correction_keeps_what_was_said_before_and_needs_the_newest_state(staf
     sent = {**FORM, "visit__status": "no_show", "version": version[1]}
 
     answers = [staffed.post(path, **sent), staffed.post(path, **sent)]
+    said = staffed.shown(answers[1].headers["Location"])
     stale = staffed.post(path, **{**sent, "visit__status": "cancelled"})
 
     assert [answer.status_code for answer in (*answers, stale)] == [303, 303, 409]
     page = staffed.shown(f"/episodes/{episode.id}/visits")
+    assert "The visit is corrected." in said
     assert "2 Mar 2026, attended, individual" in page
     assert "2 Mar 2026, did not come, individual" in page
     assert "0 counted of 14" in page
@@ -114,6 +117,7 @@ def test_a_visit_is_voided_after_a_question_and_can_be_brought_back(staffed: Des
 
     assert "no longer counts" in asked
     assert [answer.status_code for answer in (*answers, back)] == [303, 303, 303]
+    assert "The visit is void. It stays on record, and does not count." in voided
     assert "0 counted of 14" in voided
     assert "1 counted of 14" in staffed.shown(f"/episodes/{episode.id}/visits")
 
