@@ -103,7 +103,7 @@ def test_what_is_refused_is_told_field_by_field(prom: Prom) -> None:
 def test_the_number_of_another_patient_s_episode_is_refused(prom: Prom) -> None:
     prom.enrol(PATIENT, EPISODE)
 
-    with pytest.raises(ApiError, match="There is an episode with this external_id already") as refused:
+    with pytest.raises(ApiError, match="There is an episode under this number already") as refused:
         prom.enrol({**PATIENT, "external_id": "P1002"}, EPISODE)
 
     assert refused.value.status == 409

@@ -101,6 +101,7 @@ def test_closing_names_what_ends_and_happens_once(staffed: Desk, episode: Any) -
         staffed.post(f"/episodes/{episode.id}/close", close__closed_on="2026-03-02", close__reason=reason)
         for reason in ("Done", "Again")
     ]
+    said = staffed.shown(answers[1].headers["Location"])
     otherwise = staffed.post(f"/episodes/{episode.id}/close", close__closed_on="2026-03-01", close__reason="Again")
 
     assert "Cancelled with it, and no longer asked: Start, 6 weeks, 3 months" in page
@@ -110,7 +111,7 @@ def test_closing_names_what_ends_and_happens_once(staffed: Desk, episode: Any) -
     assert otherwise.status_code == 409
     assert "closed on 2026-03-02 already" in otherwise.text
     assert (str(now_is(staffed, episode).closed_on), now_is(staffed, episode).closed_reason) == ("2026-03-02", "Done")
-    assert "The course of care is closed." in staffed.shown(answers[1].headers["Location"])
+    assert "The course of care is closed." in said
 
 
 def test_details_are_changed_by_those_who_saw_them_as_they_are(staffed: Desk, episode: Any) -> None:

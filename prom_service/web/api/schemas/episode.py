@@ -184,6 +184,9 @@ class AnsweredSchema(Schema):
     number = fields.Integer(required=True)
     mode = fields.String(required=True, validate=validate.OneOf(MODES))
     answered_by = fields.String(required=True, validate=validate.OneOf(ANSWERED_BY))
+    entered_by = fields.String(
+        required=True, metadata={"description": "Who entered it: `patient`, `user:<id>`, `key:<id>` or a command."}
+    )
     answered_at = fields.AwareDateTime(required=True)
     recorded_at = fields.AwareDateTime(required=True)
     late = fields.Boolean(required=True)
