@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.models import Administration, Episode
 from prom_service.services import assessment, audit, messages, submission
+from prom_service.services.planning import PENDING
 
 
 def open_due(session: Session, *, now: dt.datetime, limit: int) -> int:
@@ -41,7 +42,7 @@ def close_late(session: Session, *, now: dt.datetime, limit: int) -> int:
     passed = _hold(
         session,
         select(Administration)
-        .where(Administration.state.in_(submission.UNSETTLED), Administration.late_after <= now)
+        .where(Administration.state.in_(PENDING), Administration.late_after <= now)
         .order_by(Administration.late_after),
         limit,
     )

@@ -22,11 +22,10 @@ from prom_service.pathway.shape import SAFETY
 from prom_service.queries.pathways import find_pathway
 from prom_service.queries.wording import Worded, Words, words_in_force, words_of
 from prom_service.services import answer_window, assessment, messages, questions, saved_answers, scoring, wording_packs
+from prom_service.services.planning import PENDING
 
 log = logging.getLogger(__name__)
 
-UNSETTLED = ("planned", "open", "started")
-"""States of an administration that nobody has looked at since its time passed, if it has."""
 # Written once and kept: building a statement costs more than running it.
 _OF_ADMINISTRATION: BindParameter[uuid.UUID] = bindparam("administration")
 HELD = (
@@ -164,7 +163,7 @@ def put_answers(
     worded = _worded(checked, _words_read(session, administration, language, mode, at), wording or {})
     if not any(checked.values()):
         raise InvalidInputError({"answers": ["Answer at least one question before sending."]})
-    if administration.state in UNSETTLED and now >= administration.late_after:
+    if administration.state in PENDING and now >= administration.late_after:
         score_partial(session, administration, before=administration.late_after, now=now)
     standing = _standing(session, administration)
     digest = scoring.digest_of(checked)

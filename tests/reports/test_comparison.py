@@ -169,7 +169,7 @@ def test_outside_the_clinic_the_verdict_rests_on_what_is_shown():
     # 16 of 34 may stand behind it.
     assert table["target"].tolist() == [0.5] * 4
     assert rows(table[1:], "group", "position", "reason") == [
-        ("a", "near a limit", ""),
+        ("a", "unclear", ""),
         ("b", "not compared", "count not shown"),
         (POOLED, "not compared", "several units together"),
     ]

@@ -23,8 +23,8 @@ from tests.support.browser import accessibility_faults, texts_cut_off, too_wide
 
 FRAME = (44.0, 58.0, 392.0, 286.0)
 HOLLOW, CIRCLE, SQUARE, DIAMOND = 'fill="#fff" fill-opacity="0"', "<circle", 'width="7"', "l5 5l-5 5l-5 -5z"
-NEAR = "h6v6h-6z"
-NONE_DRAWN = {HOLLOW: 1, CIRCLE: 2, SQUARE: 1, DIAMOND: 1, NEAR: 1}  # The key alone.
+UNCLEAR = "h6v6h-6z"
+NONE_DRAWN = {HOLLOW: 1, CIRCLE: 2, SQUARE: 1, DIAMOND: 1, UNCLEAR: 1}  # The key alone.
 
 
 def with_units(number: int, *, audience: str = "clinic") -> Report:
@@ -65,7 +65,7 @@ def marks(drawing: str) -> dict[str, int]:
 def test_a_unit_is_marked_by_its_position_and_hollow_when_it_is_not_compared():
     drawing = drawn(("All", 1000, 500), ("in", 100, 50), ("over", 100, 60), ("far", 100, 30), ("few", 29, 10))
 
-    assert marks(drawing) == {HOLLOW: 1, CIRCLE: 2, SQUARE: 1, DIAMOND: 1, NEAR: 0}
+    assert marks(drawing) == {HOLLOW: 1, CIRCLE: 2, SQUARE: 1, DIAMOND: 1, UNCLEAR: 0}
     assert re.findall(r">(in|over|far|few)</text>", drawing) == ["far", "over"]
     assert "4 units, 4 drawn, 3 compared. Outside the limits: far: 30" in drawing
 
@@ -73,14 +73,14 @@ def test_a_unit_is_marked_by_its_position_and_hollow_when_it_is_not_compared():
 def test_a_unit_near_a_limit_has_a_mark_of_its_own():
     drawing = drawn(("All", 1000, 500), ("near", 100, 60), ("in", 400, 200), audience="quality")
 
-    assert marks(drawing) == {HOLLOW: 0, CIRCLE: 1, SQUARE: 0, DIAMOND: 0, NEAR: 1}
-    assert "2 compared. Outside the limits: none. Near a limit: 1." in drawing
+    assert marks(drawing) == {HOLLOW: 0, CIRCLE: 1, SQUARE: 0, DIAMOND: 0, UNCLEAR: 1}
+    assert "2 compared. Outside the limits: none. Unclear: 1." in drawing
 
 
 def test_a_hidden_figure_is_not_drawn():
     drawing = drawn(("All", 1000, 500), ("a", 100, 7), ("b", 7, 0), ("c", 100, 50), audience="quality")
 
-    assert marks(drawing) == {HOLLOW: 0, CIRCLE: 1, SQUARE: 0, DIAMOND: 0, NEAR: 0}
+    assert marks(drawing) == {HOLLOW: 0, CIRCLE: 1, SQUARE: 0, DIAMOND: 0, UNCLEAR: 0}
     assert "2 units, 1 drawn, 1 compared. Outside the limits: none." in drawing
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from prom_service.reports.comparison.labels import labels
-from prom_service.reports.comparison.limits import INSIDE, NEAR, NOT_COMPARED
+from prom_service.reports.comparison.limits import INSIDE, NOT_COMPARED, UNCLEAR
 from prom_service.reports.drawing import RIGHT, Part, share_text, stacked, text, tick_step
 from prom_service.reports.rounding import EVERYTHING
 from prom_service.reports.statistics import LIMITS, funnel_limits
@@ -94,7 +94,7 @@ def _units_drawn(shown: pd.DataFrame) -> pd.DataFrame:
 
 def _key() -> Iterator[str]:
     outside = ((134, "above 95 %", "outside 95 %"), (218, "above 99.8 %", "outside 99.8 %"))
-    for x, position, told in ((8, INSIDE, INSIDE), (56, NEAR, NEAR), *outside, (311, NOT_COMPARED, NOT_COMPARED)):
+    for x, position, told in ((8, INSIDE, INSIDE), (56, UNCLEAR, UNCLEAR), *outside, (311, NOT_COMPARED, NOT_COMPARED)):
         yield _mark(x, 28, position) + text(x + 9, 32, told, "start")
     lines = [(4, f"{level * 100:g} % limits", DASHES[level]) for level in LIMITS] + [(4, "overall share", THICK)]
     for place, (x, told, look) in enumerate(lines):
@@ -135,7 +135,7 @@ def _mark(x: float, y: float, position: str) -> str:
         return f'<path d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z" fill="{RED}"/>'
     if position.endswith("95 %"):
         return f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7" fill="{RED}"/>'
-    if position == NEAR:
+    if position == UNCLEAR:
         return f'<path d="M{x - 3:.1f} {y - 3:.1f}h6v6h-6z" fill="none" stroke="{RED}"/>'
     paint = f'fill="#fff" fill-opacity="0" stroke="{BLUE}"' if position == NOT_COMPARED else f'fill="{BLUE}"'
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" {paint}/>'
@@ -143,7 +143,7 @@ def _mark(x: float, y: float, position: str) -> str:
 
 def _outside(points: pd.DataFrame) -> pd.DataFrame:
     """Return the units outside a limit, the farthest limit and the largest first."""
-    outside = points[~points["position"].isin([INSIDE, NEAR, NOT_COMPARED])]
+    outside = points[~points["position"].isin([INSIDE, UNCLEAR, NOT_COMPARED])]
     far = outside["position"].str.endswith("99.8 %")
     return outside.assign(far=far).sort_values(["far", "size", "group"], ascending=[False, False, True])
 
@@ -170,7 +170,7 @@ def _description(points: pd.DataFrame, units: int, target: pd.Series) -> str:
     compared = len(points) - int(counts.get(NOT_COMPARED, 0))
     outside = _outside(points)
     names = [f"{row.group}: {share_text(row.share)} of {row.size:.0f}, {row.position}" for row in outside.itertuples()]
-    near = f" Near a limit: {counts[NEAR]}." if NEAR in counts else ""
+    unclear = f" Unclear: {counts[UNCLEAR]}." if UNCLEAR in counts else ""
     more = [f"and {len(names) - DESCRIBED} more"] if len(names) > DESCRIBED else []
     told = "; ".join(names[:DESCRIBED] + more) or "none"
-    return f"{overall}{units} units, {len(points)} drawn, {compared} compared. Outside the limits: {told}.{near}"
+    return f"{overall}{units} units, {len(points)} drawn, {compared} compared. Outside the limits: {told}.{unclear}"

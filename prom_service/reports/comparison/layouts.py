@@ -25,7 +25,7 @@ VERDICT = (
     Column(
         "position",
         "Position",
-        "inside the 95 % limits; above or below the 95 % or the 99.8 % limit; near a limit: inside or outside, the"
+        "inside the 95 % limits; above or below the 95 % or the 99.8 % limit; unclear: inside or outside, the"
         " counts are rounded too far to tell; not compared: see rankable.",
         TEXT,
         derived=True,

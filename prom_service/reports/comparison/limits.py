@@ -13,7 +13,7 @@ SMALLEST_RANKED = 30
 RESPONSE_TO_RANK = 0.6
 """Below either a unit is not compared; 60 % is what registries ask for (ISAR), 30 is our own working limit."""
 ENDS = ("low_998", "low_95", "high_95", "high_998")
-INSIDE, NEAR, NOT_COMPARED = "inside", "near a limit", "not compared"
+INSIDE, UNCLEAR, NOT_COMPARED = "inside", "unclear", "not compared"
 JUST = 1e-9
 """A share on a limit lies inside, whatever its last digit."""
 
@@ -78,7 +78,7 @@ def _reason(group: pd.Series, sizes: pd.Series, known: pd.Series, response: pd.S
 def _position(part: int, size: int, reached: int, everybody: int, *, off: int) -> str:
     """Say where part / size lies beside the limits around reached / everybody, whatever the counts are.
 
-    Each may be ``off`` by so many; where that leaves open whether the unit is inside, it is near a limit.
+    Each may be ``off`` by so many; where that leaves open whether the unit is inside, it is unclear.
     """
     sizes = range(max(size - off, 1), size + off + 1)
     target = max(reached - off, 0) / (everybody + off), min((reached + off) / max(everybody - off, 1), 1.0)
@@ -92,4 +92,4 @@ def _position(part: int, size: int, reached: int, everybody: int, *, off: int) -
         "below 95 %": most < low[:, 1] - JUST,
         INSIDE: (least >= high[:, 1] - JUST) & (most <= low[:, 2] + JUST),
     }
-    return next((told for told, so in where.items() if so.all()), NEAR)
+    return next((told for told, so in where.items() if so.all()), UNCLEAR)
