@@ -21,7 +21,7 @@ import psycopg  # noqa: F401 (An engine imports its driver when it is made, and 
 import sqlalchemy as sa
 
 from prom_service import db
-from prom_service.models import Episode
+from prom_service.models import Assessment, Episode
 from prom_service.runtime import build
 from prom_service.services import assessment
 from prom_service.settings import Settings
@@ -105,7 +105,8 @@ def settle(url: str) -> None:
     start, done = monotonic(), 0
     prom = build(Settings(env="test", database_url=url, secret_key=os.urandom(32).hex()), clock=lambda: AS_OF)
     with prom.transaction() as session:
-        session.execute(sa.update(Episode).where(Episode.closed_on.is_(None)).values(assess_after=AS_OF))
+        running = sa.select(Episode.id).where(Episode.closed_on.is_(None))
+        session.execute(sa.update(Assessment).where(Assessment.id.in_(running)).values(due_at=AS_OF))
     while True:
         with prom.transaction() as session:
             due = assessment.claim_due_episodes(session, now=AS_OF, limit=SETTLED_AT_ONCE)

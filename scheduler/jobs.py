@@ -23,7 +23,7 @@ from prom_service.mail.bounce_mailbox import BROKEN, BounceMailbox, OpenMailbox
 from prom_service.mail.letters import Letter
 from prom_service.mail.reports import read_report
 from prom_service.mail.transport import Outcome, WithheldError
-from prom_service.models import Episode, Heartbeat
+from prom_service.models import Assessment, Heartbeat
 from prom_service.queries.audit import chains, clinics_with_unsealed
 from prom_service.runtime import Runtime
 from prom_service.services import (
@@ -296,7 +296,7 @@ def assess_alone(prom: Runtime, episode_id: uuid.UUID) -> None:
             assessment.assess_episodes(session, [episode_id], now=prom.now())
     except Exception as error:  # noqa: BLE001 (one item of a sweep must not stop the others)
         log.error("episode %s was not assessed: %s", episode_id, type(error).__name__)
-        later = update(Episode).where(Episode.id == episode_id).values(assess_after=prom.now() + TRIED_AGAIN_AFTER)
+        later = update(Assessment).where(Assessment.id == episode_id).values(due_at=prom.now() + TRIED_AGAIN_AFTER)
         with prom.transaction() as session:
             session.execute(later)
 

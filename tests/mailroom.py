@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from prom_service import runtime
 from prom_service.models import (
     Administration,
+    Assessment,
     Clinic,
     Episode,
     Message,
@@ -109,6 +110,7 @@ def administration(session: Session, of: Patient, *, start: dt.datetime = NOON, 
     )
     session.add(episode)
     session.flush()
+    session.add(Assessment(id=episode.id, clinic_id=of.clinic_id))
     written = Administration(
         **{
             "clinic_id": of.clinic_id,

@@ -6,7 +6,7 @@ from prom_service.models.api_key import ApiKey, IdempotentRequest
 from prom_service.models.audit import AuditChain, AuditEntry
 from prom_service.models.clinic import Clinic, ClinicText, Organisation
 from prom_service.models.clinic_pathway import ClinicPathway, PathwayActivation, PathwayPreview
-from prom_service.models.episode import Episode, EpisodeChange
+from prom_service.models.episode import Assessment, Episode, EpisodeChange
 from prom_service.models.escalation import Alert, EscalationPlan, LastLook
 from prom_service.models.flag import Flag, FlagEvent
 from prom_service.models.kept import KeptCounts
@@ -25,6 +25,7 @@ __all__ = [
     "Alert",
     "AnswerSet",
     "ApiKey",
+    "Assessment",
     "AuditChain",
     "AuditEntry",
     "Base",

@@ -55,14 +55,25 @@ class Episode(TenantOwned, Base):
     enrolled_at: Mapped[dt.datetime]
     closed_on: Mapped[dt.date | None]
     closed_reason: Mapped[str | None] = mapped_column(sa.String(200))
-    assess_after: Mapped[dt.datetime | None] = mapped_column(index=True)
-    """The next instant at which time alone could change a finding; set by whoever writes to the episode."""
-    assessed_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 
     patient: Mapped[Patient] = relationship(viewonly=True, lazy="raise")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
+
+
+class Assessment(TenantOwned, Base):
+    """When an episode was assessed and is due again, under the episode's own id.
+
+    It is a row of its own because it is written far more often than the episode, which has an index for each way to it.
+    """
+
+    __tablename__ = "assessment"
+    __table_args__ = (belongs_to("episode", "id"),)
+
+    due_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    """The next instant at which time alone could change a finding; set by whoever writes to the episode."""
+    assessed_at: Mapped[dt.datetime | None]
 
 
 class EpisodeChange(TenantOwned, Base):

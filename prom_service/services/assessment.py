@@ -11,7 +11,7 @@ from sqlalchemy import Integer, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import Id, UtcDateTime, id_among, update_each
-from prom_service.models import Base, Episode, Judgement
+from prom_service.models import Assessment, Base, Episode, Judgement
 from prom_service.pathway import evidence, rules
 from prom_service.pathway.evidence import Judgements
 from prom_service.pathway.facts import EpisodeFacts
@@ -20,22 +20,24 @@ from prom_service.services import flag_ledger
 
 log = logging.getLogger(__name__)
 
+IS_DUE = Assessment.due_at <= bindparam("now", type_=UtcDateTime())
 DUE = (
     select(Episode.id)
-    .where(Episode.assess_after <= bindparam("now", type_=UtcDateTime()))
-    .order_by(Episode.assess_after)
+    .join(Assessment, Assessment.id == Episode.id)
+    .where(IS_DUE)
+    .order_by(Assessment.due_at)
     .limit(bindparam("limit", type_=Integer()))
-    .with_for_update(skip_locked=True, key_share=True)
+    .with_for_update(of=[Episode, Assessment], skip_locked=True, key_share=True)
 )
-DUE_OF_SHARE = DUE.where(Episode.clinic_id.between(bindparam("first", type_=Id()), bindparam("last", type_=Id())))
+DUE_OF_SHARE = DUE.where(Assessment.clinic_id.between(bindparam("first", type_=Id()), bindparam("last", type_=Id())))
 DUE_BY_CLINIC = (
-    select(Episode.clinic_id, func.count())
-    .where(Episode.assess_after <= bindparam("now", type_=UtcDateTime()))
-    .group_by(Episode.clinic_id)
-    .order_by(Episode.clinic_id)
+    select(Assessment.clinic_id, func.count())
+    .where(IS_DUE)
+    .group_by(Assessment.clinic_id)
+    .order_by(Assessment.clinic_id)
 )
 HELD = select(Episode.id).where(id_among(Episode.id, "episodes")).order_by(Episode.id).with_for_update(key_share=True)
-EPISODE = Base.metadata.tables[Episode.__tablename__]
+ASSESSMENT = Base.metadata.tables[Assessment.__tablename__]
 IN_FORCE = (  # The last of a checkpoint.
     select(
         Judgement.episode_id,
@@ -82,9 +84,9 @@ def assess_episodes(session: Session, episode_ids: Iterable[uuid.UUID], *, now: 
         facts, taken = _flag(one, judgements, now)
         steps += taken
         again = rules.next_assessment_at(facts, now=now)
-        assessed.append({"id": one.id, "assess_after": again, "assessed_at": now})
+        assessed.append({"id": one.id, "due_at": again, "assessed_at": now})
     flag_ledger.write(session, steps, now=now)
-    update_each(session, EPISODE, assessed)  # Not their version: a client could have changed nothing of this.
+    update_each(session, ASSESSMENT, assessed)
     return len(loaded)
 
 
@@ -101,7 +103,7 @@ def assess_or_leave_due(session: Session, episode_ids: Collection[uuid.UUID], *,
 def leave_due(session: Session, episode_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> None:
     """Have the sweep assess these episodes: together, and each alone where one of them cannot be."""
     held = session.scalars(HELD, {"episodes": list(episode_ids)}).all()
-    session.execute(update(EPISODE).where(EPISODE.c.id.in_(held)).values(assess_after=now))
+    session.execute(update(Assessment).where(Assessment.id.in_(held)).values(due_at=now))
 
 
 def shares_of_due(session: Session, *, now: dt.datetime, at_most: int) -> list[Share]:
@@ -121,7 +123,7 @@ def shares_of_due(session: Session, *, now: dt.datetime, at_most: int) -> list[S
 def claim_due_episodes(
     session: Session, *, now: dt.datetime, limit: int, share: Share | None = None
 ) -> Sequence[uuid.UUID]:
-    """Return episodes whose ``assess_after`` has passed, the longest due first, held for this transaction.
+    """Return episodes that are due to be assessed, the longest due first, held for this transaction.
 
     They are those of a ``share`` of the clinics where one is given. Those that another process holds are passed over:
     nobody waits to claim.

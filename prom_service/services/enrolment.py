@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.mail.addresses import NOT_USABLE, is_usable
-from prom_service.models import Clinic, Episode, Patient
+from prom_service.models import Assessment, Clinic, Episode, Patient
 from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.pathway.shape import Pathway
@@ -163,6 +163,7 @@ def enrol(
     else:
         message = OPEN_ALREADY
     add_or_conflict(session, episode, message)
+    session.add(Assessment(id=episode.id, clinic_id=clinic.id))
     history.note_episode(session, episode, "enrolled", after=said, actor=actor, now=now)
     planning.plan_episode(session, episode, pathway, zone_of(patient, clinic), now=now)
     assessment.assess_episodes(session, [episode.id], now=now)

@@ -16,6 +16,7 @@ from prom_service.models import (
     Administration,
     Alert,
     AnswerSet,
+    Assessment,
     Clinic,
     Episode,
     Flag,
@@ -136,7 +137,7 @@ def _flag_faults(session: Session, now: dt.datetime) -> Iterator[str]:
     for code, counted, rows, highest in numbers:
         if not counted == rows == (highest or 0):
             yield f"clinic {code} counts {counted} flag events, has {rows}, the last is number {highest}"
-    overdue = session.scalar(select(func.count()).select_from(Episode).where(Episode.assess_after <= now))
+    overdue = session.scalar(select(func.count()).select_from(Assessment).where(Assessment.due_at <= now))
     if overdue:
         yield f"{overdue} episodes were not assessed when they were due"
     silent = session.scalar(select(func.count()).select_from(Flag).where(Flag.escalate_at <= now))

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from prom_service.models import Administration, Alert, Episode, Flag, Message, Patient
+from prom_service.models import Administration, Alert, Assessment, Episode, Flag, Message, Patient
 from prom_service.models.message import PENDING_PHASES
 from prom_service.queries.flags import FlagFilter, list_flags
 from prom_service.runtime import Runtime
@@ -396,7 +396,7 @@ DUE = select(
     .where(Administration.state.in_(("planned", "open", "started")))
     .scalar_subquery(),
     select(func.min(Flag.snoozed_until)).where(Flag.status == "snoozed").scalar_subquery(),
-    select(func.min(Episode.assess_after)).scalar_subquery(),
+    select(func.min(Assessment.due_at)).scalar_subquery(),
     select(func.min(Flag.escalate_at)).scalar_subquery(),
     select(func.min(Alert.due_at)).scalar_subquery(),
 )

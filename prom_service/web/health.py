@@ -14,7 +14,7 @@ from prom_service import __version__, db, tenancy
 from prom_service.models import (
     Administration,
     Alert,
-    Episode,
+    Assessment,
     Flag,
     JobRun,
     Message,
@@ -122,7 +122,7 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
     _measure_webhooks(session, registry)
     stopped = brake.in_force(session) is not None
     Gauge("prom_sending_stopped", "Whether the brake is on", registry=registry).set(stopped)
-    unassessed = sa.select(sa.func.count()).where(Episode.assess_after <= prom.now())
+    unassessed = sa.select(sa.func.count()).where(Assessment.due_at <= prom.now())
     Gauge("prom_episodes_due", "Episodes to be assessed", registry=registry).set(session.scalar(unassessed) or 0)
     expiring = api_keys.count_expiring(session, now=prom.now())
     Gauge("prom_api_keys_expiring", "API keys that end within 14 days", registry=registry).set(expiring)

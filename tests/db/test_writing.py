@@ -20,9 +20,9 @@ def test_a_row_is_inserted_once(runtime: Runtime, clock: Clock) -> None:
 
 
 def test_each_row_is_given_what_is_meant_for_it(runtime: Runtime, clock: Clock) -> None:
-    table, now = Base.metadata.tables["episode"], clock.now()
+    table, now = Base.metadata.tables["assessment"], clock.now()
     later = now + dt.timedelta(hours=1)
-    each = sa.select(table.c.id, table.c.assess_after, table.c.assessed_at)
+    each = sa.select(table.c.id, table.c.due_at, table.c.assessed_at)
     with runtime.transaction() as session:
         clinic = builders.a_clinic(session, now=now)
         here, there, _elsewhere = (builders.an_episode(session, clinic, now=now).id for _ in range(3))
@@ -34,7 +34,7 @@ def test_each_row_is_given_what_is_meant_for_it(runtime: Runtime, clock: Clock) 
         update_each(
             session,
             table,
-            [{"id": id_, "assess_after": again, "assessed_at": at} for id_, (again, at) in new.items()],
+            [{"id": id_, "due_at": again, "assessed_at": at} for id_, (again, at) in new.items()],
         )
 
         after = {id_: times for id_, *times in session.execute(each)}

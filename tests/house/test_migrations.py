@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
+from sqlalchemy.orm import Session
 
 from prom_service import db
-from prom_service.models import ApiKey, FlagEvent
+from prom_service.models import ApiKey, Assessment, FlagEvent
+from tests import builders
 from tests.support.database import empty_postgres
 
 FACT = "instrument, wording, codes"
@@ -97,7 +99,7 @@ def test_ids_of_letters_become_bytes_on_sqlite_and_letters_again_with_all_that_b
         )
         connection.execute(OF_A_FLAG, [id_.hex for id_ in ids])
 
-    db.upgrade(url)
+    db.upgrade(url, "0016")
     engine = db.make_engine(url)
     with engine.connect() as connection:
         key = connection.execute(sa.select(ApiKey.id, ApiKey.organisation_id, ApiKey.clinic_id, ApiKey.name)).one()
@@ -105,13 +107,15 @@ def test_ids_of_letters_become_bytes_on_sqlite_and_letters_again_with_all_that_b
     engine.dispose()
     with contextlib.closing(sqlite3.connect(file)) as connection:
         letters = connection.execute("SELECT count(*) FROM flag_event WHERE typeof(id) <> 'blob'").fetchone()[0]
-    db.check(url)
     db.downgrade(url, "0015")
+    made_again = parts(file)
+    db.upgrade(url)
+    db.check(url)
 
     assert key == (*ids[:2], None, "poller")
     assert flags == [ids[0]]
     assert not letters
-    assert parts(file) == made_by
+    assert made_again == made_by
 
 
 def test_each_organisation_on_record_gets_a_key_for_rounding_of_its_own(empty_url: str) -> None:
@@ -131,6 +135,33 @@ def test_each_organisation_on_record_gets_a_key_for_rounding_of_its_own(empty_ur
     engine.dispose()
     assert len(set(keys)) == 2
     assert all(len(bytes.fromhex(key)) == 32 for key in keys)
+
+
+def test_when_an_episode_is_due_is_known_with_and_without_a_row_of_its_own(empty_url: str) -> None:
+    db.upgrade(empty_url)
+    engine, now = db.make_engine(empty_url), dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
+    with Session(engine) as session, session.begin():
+        clinic = builders.a_clinic(session, now=now)
+        for due_at in (now, None):
+            episode = builders.an_episode(session, clinic, now=now)
+            session.get_one(Assessment, episode.id).due_at = due_at
+
+    known = [times(engine, "due_at", "assessment")]
+    db.downgrade(empty_url, "0017")
+    known.append(times(engine, "assess_after", "episode"))
+    db.upgrade(empty_url)
+    known.append(times(engine, "due_at", "assessment"))
+    engine.dispose()
+
+    assert known[0] == known[1] == known[2]
+    assert len(set(known[0])) == 2
+
+
+def times(engine: sa.Engine, due: str, table: str) -> list[tuple[str, ...]]:
+    """What the database says of each episode, in their order."""
+    with engine.connect() as connection:
+        rows = connection.execute(sa.text(f"SELECT {due}, assessed_at FROM {table} ORDER BY id"))
+        return [tuple(map(str, row)) for row in rows]
 
 
 def test_a_database_can_be_taken_back_to_nothing_and_up_again(empty_url: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from prom_service.db import writers_abreast
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import BeforeFinalDot, Outcome, Relay, SmtpTransport
-from prom_service.models import Administration, Episode, Flag, Heartbeat, Message, Patient, Throttle
+from prom_service.models import Administration, Assessment, Episode, Flag, Heartbeat, Message, Patient, Throttle
 from prom_service.runtime import Runtime
 from prom_service.services import flags
 from scheduler import jobs
@@ -184,14 +184,14 @@ def test_windows_of_every_clinic_are_settled_whatever_cannot_be_assessed(
 def test_episodes_are_assessed_when_their_time_has_come(prom: Runtime, clock: Clock) -> None:
     with prom.transaction() as session:
         mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
-        session.execute(sa.update(Episode).values(assess_after=NOON))
+        session.execute(sa.update(Assessment).values(due_at=NOON))
 
     assert jobs.assess_due_episodes(prom) == 1
 
     with prom.reading() as session:
-        episode = session.scalars(select(Episode)).one()
-        assert episode.assessed_at == NOON
-        assert episode.assess_after is None or episode.assess_after > NOON
+        assessment = session.scalars(select(Assessment)).one()
+        assert assessment.assessed_at == NOON
+        assert assessment.due_at is None or assessment.due_at > NOON
 
 
 def test_several_sessions_assess_each_episode_once_where_several_can_write(prom: Runtime) -> None:
@@ -199,14 +199,14 @@ def test_several_sessions_assess_each_episode_once_where_several_can_write(prom:
         patients = [mailroom.patient(session, mailroom.clinic(session)) for _ in range(6)]
         for patient in (*patients, *patients[:2]):
             mailroom.administration(session, patient)
-        session.execute(sa.update(Episode).values(assess_after=NOON))
+        session.execute(sa.update(Assessment).values(due_at=NOON))
 
     assert len(jobs.shares_to_assess(prom)) == writers_abreast(prom.engine)
     assert jobs.assess_due_episodes(prom) == 8
     assert jobs.assess_due_episodes(prom) == 0
 
     with prom.reading() as session:
-        assert session.scalars(select(Episode.assessed_at)).all() == [NOON] * 8
+        assert session.scalars(select(Assessment.assessed_at)).all() == [NOON] * 8
 
 
 def test_flags_put_aside_wake_when_their_time_has_come(prom: Runtime, clock: Clock) -> None:
@@ -232,14 +232,14 @@ def test_an_episode_that_cannot_be_assessed_does_not_hold_up_the_others(
     with prom.transaction() as session:
         patient = mailroom.patient(session, mailroom.clinic(session))
         broken, sound = (mailroom.administration(session, patient).episode_id for _ in range(2))
-        session.execute(sa.update(Episode).values(assess_after=NOON))
+        session.execute(sa.update(Assessment).values(due_at=NOON))
         session.execute(sa.update(Episode).where(Episode.id == broken).values(pathway="no-such-pathway-1"))
 
     jobs.assess_due_episodes(prom)
 
     with prom.reading() as session:
-        assert session.get_one(Episode, sound).assessed_at == NOON
-        assert session.get_one(Episode, broken).assessed_at is None
+        assert session.get_one(Assessment, sound).assessed_at == NOON
+        assert session.get_one(Assessment, broken).assessed_at is None
     assert str(broken) in caplog.text
     assert "no-such-pathway" not in caplog.text
     assert jobs.assess_due_episodes(prom) == 0

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.models import AuditEntry, Base, Clinic, Episode, Flag, FlagEvent, Judgement, Patient
+from prom_service.models import Assessment, AuditEntry, Base, Clinic, Episode, Flag, FlagEvent, Judgement, Patient
 from prom_service.models.flag import IS_LIVE
 from prom_service.queries.flags import Whose
 from prom_service.runtime import Runtime
@@ -46,7 +46,7 @@ def left_behind(runtime: Runtime, assess: Callable[[Session, list[uuid.UUID]], N
         with runtime.transaction() as session:
             assess(session, list(session.scalars(select(Episode.id).order_by(Episode.id))))
             rows = {table.__tablename__: _rows(session, table) for table in (Flag, FlagEvent, Judgement, AuditEntry)}
-            rows["episode"] = list(session.execute(select(Episode.id, Episode.assess_after, Episode.assessed_at)))
+            rows["due"] = list(session.execute(select(Assessment.id, Assessment.due_at, Assessment.assessed_at)))
             rows["clinic"] = list(session.execute(select(Clinic.id, Clinic.flag_event_count)))
             raise TakenBackError
     except TakenBackError:
@@ -129,7 +129,7 @@ def test_what_is_due_is_claimed_over_all_clinics_and_what_another_holds_is_passe
         due = [builders.an_episode(session, builders.a_clinic(session, now=now), now=now).id for _ in range(3)]
         for episode_id, hours in zip(due, (1, 3, 2), strict=True):
             at = now - dt.timedelta(hours=hours)
-            session.execute(sa.update(Episode).where(Episode.id == episode_id).values(assess_after=at))
+            session.execute(sa.update(Assessment).where(Assessment.id == episode_id).values(due_at=at))
 
     with runtime.transaction() as session:
         longest = assessment.claim_due_episodes(session, now=now, limit=2)
@@ -151,7 +151,8 @@ def test_what_is_due_is_shared_out_by_whole_clinics(
             clinic = builders.a_clinic(session, now=now)
             builders.an_episode(session, clinic, now=now)
             for _ in range(episodes):
-                builders.an_episode(session, clinic, now=now).assess_after = now
+                episode = builders.an_episode(session, clinic, now=now)
+                session.get_one(Assessment, episode.id).due_at = now
 
         shares = assessment.shares_of_due(session, now=now, at_most=at_most)
 

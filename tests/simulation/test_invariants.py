@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from prom_service.models import (
     Administration,
     AnswerSet,
+    Assessment,
     Clinic,
     Episode,
     FlagEvent,
@@ -134,7 +135,7 @@ def an_event_lost(session: Session) -> None:
 
 
 def not_assessed(session: Session) -> None:
-    session.execute(sa.update(Episode).values(assess_after=UNTIL))
+    session.execute(sa.update(Assessment).values(due_at=UNTIL))
 
 
 def test_a_group_that_has_lived_keeps_every_promise(lived_sqlite: Lived, session: Session) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from prom_service.models import (
     Administration,
+    Assessment,
     Episode,
     EpisodeChange,
     Message,
@@ -62,9 +63,9 @@ def write_care(writer: Bulk, clinic: str, number: int, care: Care) -> Ids:
         enrolled_at=instants(care.enrolled),
         closed_on=days(care.closed),
         closed_reason=["discharged" if closed >= 0 else None for closed in care.closed.tolist()],
-        assess_after=instants(_next_look(care)),
         version=1,
     )
+    writer.add(Assessment, care.count, id=episode, clinic_id=clinic, due_at=instants(_next_look(care)))
     _write_changes(writer, clinic, care, episode)
     return Ids(patient, episode)
 
