@@ -74,6 +74,11 @@ class TimepointFacts:
         """Whether its passed window was looked at: what was there was scored, or it was found missed."""
         return self.state in SETTLED_STATES
 
+    @property
+    def sent_in_since(self) -> bool:
+        """Whether a set was sent in after the draft that stands: a late baseline, from which no change counts."""
+        return self.state == "completed" and self.response is not None and self.response.partial
+
 
 @dataclass(frozen=True, slots=True)
 class VisitFacts:
@@ -168,7 +173,7 @@ class EpisodeFacts:
 
     def awaits_answers(self, facts: TimepointFacts) -> bool:
         """Whether a timepoint was asked and nothing has come in but, at most, a draft without a primary score."""
-        if not facts.asked:
+        if not facts.asked or facts.sent_in_since:
             return False
         return facts.response is None or (facts.response.partial and not self.is_enough(facts.response))
 

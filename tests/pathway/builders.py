@@ -54,7 +54,7 @@ def episode(
         TimepointFacts(
             timepoint=at.timepoint,
             administration_id=f"administration-{at.timepoint}",
-            state=(states or {}).get(at.timepoint, "completed" if at.timepoint in responses else "missed"),
+            state=(states or {}).get(at.timepoint, _state(responses.get(at.timepoint))),
             opens_at=at.opens_at,
             target_at=at.target_at,
             late_after=at.late_after,
@@ -111,6 +111,12 @@ def at(facts: EpisodeFacts, timepoint: str) -> TimepointFacts:
     found = facts.at(timepoint)
     assert found is not None
     return found
+
+
+def _state(response: ResponseFacts | None) -> str:
+    if response is None:
+        return "missed"
+    return "partial" if response.partial else "completed"
 
 
 def _named(response: ResponseFacts | None, timepoint: str) -> ResponseFacts | None:

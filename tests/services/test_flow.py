@@ -551,6 +551,29 @@ def test_a_baseline_without_a_primary_score_is_scored_when_its_window_closes_and
     assert (before, after, response.partial, response.late) == ("missed", "partial", True, False)
 
 
+def test_a_late_baseline_on_paper_ends_what_is_missing_though_a_draft_without_a_primary_score_stands(
+    life: Life,
+) -> None:
+    life.save("baseline", {"nprs-1.0": {"Q1": 6}})
+    life.clock.advance(days=12)
+    on_paper_at = life.clock.now()
+    life.clock.advance(days=30)
+    life.sweep()
+    assert set(life.live()) == {("survey_missed", "baseline"), ("baseline_missing", "baseline")}
+
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        answers = builders.complete_answers(baseline, life.episode, ihot=40)
+        submission.submit(
+            session, baseline, mode="paper", answers=answers, answered_at=on_paper_at, now=life.clock.now()
+        )
+    assert life.live() == {}
+
+    life.answer("6-weeks", ihot=47)
+
+    assert set(life.live()) == {("not_assessable", "6-weeks")}
+
+
 def test_a_set_saved_in_time_that_cannot_be_scored_does_not_keep_out_the_one_that_is_sent_late(life: Life) -> None:
     life.save("baseline", {})
     with life.runtime.transaction() as session:

@@ -69,7 +69,9 @@ def _of_absence(one: Administration, clock: dt.datetime) -> Findings:
     enough = one.episode.has_enough(response)
     if one.state in ("missed", "partial") and (response is None or (response.kind == "partial" and not enough)):
         findings["survey_missed", one.timepoint] = basis
-    if one.timepoint == "baseline" and not enough and one.state in ("missed", "partial", "completed"):
+    sent_in_since = one.state == "completed" and response is not None and response.kind == "partial"
+    settled = one.state in ("missed", "partial", "completed")
+    if one.timepoint == "baseline" and settled and not enough and not sent_in_since:
         findings["baseline_missing", one.timepoint] = basis
     return findings
 
