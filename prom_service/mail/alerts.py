@@ -10,6 +10,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
+from prom_service.mail.addresses import writing
 from prom_service.mail.letters import POLICY, TEMPLATES
 
 
@@ -69,16 +70,21 @@ class AlertContents:
 def write_alert(
     contents: AlertContents, message_id: uuid.UUID, claim: str, *, mail_from: str, to: str, at: dt.datetime
 ) -> AlertLetter:
-    """Return the email as plain text; the same arguments give the same bytes."""
+    """Return the email as plain text; the same arguments give the same bytes.
+
+    Raise ``UnwritableError`` where no email goes to the address, or under the clinic's name.
+    """
     sender = parseaddr(mail_from)[1]
+    text, subject = TEMPLATES.get_template("alert.txt").render(alert=contents), contents.subject
     mail = EmailMessage(policy=POLICY)
-    mail["From"] = Address(contents.clinic_name, addr_spec=sender)
-    mail["To"] = Address(addr_spec=to)
-    mail["Subject"] = contents.subject
-    mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
-    mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["Importance"] = "high" if contents.kind in ("flag", "silence") else "normal"
-    text = TEMPLATES.get_template("alert.txt").render(alert=contents)
-    mail.set_content(text, cte="quoted-printable")
-    return AlertLetter(message_id, claim, sender, to, mail.as_bytes())
+    with writing():
+        mail["From"] = Address(contents.clinic_name, addr_spec=sender)
+        mail["To"] = Address(addr_spec=to)
+        mail["Subject"] = subject
+        mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
+        mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail["Importance"] = "high" if contents.kind in ("flag", "silence") else "normal"
+        mail.set_content(text, cte="quoted-printable")
+        content = mail.as_bytes()
+    return AlertLetter(message_id, claim, sender, to, content)

@@ -12,6 +12,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from prom_service.language import DEFAULT, Texts, read_texts
+from prom_service.mail.addresses import writing
 from prom_service.models import Message
 
 TEMPLATES = Environment(
@@ -95,21 +96,27 @@ class Contents:
 
 
 def write(contents: Contents, message: Message, *, mail_from: str, to: str, at: dt.datetime) -> Letter:
-    """Return the letter of a claimed message, as text and as HTML; the same arguments give the same bytes."""
+    """Return the letter of a claimed message, as text and as HTML; the same arguments give the same bytes.
+
+    Raise ``UnwritableError`` where no letter goes to the address, or under the clinic's name.
+    """
     sender = parseaddr(mail_from)[1]
+    text, html, subject = _render("letter.txt", contents), _render("letter.html", contents), contents.subject
     letter = EmailMessage(policy=POLICY)
-    letter["From"] = Address(contents.clinic_name, addr_spec=sender)
-    letter["To"] = Address(addr_spec=to)
-    letter["Subject"] = contents.subject
-    letter["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
-    letter["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
-    letter["List-Unsubscribe"] = f"<{contents.stop_url}>"
-    letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(_render("letter.txt", contents), cte="quoted-printable")
-    letter.add_alternative(_render("letter.html", contents), subtype="html", cte="quoted-printable")
-    letter.set_boundary(f"part-{message.id.hex}")
-    return Letter(message.id, message.administration_id, message.claimed_by or "", sender, to, letter.as_bytes())
+    with writing():
+        letter["From"] = Address(contents.clinic_name, addr_spec=sender)
+        letter["To"] = Address(addr_spec=to)
+        letter["Subject"] = subject
+        letter["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
+        letter["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
+        letter["List-Unsubscribe"] = f"<{contents.stop_url}>"
+        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        letter["Auto-Submitted"] = "auto-generated"
+        letter.set_content(text, cte="quoted-printable")
+        letter.add_alternative(html, subtype="html", cte="quoted-printable")
+        letter.set_boundary(f"part-{message.id.hex}")
+        content = letter.as_bytes()
+    return Letter(message.id, message.administration_id, message.claimed_by or "", sender, to, content)
 
 
 def _render(template: str, contents: Contents) -> str:

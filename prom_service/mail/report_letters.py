@@ -7,6 +7,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
+from prom_service.mail.addresses import writing
 from prom_service.mail.letters import POLICY, TEMPLATES
 
 
@@ -51,19 +52,26 @@ class ReportContents:
 def write_report_letter(
     contents: ReportContents, message_id: uuid.UUID, *, mail_from: str, to: str, at: dt.datetime
 ) -> ReportMail:
-    """Return the email, as text and as HTML; the same arguments give the same bytes."""
+    """Return the email, as text and as HTML; the same arguments give the same bytes.
+
+    Raise ``UnwritableError`` where no email goes to the address, or in the name of the clinic or organisation.
+    """
     sender = parseaddr(mail_from)[1]
+    text, html = _render(f"{contents.template}.txt", contents), _render(f"{contents.template}.html", contents)
+    subject = contents.subject
     mail = EmailMessage(policy=POLICY)
-    mail["From"] = Address(contents.whose, addr_spec=sender)
-    mail["To"] = Address(addr_spec=to)
-    mail["Subject"] = contents.subject
-    mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
-    mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_render(f"{contents.template}.txt", contents), cte="quoted-printable")
-    mail.add_alternative(_render(f"{contents.template}.html", contents), subtype="html", cte="quoted-printable")
-    mail.set_boundary(f"part-{message_id.hex}")
-    return ReportMail(message_id, sender, to, mail.as_bytes())
+    with writing():
+        mail["From"] = Address(contents.whose, addr_spec=sender)
+        mail["To"] = Address(addr_spec=to)
+        mail["Subject"] = subject
+        mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
+        mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(text, cte="quoted-printable")
+        mail.add_alternative(html, subtype="html", cte="quoted-printable")
+        mail.set_boundary(f"part-{message_id.hex}")
+        content = mail.as_bytes()
+    return ReportMail(message_id, sender, to, content)
 
 
 def _render(template: str, contents: ReportContents) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from prom_service.db import has_come, insert_if_absent
 from prom_service.errors import InvalidInputError
-from prom_service.mail.addresses import UNWRITABLE
+from prom_service.mail.addresses import UnwritableError
 from prom_service.mail.alerts import AlertContents, AlertLetter, Waiting, write_alert
 from prom_service.mail.transport import Outcome
 from prom_service.models import Alert, Clinic, Episode, EscalationPlan, Flag, LastLook, Patient, Webhook
@@ -224,8 +224,8 @@ def _write_or_fail(
     """Return the email; None when it cannot be written: then it has failed."""
     try:
         return _write(session, alerts, claim, settings, now)
-    except UNWRITABLE as error:
-        log.error("alert %s could not be written: %s", alerts[0].id, type(error).__name__)
+    except UnwritableError as error:
+        log.error("alert %s could not be written: %s", alerts[0].id, error)
     for alert in alerts:
         alert.claimed_by = None
         _give_up(alert, "not_written", now)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from prom_service.db import has_come
-from prom_service.mail.addresses import UNWRITABLE
+from prom_service.mail.addresses import UnwritableError
 from prom_service.mail.letters import Letter
 from prom_service.mail.transport import Outcome
 from prom_service.models import Administration, Episode, Message, Patient
@@ -183,8 +183,8 @@ def _write(
     """Return the letter of a claimed message; None when it cannot be written: it has failed, and the others go out."""
     try:
         return write_letter(session, message, addressee, paces, settings, now)
-    except UNWRITABLE as error:
-        log.error("message %s could not be written: %s", message.id, type(error).__name__)
+    except UnwritableError as error:
+        log.error("message %s could not be written: %s", message.id, error)
     message.phase, message.reason, message.claimed_until = "failed", "not_written", None
     note(session, message, "failed", now, message.reason)
     _audit(session, message, "failed", now)

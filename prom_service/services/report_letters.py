@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from prom_service.db import has_come
-from prom_service.mail.addresses import UNWRITABLE
+from prom_service.mail.addresses import UnwritableError
 from prom_service.mail.report_letters import ReportContents, ReportMail, write_report_letter
 from prom_service.mail.transport import Outcome
 from prom_service.models import Clinic, Organisation, ReportLetter, ReportSubscription, ReportTask, User
@@ -73,8 +73,8 @@ def claim_due(session: Session, *, settings: Settings, worker: str, now: dt.date
         session.flush()
         try:
             written = _write(session, letter, settings, now)
-        except UNWRITABLE as error:
-            log.error("report letter %s could not be written: %s", letter.id, type(error).__name__)
+        except UnwritableError as error:
+            log.error("report letter %s could not be written: %s", letter.id, error)
             _give_up(letter, "not_written", now)
             session.flush()
             continue

@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 
 from prom_service.language import SPOKEN
+from prom_service.mail.addresses import UnwritableError
 from prom_service.mail.letters import TEXTS, Contents, Letter, write
 from prom_service.models import Message
 from tests.support.letters import Reading, faults, html_of, parse, shown, text_of
@@ -215,5 +216,5 @@ def test_what_a_clinic_is_called_cannot_change_the_html() -> None:
 
 
 def test_a_line_break_in_a_name_cannot_add_a_header() -> None:
-    with pytest.raises(ValueError, match=r"CR|linefeed|newline|carriage"):
+    with pytest.raises(UnwritableError, match="ValueError"):
         written(replace(INVITATION, clinic_name="Clinic\r\nBcc: eve@example.org"))

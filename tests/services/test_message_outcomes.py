@@ -1,6 +1,7 @@
 """What a mail server says of a message: tried again, refused, or nothing at all."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from prom_service.models import Administration, Episode, Message, Patient, PatientChange
 from prom_service.queries.facts import missed_cause
 from prom_service.runtime import Runtime
+from prom_service.services import claims
 from prom_service.services.contact import EXPLANATIONS
 from tests import mailroom
 from tests.fakes import Clock
@@ -86,6 +88,17 @@ def test_a_letter_that_cannot_be_written_fails_and_all_others_go_out(prom: Runti
     assert "not_written" in EXPLANATIONS
     with prom.reading() as session:
         assert mailroom.steps(session, bad[1]) == ["claimed", "failed"]
+
+
+def test_a_letter_that_fails_by_our_own_fault_is_not_given_up(prom: Runtime) -> None:
+    message = one_due(prom)
+    settings = replace(prom.settings, base_url=None)  # type: ignore[arg-type]
+
+    with prom.transaction() as session:
+        claimed = claims.claim_due(session, settings=settings, worker="one", now=NOON, limit=10)
+
+    assert claimed.letters == []
+    assert state(prom, message) == ("planned", "not_written")
 
 
 @pytest.mark.parametrize(
