@@ -1,5 +1,6 @@
 """The visits of a course of care with every state they were reported in."""
 
+import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -58,6 +59,12 @@ def serving_visits(session: Session, episode: Episode) -> Sequence[Visit]:
         )
     )
     return session.scalars(query.order_by(Visit.visited_on, Visit.id)).all()
+
+
+def last_attended_on(session: Session, episode: Episode) -> dt.date | None:
+    """Return the day of the last visit that was attended in the episode; None when there is none."""
+    attended = [visit.visited_on for visit in serving_visits(session, episode) if visit.status == ATTENDED]
+    return attended[-1] if attended else None
 
 
 def find_visit(session: Session, episode: Episode, visit_id: uuid.UUID) -> Visit:

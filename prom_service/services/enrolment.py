@@ -15,7 +15,7 @@ from prom_service.models.episode import SIDES
 from prom_service.models.patient import SEXES
 from prom_service.pathway.shape import Pathway
 from prom_service.queries.pathways import find_pathway, refs_in_force
-from prom_service.queries.visits import ATTENDED, serving_visits
+from prom_service.queries.visits import last_attended_on
 from prom_service.services import assessment, history, planning
 from prom_service.services.clinics import find_zone, zone_of
 from prom_service.services.languages import check_spoken
@@ -274,9 +274,9 @@ def _check_close(session: Session, episode: Episode, closed_on: dt.date) -> None
     """Refuse a close before care had begun, or while it demonstrably went on, naming the last day that says so."""
     if closed_on < episode.started_on:
         raise InvalidInputError({"closed_on": ["Before the episode started."]})
-    attended = [visit.visited_on for visit in serving_visits(session, episode) if visit.status == ATTENDED]
-    if attended and closed_on < attended[-1]:
-        raise InvalidInputError({"closed_on": [f"Before the visit of {attended[-1]}, which was attended."]})
+    attended_on = last_attended_on(session, episode)
+    if attended_on is not None and closed_on < attended_on:
+        raise InvalidInputError({"closed_on": [f"Before the visit of {attended_on}, which was attended."]})
 
 
 def _check_age(session: Session, patient: Patient, born: dt.date) -> None:

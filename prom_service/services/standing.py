@@ -2,12 +2,14 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, Episode, Patient
+from prom_service.queries.visits import last_attended_on
 from prom_service.services import assessment, history, messages, planning
 from prom_service.services.clinics import today_at
 from prom_service.services.rows import hold
@@ -41,13 +43,13 @@ def mark_deceased(
     actor: str,
     now: dt.datetime,
 ) -> Patient:
-    """Record that the patient has died: everything ends at once, open episodes with it."""
+    """Record that the patient has died: everything ends at once, open episodes with it.
+
+    A day before a visit that was attended is refused: one of the two is wrong.
+    """
     hold(session, patient)
     if patient.status == "deceased":
         return patient
-    patient.status = "deceased"
-    patient.paused_until = None
-    history.note_patient(session, patient, "deceased", effective_on=effective_on, note=note, actor=actor, now=now)
     planning.hold_administrations(session, _episodes(session, patient))
     closed_on = effective_on or _today(session, patient, now)
     open_now = (
@@ -57,7 +59,12 @@ def mark_deceased(
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
-    for episode in session.scalars(open_now):
+    episodes = session.scalars(open_now).all()
+    _check_death(session, episodes, closed_on)
+    patient.status = "deceased"
+    patient.paused_until = None
+    history.note_patient(session, patient, "deceased", effective_on=effective_on, note=note, actor=actor, now=now)
+    for episode in episodes:
         episode.closed_on = max(closed_on, episode.started_on)
         episode.closed_reason = "deceased"
         closing = {"closed_on": episode.closed_on, "reason": "deceased"}
@@ -126,6 +133,14 @@ def unsubscribe(session: Session, patient: Patient, *, actor: str, now: dt.datet
 
 def _today(session: Session, patient: Patient, now: dt.datetime) -> dt.date:
     return today_at(session.get_one(Clinic, patient.clinic_id), now=now)
+
+
+def _check_death(session: Session, episodes: Sequence[Episode], died_on: dt.date) -> None:
+    """Refuse a day before a visit that was attended, naming the last."""
+    attended = (last_attended_on(session, episode) for episode in episodes)
+    last = max((day for day in attended if day is not None), default=died_on)
+    if died_on < last:
+        raise InvalidInputError({"effective_on": [f"Before the visit of {last}, which was attended."]})
 
 
 def _refuse_after_death(patient: Patient) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Administration, Episode, Message, MessageEvent, Patient, PatientChange
 from prom_service.runtime import Runtime
-from prom_service.services import enrolment, standing, submission
+from prom_service.services import enrolment, standing, submission, visits
 from prom_service.services.answer_window import AnswersClosedError
+from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
 
@@ -68,6 +69,29 @@ def test_death_closes_the_episodes_and_cannot_be_undone(runtime: Runtime, clock:
 
     with runtime.reading() as session:
         assert session.get_one(Episode, episode.id).closed_on == dt.date(2026, 3, 5)
+
+
+def test_a_death_before_an_attended_visit_is_refused_and_nothing_ends(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+    clock.advance(days=10)
+    attended_on = dt.date(2026, 3, 9)
+    with runtime.transaction() as session:
+        visits.record_visit(session, episode, "V1", VisitDetails(attended_on), actor="test", now=clock.now())
+
+    with runtime.transaction() as session:
+        known = session.get_one(Patient, patient.id)
+        with pytest.raises(InvalidInputError) as refused:
+            standing.mark_deceased(session, known, effective_on=dt.date(2026, 3, 8), actor="test", now=clock.now())
+        assert known.status == "active"
+        standing.mark_deceased(session, known, effective_on=attended_on, actor="test", now=clock.now())
+
+    assert refused.value.errors == {"effective_on": ["Before the visit of 2026-03-09, which was attended."]}
+    with runtime.reading() as session:
+        assert session.get_one(Episode, episode.id).closed_on == attended_on
 
 
 def test_a_pause_holds_and_a_resume_releases_and_both_are_on_record(runtime: Runtime, clock: Clock) -> None:

@@ -74,7 +74,10 @@ def withdraw(session: Session, body: Mapping[str, Any], patient_id: uuid.UUID) -
 
 @patients.post("/patients/<uuid:patient_id>/deceased", scope=WRITE, body=StandingSchema(), answer=PATIENT)
 def mark_deceased(session: Session, body: Mapping[str, Any], patient_id: uuid.UUID) -> Patient:
-    """Record that the patient has died: everything ends at once, open episodes with it."""
+    """Record that the patient has died: everything ends at once, open episodes with it.
+
+    A day before a visit that was attended is refused.
+    """
     return _change_standing(session, patient_id, standing.mark_deceased, body)
 
 
