@@ -40,6 +40,11 @@ def standing_of(given: Sequence[GivenAnswers]) -> GivenAnswers | None:
     return next((one for one in reversed(given) if not one.response.amendment), None)
 
 
+def baseline_of(given: Sequence[GivenAnswers]) -> GivenAnswers | None:
+    """Return the one of the start from which change counts: the newest in time, else the newest; None without any."""
+    return standing_of([one for one in given if not one.response.late]) or standing_of(given)
+
+
 def standing_answers(session: Session, episode: Episode) -> list[tuple[str, dt.datetime]]:
     """Return the timepoints of the episode that have an answer, each with when the one that stands was given."""
     query = (

@@ -17,7 +17,7 @@ from prom_service.models.user import READING_ROLES
 from prom_service.pathway.shape import SAFETY
 from prom_service.queries import directory
 from prom_service.queries.amendments import changes_of, told
-from prom_service.queries.answers import GivenAnswers, responses_of, standing_of, start_of
+from prom_service.queries.answers import GivenAnswers, baseline_of, responses_of, standing_of, start_of
 from prom_service.queries.scores import scores_of
 from prom_service.services.clinics import zone_of
 from prom_service.services.questions import items_asked
@@ -80,7 +80,7 @@ def show_answers(administration_id: uuid.UUID) -> str:
         standing = standing_of(given)
         start = None
         if administration.sequence:
-            start = standing_of(responses_of(session, start_of(session, clinic.id, episode.id)))
+            start = baseline_of(responses_of(session, start_of(session, clinic.id, episode.id)))
         changes = changes_of(session, [one.response for one in given])
         scores = scores_of(session, standing.response.id) if standing else {}
     read_in(clinic.time_zone, days=zone_of(episode.patient, clinic))

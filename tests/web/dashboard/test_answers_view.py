@@ -48,6 +48,24 @@ def test_each_item_says_whether_it_is_better_worse_or_the_same_than_at_the_start
         assert re.search(said, page), said
 
 
+def test_an_item_stands_beside_the_baseline_from_which_change_counts(staffed: Desk) -> None:
+    episode = staffed.episode()
+    with staffed.runtime.transaction() as session:
+        baseline = builders.the_administration(session, episode, "baseline")
+        submission.start(session, baseline, now=staffed.clock.now())
+        drafted = {"ihot-12-1.0": {f"Q{number}": 40 for number in range(1, 13)}}
+        submission.save_answers(session, baseline, drafted, now=staffed.clock.now())
+    staffed.later(days=9)
+    staffed.answer(episode, "baseline", ihot=80)
+    staffed.later(days=35)
+    six_weeks = staffed.answer(episode, "6-weeks", ihot=60)
+
+    page = staffed.shown(f"/administrations/{six_weeks}/answers")
+
+    assert re.search(r"Q1 \D+60 60 40 ↗ Better", page)
+    assert "Compared with the start, answered 2 Mar 2026, 44 days ago." in page
+
+
 @pages
 def test_a_symptom_not_said_at_the_start_says_so(staffed: Desk) -> None:
     episode = staffed.episode()
