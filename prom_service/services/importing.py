@@ -69,6 +69,7 @@ def import_patients(
     a fault that names the field. A patient may have several rows, one for each episode.
     """
     rows, faults = read_rows(content, patient_columns(now))
+    rows.sort(key=lambda row: (row.cells["external_id"], row.cells.get("episode_external_id") or ""))  # As for visits.
     return import_rows(session, rows, faults, _Patients(session, clinic, rows, actor, now), progress)
 
 

@@ -16,6 +16,9 @@ from tests.support.meeting import meet
 PATIENTS = "external_id,name,email,date_of_birth,sex,episode_external_id,pathway,started_on,side,clinician"
 ANN = "P1,Ann,ann@example.org,1980-01-02,female,E1,hip-related-pain-1,2026-03-02,left,C1"
 BOB = "P2,Bob,,1970-01-02,,,,,,"
+SECOND, THIRD = (
+    f"E{number}0,hip-osteoarthritis-1,2026-03-02,{side},C1" for number, side in ((1, "left"), (2, "right"))
+)
 VISITS = "episode_external_id,patient_external_id,visit_external_id,date,clinician,status"
 
 
@@ -27,11 +30,21 @@ class Files:
         with runtime.transaction() as session:
             self.clinic: Clinic = builders.a_clinic(session, now=clock.now())
 
-    def patients(self, *rows: str, header: str = PATIENTS) -> Imported:
-        return self.send(import_patients, "\n".join([header, *rows]).encode())
+    def patients(self, *rows: str, header: str = PATIENTS, progress: Progress = iter) -> Imported:
+        return self.send(import_patients, "\n".join([header, *rows]).encode(), progress)
 
     def visits(self, *rows: str, header: str = VISITS, progress: Progress = iter) -> Imported:
         return self.send(import_visits, "\n".join([header, *rows]).encode(), progress)
+
+    def meet(self, *rows: str) -> Imported:
+        """Send a file of patients twice at once, the second the other way round; return what that one did."""
+        found: list[Imported] = []
+        meet(
+            self.runtime,
+            lambda progress: self.patients(*rows, progress=progress),
+            lambda: found.append(self.patients(*reversed(rows))),
+        )
+        return found[0]
 
     def send(self, act: Callable[..., Imported], content: bytes, progress: Progress = iter) -> Imported:
         now = self.clock.now()
@@ -469,3 +482,21 @@ def test_two_files_of_visits_at_once_take_turns(enrolled: Files) -> None:
     )
 
     assert (enrolled.count(Visit), enrolled.count(VisitVersion)) == (2, 2)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_files_of_new_patients_at_once_take_turns(files: Files) -> None:
+    found = files.meet(ANN, BOB)
+
+    assert [fault.problem for fault in found.faults] == ["There is a patient under this number already."] * 2
+    assert files.patients(ANN, BOB).counts == {"unchanged": 2}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_files_of_new_episodes_at_once_take_turns(enrolled: Files) -> None:
+    second, third = (f"{ANN[: ANN.index('E1')]}{said}" for said in (SECOND, THIRD))
+
+    found = enrolled.meet(second, third)
+
+    assert faults(found) == [(2, ""), (3, "")]
+    assert enrolled.patients(second, third).counts == {"unchanged": 2}
