@@ -16,7 +16,8 @@ from prom_service.services.verification import Batch, Difference
 def verify(as_json: bool) -> None:
     """Compute every score and every judgement again from the stored answers; exit 1 on any difference.
 
-    The versions of clinics' pathways are read again and must be the very texts that were drafted.
+    The versions of clinics' pathways are read again and must be the very texts that were drafted. A visit that moved
+    to another episode must not count in both.
 
     Differences are named by ids, never by values.
     """
@@ -30,8 +31,10 @@ def verify(as_json: bool) -> None:
         pathways, in_pathways = _verify(
             session, "Pathways", verification.count_pathways(session), verification.verify_pathways
         )
-    differences = [*in_responses, *in_episodes, *in_pathways]
-    _show({"responses": scores, "episodes": judgements, "pathways": pathways}, differences, as_json=as_json)
+        visits, in_visits = _verify(session, "Visits", verification.count_visits(session), verification.verify_visits)
+    differences = [*in_responses, *in_episodes, *in_pathways, *in_visits]
+    checked = {"responses": scores, "episodes": judgements, "pathways": pathways, "visits": visits}
+    _show(checked, differences, as_json=as_json)
     if differences:
         raise click.ClickException(f"Differences found: {len(differences)}.")
 

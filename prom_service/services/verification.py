@@ -9,15 +9,26 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session, aliased
 
 import instruments
 from instruments.activities import all_rated, ratings
 from instruments.codes import Codes
 from instruments.definition import Instrument
 from instruments.errors import InstrumentsError
-from prom_service.models import AnswerSet, Clinic, ClinicPathway, Episode, Judgement, Response, Score
+from prom_service.models import (
+    AnswerSet,
+    Clinic,
+    ClinicPathway,
+    Episode,
+    EpisodeVisit,
+    Judgement,
+    Response,
+    Score,
+    Visit,
+    VisitVersion,
+)
 from prom_service.pathway import rules
 from prom_service.pathway.evidence import Judgement as Judged
 from prom_service.pathway.toml_table import PathwayDefinitionError
@@ -57,11 +68,12 @@ class Difference:
     """One thing on record that is not what it is computed to be. Named by ids and columns only, never by a value."""
 
     kind: str
-    """``answers``, ``score``, ``judgement`` or ``pathway``."""
+    """``answers``, ``score``, ``judgement``, ``pathway`` or ``visit``."""
     row_id: uuid.UUID
-    """The response of answers or a score; the episode of a judgement; the version of a pathway."""
+    """The response of answers or a score; the episode of a judgement, or that a visit left; the version of a pathway.
+    """
     place: str
-    """Instrument, instrument and scale, checkpoint, or reference."""
+    """Instrument, instrument and scale, checkpoint, reference, or the id of the visit."""
     problem: str
 
 
@@ -86,6 +98,11 @@ def count_episodes(session: Session) -> int:
 def count_pathways(session: Session) -> int:
     """Return how many versions of clinics' pathways there are to verify."""
     return session.scalar(select(func.count()).select_from(ClinicPathway)) or 0
+
+
+def count_visits(session: Session) -> int:
+    """Return how many visits there are to verify."""
+    return session.scalar(select(func.count()).select_from(Visit)) or 0
 
 
 def verify_scores(session: Session) -> Iterator[Batch]:
@@ -117,6 +134,37 @@ def verify_pathways(session: Session) -> Iterator[Batch]:
         select(ClinicPathway, Clinic.code).join(Clinic, Clinic.id == ClinicPathway.clinic_id).order_by(ClinicPathway.id)
     ):
         yield Batch(1, tuple(_pathway_differences(row, code)))
+
+
+def verify_visits(session: Session) -> Iterator[Batch]:
+    """Find the visits that count where they were voided and where they were brought back, as they once did.
+
+    A void visit is taken off where it was when it comes back. Who wants it on both voids it where it was left, and puts
+    it there again.
+    """
+    back, void = aliased(VisitVersion), aliased(VisitVersion)
+    left, joined = aliased(EpisodeVisit), aliased(EpisodeVisit)
+    doubled = (
+        select(left.episode_id, Visit.id)
+        .join(left, left.visit_id == Visit.id)
+        .join(void, and_(void.visit_id == Visit.id, void.voided))
+        .join(back, and_(back.visit_id == Visit.id, back.number == void.number + 1, ~back.voided))
+        .join(joined, and_(joined.visit_id == Visit.id, joined.recorded_at == back.recorded_at))
+        .where(
+            Visit.restorations > 0,
+            Visit.voided_at.is_(None),
+            left.removed_at.is_(None),
+            left.recorded_at < back.recorded_at,
+            joined.removed_at.is_(None),
+            joined.episode_id != left.episode_id,
+        )
+        .distinct()
+    )
+    found = [
+        Difference("visit", episode_id, str(visit_id), "counts here too, where it was voided before it was moved")
+        for episode_id, visit_id in session.execute(doubled)
+    ]
+    yield Batch(count_visits(session), _in_order(found))
 
 
 def _pathway_differences(row: ClinicPathway, code: str) -> Iterator[Difference]:

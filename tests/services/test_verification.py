@@ -4,15 +4,16 @@ import math
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 import instruments
 from prom_service.db import new_id
-from prom_service.models import AnswerSet, Base, ClinicPathway, Judgement, Score
+from prom_service.models import AnswerSet, Base, ClinicPathway, EpisodeVisit, Judgement, Score, Visit
 from prom_service.runtime import Runtime
-from prom_service.services import submission, verification
+from prom_service.services import submission, verification, visits
 from prom_service.services.verification import Difference
+from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
 
@@ -189,3 +190,36 @@ def test_a_version_of_a_pathway_must_be_the_text_that_was_drafted(
 
     assert [one.problem for one in batch.differences] == problems
     assert {one.place for one in batch.differences} <= {version.ref}
+
+
+def test_a_visit_that_counts_where_it_was_and_where_it_was_moved_to_is_found(runtime: Runtime, clock: Clock) -> None:
+    details = VisitDetails(visited_on=clock.now().date())
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=clock.now())
+        patient = builders.a_patient(session, clinic, now=clock.now())
+        left, right = (
+            builders.an_episode(session, clinic, patient, side=side, now=clock.now()) for side in ("left", "right")
+        )
+        for number, side in (("moved", left), ("of both", left), ("of both", right), ("back", left), ("back", left)):
+            visits.record_visit(session, side, number, details, actor="test", now=clock.now())
+            clock.advance(minutes=1)
+            if number != "of both":
+                visits.void_visit(session, side, number, actor="test", now=clock.now())
+        clock.advance(minutes=1)
+        visits.record_visit(session, right, "moved", details, actor="test", now=clock.now())
+        visits.record_visit(session, left, "back", details, actor="test", now=clock.now())
+        clock.advance(minutes=1)
+        visits.record_visit(session, right, "back", details, actor="test", now=clock.now())
+        moved = session.scalars(select(Visit).where(Visit.external_id == "moved")).one()
+    with runtime.reading() as session:
+        [before] = verification.verify_visits(session)
+
+    with runtime.transaction() as session:
+        of_moved = EpisodeVisit.visit_id == moved.id
+        session.execute(update(EpisodeVisit).where(of_moved).values(removed_at=None))
+    with runtime.reading() as session:
+        [after] = verification.verify_visits(session)
+
+    assert (before.checked, before.differences) == (3, ())
+    problem = "counts here too, where it was voided before it was moved"
+    assert after.differences == (Difference("visit", left.id, str(moved.id), problem),)
