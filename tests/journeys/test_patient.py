@@ -232,6 +232,41 @@ def test_offline_a_page_stays_with_its_answers_and_goes_on_once_the_connection_i
     assert saved_answers(runtime) == [("Q1", "30")]
 
 
+def test_offline_the_start_the_advice_and_the_review_stay_and_go_on_once_the_connection_is_back(
+    page: Any, runtime: Runtime
+):
+    def stays(press: Any) -> None:
+        here = page.url
+        page.context.set_offline(True)
+        press.click()
+        page.get_by_text("There is no connection. Nothing is lost").wait_for()
+        assert page.url == here
+        page.context.set_offline(False)
+        page.get_by_text("There is no connection").wait_for(state="hidden")
+
+    page.goto(f"/s/{ask(runtime)}")
+    forward = page.locator("button.forward")
+    stays(forward)
+    stays(page.get_by_role("link", name="not"))
+    forward.click()
+    start = page.url.rpartition("/")[0]
+
+    page.goto(f"{start}/{SAFETY}")
+    page.get_by_label("Yes").check()
+    forward.click()
+    page.get_by_role("heading", name="now").wait_for()
+    stays(forward)
+    forward.click()
+
+    page.goto(f"{start}/review")
+    page.get_by_label("I answered").check()
+    stays(forward)
+    stays(page.locator(".lack a").first)
+    assert page.get_by_label("I answered").is_checked()
+    forward.click()
+    page.get_by_role("heading", name="Thank you").wait_for()
+
+
 def test_advice_appears_with_the_yes(page: Any, runtime: Runtime):
     page.goto(f"/s/{ask(runtime)}")
     page.locator("button.forward").click()

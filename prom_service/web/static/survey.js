@@ -173,18 +173,27 @@ function prepareSaving(status) {
     status.textContent = "";
     send();
   });
-  form.addEventListener("submit", (event) => {
-    if (navigator.onLine) return;
-    event.preventDefault();
-    sayUnsaved();
-  });
   window.addEventListener("online", () => {
-    status.textContent = "";
     pause = FIRST_PAUSE;
     send();
   });
 }
 
+// Offline no step leads off the page: the browser would show an error in its place.
+function prepareStaying(status) {
+  function stay(event) {
+    if (navigator.onLine) return;
+    event.preventDefault();
+    status.textContent = status.dataset.offline;
+    status.scrollIntoView({ block: "nearest" });
+  }
+
+  document.addEventListener("submit", stay);
+  document.addEventListener("click", (event) => { if (event.target.closest('a[href^="/"]')) stay(event); });
+  window.addEventListener("online", () => { status.textContent = ""; });
+}
+
+document.querySelectorAll("[data-offline]").forEach(prepareStaying);
 document.querySelectorAll("[data-line]").forEach(prepareLine);
 document.querySelectorAll("[data-saving]").forEach(prepareSaving);
 document.querySelectorAll("fieldset:not([data-line])").forEach(prepareClearing);
