@@ -77,7 +77,7 @@ class Assessment(TenantOwned, Base):
 
 
 class EpisodeChange(TenantOwned, Base):
-    """One recorded change of an episode: enrolled, start changed, details changed, closed, its patient corrected."""
+    """One recorded change of an episode: enrolled, start or details changed, closed, its close or patient corrected."""
 
     __tablename__ = "episode_change"
     __table_args__ = (

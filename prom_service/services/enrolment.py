@@ -208,13 +208,15 @@ def close_episode(
 ) -> Episode:
     """Close the episode: everything pending is cancelled with it. Closing again on the same day changes nothing.
 
-    Another day is a conflict: what was cancelled and judged since rests on the first.
+    Another day is a conflict: what was cancelled and judged since rests on the first, until it is corrected.
     """
     planning.hold_administrations(session, [episode.id])
     hold(session, episode)
     if episode.closed_on is not None:
         if closed_on != episode.closed_on:
-            raise ConflictError(f"The episode was closed on {episode.closed_on} already, and that day stands.")
+            raise ConflictError(
+                f"The episode was closed on {episode.closed_on} already; correct that day if it is wrong."
+            )
         return episode
     _check_close(session, episode, closed_on)
     episode.closed_on = closed_on
@@ -223,6 +225,32 @@ def close_episode(
     planning.cancel_pending(session, [episode.id], "closed", actor=actor, now=now)
     closing = {"closed_on": closed_on, "reason": reason}
     history.note_episode(session, episode, "closed", after=closing, actor=actor, now=now)
+    assessment.assess_episodes(session, [episode.id], now=now)
+    return episode
+
+
+def correct_close(
+    session: Session, episode: Episode, *, closed_on: dt.date, reason: str, actor: str, now: dt.datetime
+) -> Episode:
+    """Put the day on which the episode was closed right; the day it was closed on until now stays on record.
+
+    What the close cancelled stays cancelled, so nobody is emailed again. Answers and visits up to the new day are
+    taken, and what is found is found up to that day. The same day again changes nothing.
+    """
+    planning.hold_administrations(session, [episode.id])
+    hold(session, episode)
+    if episode.closed_on is None:
+        raise ConflictError("The episode is open: there is no day to correct.")
+    if closed_on == episode.closed_on:
+        return episode
+    if not reason:
+        raise InvalidInputError({"reason": ["Say why the day is corrected."]})
+    _check_close(session, episode, closed_on)
+    before = {"closed_on": episode.closed_on}
+    episode.closed_on = closed_on
+    session.flush()
+    after = {"closed_on": closed_on, "reason": reason}
+    history.note_episode(session, episode, "close_corrected", before=before, after=after, actor=actor, now=now)
     assessment.assess_episodes(session, [episode.id], now=now)
     return episode
 

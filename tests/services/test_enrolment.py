@@ -1,14 +1,16 @@
 """Patients and episodes: what may be written, and what a change brings with it."""
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
 
 from prom_service.errors import ConflictError, InvalidInputError, StaleVersionError
-from prom_service.models import Clinic, EpisodeChange, Message, Patient, PatientChange
+from prom_service.models import Clinic, Episode, EpisodeChange, Judgement, Message, Patient, PatientChange
 from prom_service.runtime import Runtime
-from prom_service.services import enrolment, standing
+from prom_service.services import enrolment, standing, submission, visits
+from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
 
@@ -23,6 +25,20 @@ def clinic(runtime: Runtime, clock: Clock) -> Clinic:
 def patient(runtime: Runtime, clock: Clock, clinic: Clinic) -> Patient:
     with runtime.transaction() as session:
         return builders.a_patient(session, clinic, now=clock.now())
+
+
+def close(
+    runtime: Runtime,
+    clock: Clock,
+    episode: Episode,
+    act: Callable[..., Episode] = enrolment.close_episode,
+    *,
+    closed_on: dt.date,
+    reason: str,
+) -> None:
+    with runtime.transaction() as session:
+        held = session.get_one(Episode, episode.id)
+        act(session, held, closed_on=closed_on, reason=reason, actor="test", now=clock.now())
 
 
 def test_a_second_open_episode_of_the_same_side_and_pathway_is_a_conflict(
@@ -227,3 +243,71 @@ def test_another_time_zone_moves_what_is_not_answered_yet(
         dt.datetime(2026, 4, 12, 23, tzinfo=dt.UTC),
         dt.datetime(2026, 4, 12, 18, 15, tzinfo=dt.UTC),
     )
+
+
+def test_a_close_on_a_wrong_day_is_corrected_and_the_day_it_had_stays_on_record(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, clinic, now=clock.now())
+        administration = builders.the_administration(session, episode, "baseline")
+        submission.submit(
+            session, administration, answers=builders.complete_answers(administration, episode), now=clock.now()
+        )
+    wrong = clock.advance(days=3).date()
+    close(runtime, clock, episode, closed_on=wrong, reason="discharged")
+    right = clock.advance(days=40).date()
+    with runtime.reading() as session:
+        mail = session.execute(select(Message.id, Message.phase).order_by(Message.id)).all()
+
+    for _ in range(2):
+        close(runtime, clock, episode, enrolment.correct_close, closed_on=right, reason="Mistyped")
+    with runtime.transaction() as session:
+        held = session.get_one(Episode, episode.id)
+        visits.record_visit(session, held, "V1", VisitDetails(right), actor="test", now=clock.now())
+        six_weeks = builders.the_administration(session, held, "6-weeks")
+        answers = builders.complete_answers(six_weeks, held)
+        submission.submit(
+            session, six_weeks, mode="paper", answers=answers, answered_at=clock.now(), now=clock.advance(hours=1)
+        )
+
+    with runtime.reading() as session:
+        closed = session.get_one(Episode, episode.id)
+        changes = session.scalars(select(EpisodeChange).order_by(EpisodeChange.id)).all()
+        judged = session.scalars(select(Judgement.checkpoint)).all()
+        mail_after = session.execute(select(Message.id, Message.phase).order_by(Message.id)).all()
+    assert (closed.closed_on, closed.closed_reason) == (right, "discharged")
+    assert [(one.kind, one.before, one.after, one.actor) for one in changes[1:]] == [
+        ("closed", {}, {"closed_on": wrong.isoformat(), "reason": "discharged"}, "test"),
+        (
+            "close_corrected",
+            {"closed_on": wrong.isoformat()},
+            {"closed_on": right.isoformat(), "reason": "Mistyped"},
+            "test",
+        ),
+    ]
+    assert judged == ["6-weeks"]
+    assert mail_after == mail
+
+
+def test_a_correction_of_a_close_is_refused_without_a_reason_before_a_visit_and_while_it_is_open(
+    runtime: Runtime, clock: Clock, clinic: Clinic
+) -> None:
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, clinic, now=clock.now())
+    clock.advance(days=5)
+    today = clock.now().date()
+    with runtime.transaction() as session:
+        visits.record_visit(session, episode, "V1", VisitDetails(today), actor="test", now=clock.now())
+    with pytest.raises(ConflictError):
+        close(runtime, clock, episode, enrolment.correct_close, closed_on=today, reason="Mistyped")
+    clock.advance(days=1)
+    close(runtime, clock, episode, closed_on=clock.now().date(), reason="")
+
+    with pytest.raises(InvalidInputError, match="reason"):
+        close(runtime, clock, episode, enrolment.correct_close, closed_on=today, reason="")
+    with pytest.raises(InvalidInputError, match="attended"):
+        close(
+            runtime, clock, episode, enrolment.correct_close, closed_on=today - dt.timedelta(days=1), reason="Mistyped"
+        )
+    close(runtime, clock, episode, enrolment.correct_close, closed_on=today, reason="Mistyped")

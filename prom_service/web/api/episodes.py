@@ -91,14 +91,14 @@ def change_episode(
 def close_episode(session: Session, body: Mapping[str, Any], episode_id: uuid.UUID) -> Episode:
     """Close an episode; what is still pending is cancelled. Closing again changes nothing; on another day it is a 409.
 
-    A day before a visit that was attended is refused.
+    A day before a visit that was attended is refused. With `correct` another day is put in its place: the first stays
+    on record, what was cancelled stays cancelled, and answers and visits up to the new day are taken.
     """
     episode = directory.find_episode(session, own_clinic_id(), episode_id)
     clinic = session.get_one(Clinic, own_clinic_id())
     closed_on = body.get("closed_on") or episode.closed_on or today_at(clinic, now=prom.now())
-    enrolment.close_episode(
-        session, episode, closed_on=closed_on, reason=body["reason"], actor=principal.actor, now=prom.now()
-    )
+    act = enrolment.correct_close if body["correct"] else enrolment.close_episode
+    act(session, episode, closed_on=closed_on, reason=body["reason"], actor=principal.actor, now=prom.now())
     return _with_patient(session, episode)
 
 

@@ -26,6 +26,7 @@ from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in, words
 
 START = EpisodeChangeSchema(only=("started_on",))
+CLOSE = CloseSchema(only=("closed_on", "reason"))
 DETAILS = EpisodeChangeSchema(exclude=("started_on",))
 STAYS = {
     "answered": "Stays: it is answered",
@@ -66,23 +67,24 @@ def change_start(episode_id: uuid.UUID) -> Response | str | tuple[str, int]:
 @blueprint.get("/episodes/<uuid:episode_id>/close")
 @guards.admits(*READING_ROLES)
 def show_close(episode_id: uuid.UUID) -> str:
-    """Say what closing would end."""
+    """Say what closing would end, or correcting the day of one that is closed would change."""
     with prom.reading() as session:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         clinic = session.get_one(Clinic, episode.clinic_id)
         pending = _pending(session, episode)
-    today = today_at(clinic, now=prom.now())
-    return _close_form(episode, pending, {"close.closed_on": today.isoformat()}, {})
+    day = episode.closed_on or today_at(clinic, now=prom.now())
+    return _close_form(episode, pending, {"close.closed_on": day.isoformat()}, {})
 
 
 @blueprint.post("/episodes/<uuid:episode_id>/close")
 @guards.admits(*READING_ROLES)
 def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
-    """Close a course of care: everything pending is cancelled with it. Pressing twice has one effect."""
+    """Close a course of care, or correct the day on which it was closed. Pressing twice has one effect."""
     with prom.reading() as session:
         episode = directory.find_episode(session, chosen_clinic(), episode_id)
         pending = _pending(session, episode)
-    said, errors = forms.read(CloseSchema(), "close")
+    correcting = request.form.get("go") == "correct"
+    said, errors = forms.read(CLOSE, "close")
     if not errors and "closed_on" not in said:
         errors = {"close.closed_on": ["Name the day on which it was closed."]}
     if errors:
@@ -90,12 +92,13 @@ def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
     try:
         with audit.writing() as session:
             held = directory.find_episode(session, chosen_clinic(), episode_id)
-            enrolment.close_episode(session, held, **said, actor=person.actor, now=prom.now())
+            act = enrolment.correct_close if correcting else enrolment.close_episode
+            act(session, held, **said, actor=person.actor, now=prom.now())
     except InvalidInputError as error:
         return _close_form(episode, pending, request.form, forms.under("close", error.errors)), 422
     except ConflictError as error:
         return _close_form(episode, pending, request.form, {"close.closed_on": [str(error)]}), 409
-    flash("The course of care is closed.")
+    flash("The day of the close is corrected." if correcting else "The course of care is closed.")
     return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
 
 

@@ -158,6 +158,21 @@ def test_a_closed_episode_is_closed_today_where_the_clinic_is_and_stays_so(
     assert "closed on 2026-03-02 already" in otherwise.json["detail"]
 
 
+def test_the_day_of_a_close_is_corrected_with_a_reason(ours: Caller, world: World, clock: Clock) -> None:
+    path = f"/episodes/{world.episode.id}"
+    right = {"closed_on": "2026-03-03", "correct": True}
+    early = ours.post(f"{path}/close", {**right, "reason": "Mistyped"})
+    ours.post(f"{path}/close", {"reason": "discharged"})
+    clock.advance(days=1)
+
+    unsaid = ours.post(f"{path}/close", right)
+    corrected = [ours.post(f"{path}/close", {**right, "reason": "Mistyped"}).json for _ in range(2)]
+
+    assert (early.status_code, unsaid.status_code, list(unsaid.json["errors"])) == (409, 422, ["reason"])
+    assert (corrected[0]["closed_on"], corrected[0]["closed_reason"]) == ("2026-03-03", "discharged")
+    assert corrected[1] == corrected[0] == ours.get(path).json
+
+
 def test_an_episode_is_not_closed_before_a_visit_that_was_attended(ours: Caller, world: World) -> None:
     path = f"/episodes/{world.episode.id}"
     ours.put(f"{path}/visits/V1", {"date": "2026-02-27"})

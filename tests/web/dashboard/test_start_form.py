@@ -114,6 +114,24 @@ def test_closing_names_what_ends_and_happens_once(staffed: Desk, episode: Any) -
     assert "The course of care is closed." in said
 
 
+def test_the_day_of_a_close_is_corrected_with_a_reason(staffed: Desk, episode: Any) -> None:
+    path = f"/episodes/{episode.id}/close"
+    staffed.post(path, close__closed_on="2026-03-02", close__reason="Done")
+    staffed.later(days=3)
+
+    offered = staffed.shown(f"/episodes/{episode.id}")
+    page = staffed.shown(path)
+    unsaid = staffed.post(path, close__closed_on="2026-03-04", go="correct")
+    answer = staffed.post(path, close__closed_on="2026-03-04", close__reason="Mistyped", go="correct")
+
+    assert "Correct the day of the close" in offered
+    assert "It was closed on 2 Mar 2026, and stays closed" in page
+    assert (unsaid.status_code, answer.status_code) == (422, 303)
+    assert 'href="#close.reason"' in unsaid.text
+    assert "The day of the close is corrected." in staffed.shown(answer.headers["Location"])
+    assert (str(now_is(staffed, episode).closed_on), now_is(staffed, episode).closed_reason) == ("2026-03-04", "Done")
+
+
 def test_details_are_changed_by_those_who_saw_them_as_they_are(staffed: Desk, episode: Any) -> None:
     sent = {
         "episode__side": "right",

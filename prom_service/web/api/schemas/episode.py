@@ -97,6 +97,10 @@ class CloseSchema(Strict):
         metadata={"description": "Today at the clinic when left out, or the day on which it was closed already."}
     )
     reason = Text(longest=200, load_default="")
+    correct = YesNo(
+        load_default=False,
+        metadata={"description": "Correct the day of one that is closed; `reason` says why. It stays closed."},
+    )
 
 
 class PatientShortSchema(Schema):
