@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from prom_service.db import has_come, insert_if_absent
@@ -33,6 +33,8 @@ SILENCE_URGENT = dt.timedelta(minutes=30)
 SILENCE = dt.timedelta(hours=8)
 """Working time without a look at flags that wait, an urgent one among them or none, before somebody is told."""
 CLAIM = dt.timedelta(minutes=5)
+CLOCKS_DIFFER = dt.timedelta(minutes=5)
+"""How far the clocks of two machines may lie apart."""
 LONGEST_PAUSE = dt.timedelta(minutes=30)
 MOST_ATTEMPTS = 12
 FLAGS_IN_ONE = 50
@@ -49,7 +51,7 @@ class Claimed:
 def clinics_to_escalate(session: Session, *, now: dt.datetime) -> Sequence[uuid.UUID]:
     """Return the clinics with flags that have waited too long for the person told last."""
     due = select(Flag.clinic_id).join(EscalationPlan, EscalationPlan.clinic_id == Flag.clinic_id)
-    return session.scalars(due.where(Flag.escalate_at <= now).distinct().order_by(Flag.clinic_id)).all()
+    return session.scalars(due.where(_is_due(now)).distinct().order_by(Flag.clinic_id)).all()
 
 
 def escalate_due(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime, limit: int) -> int:
@@ -57,7 +59,7 @@ def escalate_due(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime, li
     due = (
         select(Flag)
         .join(Episode, Episode.id == Flag.episode_id)
-        .where(Flag.clinic_id == clinic_id, Flag.escalate_at <= now)
+        .where(Flag.clinic_id == clinic_id, _is_due(now))
         .order_by(Flag.escalate_at)
     )
     clinic = session.get_one(Clinic, clinic_id)
@@ -66,6 +68,11 @@ def escalate_due(session: Session, *, clinic_id: uuid.UUID, now: dt.datetime, li
     for flag in flags:
         _escalate(session, flag, plan, ZoneInfo(clinic.time_zone), now)
     return len(flags)
+
+
+def _is_due(now: dt.datetime) -> ColumnElement[bool]:
+    """Say whether somebody is to be told: the first person at once, also of what a clock raised that was ahead."""
+    return (Flag.escalate_at <= now) | (Flag.escalated_to.is_(None) & (Flag.escalate_at > now + CLOCKS_DIFFER))
 
 
 def _held(due: Select[Flag], limit: int) -> Select[Flag]:

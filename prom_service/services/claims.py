@@ -79,6 +79,16 @@ def _lapsed(phase: str) -> Select[uuid.UUID]:
     )
 
 
+def _put_off_too_long() -> Select[uuid.UUID]:
+    """Select what was refused for now and put off longer than it ever is: by a clock that was ahead (``has_come``)."""
+    return (
+        select(Message.id)
+        .where(Message.phase == "deferred", Message.due_at > bindparam("longest"))
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+
+
 def _take(ids: Select[uuid.UUID], **values: object) -> ReturningUpdate[Message]:
     """Set ``values`` on the messages selected by ``ids`` in one statement that no two processes share; return them.
 
@@ -92,6 +102,7 @@ def _take(ids: Select[uuid.UUID], **values: object) -> ReturningUpdate[Message]:
 CLAIM_DUE = _take(_due_to_patients(), phase="claimed", claimed_by=bindparam("claim"), claimed_until=bindparam("until"))
 PLAN_LAPSED = _take(_lapsed("claimed"), phase="planned", claimed_until=None)
 ASSUME_LAPSED = _take(_lapsed("committing"), phase="assumed_sent", reason="no_reply_to_final_dot", claimed_until=None)
+BRING_FORWARD = _take(_put_off_too_long(), due_at=bindparam("now"))
 AS_WRITTEN = {"synchronize_session": False, "populate_existing": True}
 UNDER_CLAIM = (
     select(Message)
@@ -267,17 +278,19 @@ def release(session: Session, unsent: Collection[Letter], *, now: dt.datetime) -
 def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -> int:
     """Settle what dead processes left behind; return how many messages it was.
 
-    Claimed and not sent: planned again. Found ``committing``: assumed sent, because the mail server may have it.
+    Claimed and not sent: planned again. Found ``committing``: assumed sent, because the mail server may have it. What a
+    clock that was ahead has put off for too long is due at once.
     """
-    terms = {"now": now, "latest": now + 2 * CLAIM_LASTS, "most": limit}
+    terms = {"now": now, "latest": now + 2 * CLAIM_LASTS, "longest": now + 2 * BACK_OFF[-1], "most": limit}
     unsent = session.scalars(PLAN_LAPSED, terms, execution_options=AS_WRITTEN).all()
     unknown = session.scalars(ASSUME_LAPSED, terms, execution_options=AS_WRITTEN).all()
+    put_off = session.scalars(BRING_FORWARD, terms, execution_options=AS_WRITTEN).all()
     for message in unsent:
         note(session, message, "released", now, "lease_lapsed")
     for message in unknown:
         note(session, message, "assumed_sent", now, message.reason)
         _audit(session, message, "assumed_sent", now)
-    return len(unsent) + len(unknown)
+    return len(unsent) + len(unknown) + len(put_off)
 
 
 def _choose(

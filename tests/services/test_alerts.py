@@ -174,6 +174,22 @@ def test_an_email_claimed_or_put_off_by_a_clock_that_was_ahead_goes_out_once_the
     assert [step for step, _ in told(runtime)] == ["owner"]
 
 
+@pytest.mark.parametrize(
+    ("ahead", "expected"), [(5 * MINUTE, []), (6 * MINUTE, ["owner"]), (5 * 60 * MINUTE, ["owner"])]
+)
+def test_a_flag_raised_by_a_clock_that_was_ahead_is_told_once_the_clock_is_right(
+    runtime: Runtime, clock: Clock, clinic: Clinic, ahead: dt.timedelta, expected: list[str]
+) -> None:
+    with runtime.transaction() as session:
+        an_urgent_flag(session, clinic, now=clock.now() + ahead)
+
+    for _ in range(2):
+        jobs.escalate_flags(runtime)
+        jobs.send_alerts(runtime)
+
+    assert [step for step, _ in told(runtime)] == expected
+
+
 def test_no_email_tells_of_a_flag_that_was_seen_before_it_left(runtime: Runtime, clock: Clock, clinic: Clinic) -> None:
     with runtime.transaction() as session:
         flag = an_urgent_flag(session, clinic, now=clock.now())

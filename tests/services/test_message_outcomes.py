@@ -1,5 +1,6 @@
 """What a mail server says of a message: tried again, refused, or nothing at all."""
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.mailroom import NOON
 from tests.services.posting import (
     DAY,
     GREYLISTED,
+    HOUR,
     MINUTE,
     NO_SUCH_USER,
     REJECTED,
@@ -29,6 +31,7 @@ from tests.services.posting import (
     mark,
     one_due,
     record,
+    settle,
     state,
 )
 
@@ -59,6 +62,23 @@ def test_a_deferred_message_is_tried_after_1_5_15_and_60_minutes_and_then_every_
 
     assert waits == [1, 5, 15, 60, 60]
     assert state(prom, message) == ("deferred", "smtp 450")
+
+
+@pytest.mark.parametrize(("ahead", "moved"), [(HOUR, 0), (HOUR + MINUTE, 1)])
+def test_what_a_clock_that_was_ahead_put_off_is_tried_once_the_clock_is_right(
+    prom: Runtime, ahead: dt.timedelta, moved: int
+) -> None:
+    message = one_due(prom)
+    with prom.transaction() as session:
+        session.execute(sa.update(Message).values(attempts=4))
+    then = prom.under(lambda: NOON + ahead)
+    [letter] = claim(then)
+    record(then, letter, GREYLISTED)
+
+    assert settle(prom) == moved
+
+    assert state(prom, message)[0] == "deferred"
+    assert len(claim(prom)) == moved
 
 
 def test_trouble_of_the_relay_does_not_count_against_the_message(prom: Runtime, clock: Clock) -> None:
