@@ -21,7 +21,7 @@ from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens, trend
 from prom_service.web.survey.advice import advice_for
-from prom_service.web.survey.form import Fault, part, read, read_birth
+from prom_service.web.survey.form import Answers, Fault, part, read, read_birth
 from prom_service.web.survey.opening import (
     DeadEndError,
     Survey,
@@ -86,7 +86,7 @@ def save_page(token: str, number: int) -> Any:
         if not survey.started:
             return _go_to_landing(token)
         posted = request.form.to_dict(flat=False)
-        reading = read(page, posted, survey.answers)
+        reading = read(page, posted, _unguarded_answers(session, survey))
         faults = reading.faults if _pressed() in ("next", "back") else (Fault("", "incomplete"),)
         if faults and _is_guarded(session, survey, page.questions):
             return _go_to_check(token, number)  # The page again would show what is on record.
@@ -95,7 +95,8 @@ def save_page(token: str, number: int) -> Any:
         if reading.answers:
             _save(session, survey, reading.answers, reading.entered_with)
             survey = _open(session, token)
-    if _pressed() == "next" and advice_for(page, survey.answers):
+        advice = advice_for(page, _unguarded_answers(session, survey))
+    if _pressed() == "next" and advice:
         return redirect(url_for(".show_advice", token=token, number=number, to=_returning()), 303)
     return _go_on(survey, token, number)
 
@@ -110,16 +111,17 @@ def save_on_the_way(token: str, number: int) -> Any:
         survey = hold_survey(session, token, secret=prom.settings.secret)
         check_open(session, survey, now=prom.now())
         posted = request.form.to_dict(flat=False)
-        answered = part(_page(session, survey, number), posted, survey.answers)
+        answered = part(_page(session, survey, number), posted, _unguarded_answers(session, survey))
         if not survey.started or _pressed() != "save" or answered is None:
             return {}, 409
-        reading = read(answered, posted, survey.answers)
+        reading = read(answered, posted, _unguarded_answers(session, survey))
         if reading.faults:
             return {}, 422
         if reading.answers:
             _save(session, survey, reading.answers, reading.entered_with)
             survey = _open(session, token)
-    return {"advice": screens.advice_at_once(survey, advice_for(answered, survey.answers))}
+        advice = advice_for(answered, _unguarded_answers(session, survey))
+    return {"advice": screens.advice_at_once(survey, advice)}
 
 
 @blueprint.get("/<token>/<int:number>/advice")
@@ -320,7 +322,7 @@ def _amend(session: Session, survey: Survey, token: str, page: Page) -> Any:
     target = survey.target
     if target.patient.status in ("withdrawn", "deceased") or _pressed() not in ("next", "back"):
         check_open(session, survey, now=prom.now())
-    changes = read(page, request.form.to_dict(flat=False), survey.answers).answers
+    changes = read(page, request.form.to_dict(flat=False), _unguarded_answers(session, survey)).answers
     if not changes:
         return _go_to_thanks(token)
     amendment.amend(session, target.administration, changes, language=survey.texts.code, now=prom.now())
@@ -338,6 +340,19 @@ def _waiting(session: Session, survey: Survey) -> Administration | None:
     if completed_at is None or prom.now() - completed_at > LEADS_ON:
         return None
     return find_waiting(session, survey.target.administration, now=prom.now())
+
+
+def _unguarded_answers(session: Session, survey: Survey) -> Answers:
+    """Return the answers on record but for those that are shown only after a check.
+
+    Posted pages are compared with these: what is guarded is as good as not there, else the reply would tell a guess
+    that is right from one that is wrong.
+    """
+    guarded = identity.guarded_items(session, survey.target, now=prom.now())
+    return {
+        ref: {code: answer for code, answer in given.items() if (ref, code) not in guarded}
+        for ref, given in survey.answers.items()
+    }
 
 
 def _is_guarded(session: Session, survey: Survey, questions: Iterable[Question]) -> bool:

@@ -240,6 +240,45 @@ def test_a_yes_of_an_earlier_day_is_guarded_on_the_advice_page(visitor: Visitor,
     assert visitor.open("/14/advice").location == f"/s/{visitor.token}/check?page=14"
 
 
+@pytest.mark.parametrize("earlier", ["0", "1"])
+def test_what_is_posted_tells_nothing_of_an_earlier_day(visitor: Visitor, clock: Clock, earlier: str):
+    visitor.start()
+    visitor.press("/14", "next", **{"safety-1.0-R1": earlier})
+    clock.advance(days=3)
+
+    guessed = [
+        visitor.press("/14/save", "save", **{"safety-1.0-R1": guess, "safety-1.0-R1.was": guess}).status_code
+        for guess in ("0", "1")
+    ]
+    nothing = visitor.press("/14", "next")
+    cleared = visitor.press("/14", "next", **{"safety-1.0-R1.was": "1"})
+
+    assert guessed == [409, 409]
+    assert [page.location for page in (nothing, cleared)] == [f"/s/{visitor.token}/15"] * 2
+    assert visitor.open("/14").location == f"/s/{visitor.token}/check?page=14"
+
+
+def test_what_is_changed_once_all_was_sent_tells_nothing_of_an_earlier_day(begun: Visitor, clock: Clock):
+    begun.send()
+    clock.advance(days=3)
+
+    cleared = [begun.press("/1", "next", **{f"{PAIN}.was": guess}).location for guess in ("30", "31")]
+    repeated = [begun.press("/1", "next", **{PAIN: guess}).status_code for guess in ("30", "31")]
+
+    assert cleared == [f"/s/{begun.token}/thanks"] * 2
+    assert repeated == [200, 200]
+
+
+def test_a_yes_from_a_page_left_open_is_met_with_advice(visitor: Visitor, clock: Clock):
+    visitor.start()
+    visitor.press("/14", "next", **{"safety-1.0-R1": "0"})
+    clock.advance(days=3)
+
+    said = visitor.press("/14", "next", **{"safety-1.0-R1": "1", "safety-1.0-R1.was": "0"})
+
+    assert said.location == f"/s/{visitor.token}/14/advice"
+
+
 def test_a_link_that_was_never_used_needs_no_check(visitor: Visitor, clock: Clock):
     clock.advance(days=5)
 
