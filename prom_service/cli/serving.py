@@ -25,6 +25,8 @@ DRAIN_SECONDS = 4.0
 """How long a stop waits for the answers in hand. With the scheduler's own patience it stays below ten seconds."""
 LAST_SECONDS = 1.0
 CONNECTIONS = 1000
+LARGEST_BODY = 1024 * 1024
+"""Bytes. What is posted is put into a temporary file before anybody looks at it, and no room needs half of this."""
 
 Start = Callable[[], Any]
 """Starts something beside the web and returns what stops it."""
@@ -91,6 +93,7 @@ def _open(app: Any, sockets: dict[int, Any], prom: Runtime, host: str, port: int
             port=port,
             threads=prom.settings.web_threads,
             connection_limit=CONNECTIONS,
+            max_request_body_size=LARGEST_BODY,
             ident=None,
             clear_untrusted_proxy_headers=not prom.settings.trusted_proxies,
         )

@@ -104,6 +104,18 @@ def test_an_idle_connection_does_not_hold_up_the_end(sqlite_url: str, tmp_path: 
     assert seconds < 10
 
 
+def test_what_nobody_needs_to_post_is_refused_before_it_is_taken_in(sqlite_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    with running(sqlite_url, tmp_path, "web", "--port", str(port)) as served:
+        assert served.says("Serving on")
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+            stranger.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n")
+
+            refused = stranger.recv(12)
+
+    assert refused == b"HTTP/1.1 413"
+
+
 def test_a_second_web_process_on_sqlite_is_refused_and_commands_beside_it_are_not(
     sqlite_url: str, tmp_path: Path
 ) -> None:
