@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template_string, request
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -108,6 +108,8 @@ def problem_of(error: Exception) -> Problem:
         return _problem(status, detail="It was changed by someone else meanwhile. Read it again and retry.")
     if isinstance(error, IntegrityError):  # The database is the last to decide what can be true together.
         return _problem(HTTPStatus.CONFLICT, detail="It contradicts what is already recorded.")
+    if isinstance(error, DataError):  # PostgreSQL knows no text with a NUL in it, nor will it look for one.
+        return _problem(HTTPStatus.BAD_REQUEST, detail="It holds something that no record can hold.")
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return _problem(status, detail="Try again in a moment.", headers={"Retry-After": RETRY_AFTER_SECONDS})

@@ -1,6 +1,7 @@
 """Errors have one shape inside the API and pages elsewhere, and say nothing that was not theirs to say."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -90,6 +91,14 @@ def test_a_service_that_cannot_now_says_when_to_try_again(small_app: Flask) -> N
     response = _answer(small_app, OperationalError("SELECT", {}, Exception()))
 
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_text_that_no_record_can_hold_is_no_fault_of_ours(client: FlaskClient) -> None:
+    [token] = re.findall(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
+
+    answer = client.post("/login", data={"email": "a\0@example.org", "password": "x", "csrf_token": token})
+
+    assert answer.status_code in (400, 422)  # SQLite takes a NUL, and then there is no such account.
 
 
 def test_errors_elsewhere_are_pages_and_a_room_may_bring_its_own(small_app: Flask) -> None:
