@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import g, redirect, render_template, request, url_for
 from markupsafe import Markup
@@ -124,8 +123,7 @@ for _view in (show_code, log_in_with_code, show_app, set_up_app):
 
 def inside(target: str) -> str:
     """Return ``target`` when it is a page of ours, else the first page: nobody is led elsewhere after logging in."""
-    parts = urlsplit(target)
-    ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc
+    ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
     return target if ours else url_for(".home")
 
 

@@ -227,7 +227,17 @@ def test_nothing_is_printed_of_another_clinic_without_the_token_or_when_it_is_an
         assert session.scalars(select(Link)).all() == []
 
 
-@pytest.mark.parametrize("target", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://elsewhere.example",
+        "//elsewhere.example",
+        "/\\elsewhere.example",
+        "/\t/elsewhere.example",
+        "/worklist\r\nX-Theirs: 1",
+        "//[",
+    ],
+)
 def test_logging_in_leads_nowhere_else(desk: Desk, target: str) -> None:
     assert desk.log_in(next=target).headers["Location"] == "/"
 
