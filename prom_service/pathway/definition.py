@@ -81,7 +81,9 @@ def read(text: str, name: str) -> Pathway:
     """The pathway written in a TOML text; PathwayDefinitionError names the file and the key that make no sense."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise PathwayDefinitionError(name, "", "is not TOML of a pathway: nested too deep") from error
+    except ValueError as error:  # A TOMLDecodeError, or a number longer than Python reads.
         raise PathwayDefinitionError(name, "", f"is not TOML ({error})") from error
     return _pathway(Table(name, values))
 

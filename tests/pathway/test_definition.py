@@ -243,6 +243,8 @@ def test_the_patient_is_told_about_every_education_topic(language: str):
         ),
         ("[messages] ", "messages = 3\n[messages2] ", "messages: must be a table"),
         ('version = "1"', "version = 1.", "trial.toml: is not TOML"),
+        ('version = "1"', "version = 1" + 5000 * "0", "trial.toml: is not TOML"),
+        ('version = "1"', "version = " + 5000 * "[", "trial.toml: is not TOML of a pathway: nested too deep"),
     ],
 )
 def test_a_definition_that_makes_no_sense_is_refused_with_file_and_key(old, new, message):
