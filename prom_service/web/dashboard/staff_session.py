@@ -64,14 +64,16 @@ def clinics_to_read() -> list[uuid.UUID]:
 def chosen_clinic() -> uuid.UUID:
     """Return the clinic of this request; another clinic than one's own does not exist.
 
-    A form says which clinic its page showed: in another tab the person may have gone on to another one.
+    A form says which clinic its page showed: in another tab the person may have gone on to another one. Where nothing
+    is said it is the one last looked at, if this page is open to the person there.
     """
     readable = clinics_to_read()
     if not readable:
         raise Forbidden("Your account has no clinic whose flags it may read.")
-    wanted = request.form.get(CLINIC) or request.args.get(CLINIC) or session.get(CLINIC)
+    wanted = request.form.get(CLINIC) or request.args.get(CLINIC)
+    last = next((clinic for clinic in readable if str(clinic) == session.get(CLINIC)), readable[0])
     try:
-        clinic_id = uuid.UUID(wanted) if wanted else readable[0]
+        clinic_id = uuid.UUID(wanted) if wanted else last
     except ValueError:
         raise NotFoundError("There is no such clinic.") from None
     if clinic_id not in readable:

@@ -144,6 +144,30 @@ def test_a_form_names_no_clinic_that_this_page_is_not_open_for(
     assert rows(desk, EscalationPlan, second) == 0
 
 
+def test_settings_are_those_of_the_administered_clinic_while_the_other_one_is_looked_at(
+    runtime: Runtime, clock: Clock, client: Any
+) -> None:
+    desk = Desk(runtime, clock, client, role="clinic_admin")
+    second = a_second_clinic(desk, "clinician")
+    desk.log_in()
+    desk.get(f"/worklist?clinic={second.id}")
+
+    settings, theirs = desk.get("/settings"), desk.get(f"/settings?clinic={second.id}")
+
+    assert (settings.status_code, theirs.status_code) == (200, 404)
+    assert "Northside Clinic" in settings.text
+
+
+def test_who_has_left_the_clinic_looked_at_last_goes_on_at_the_other(desk: Desk) -> None:
+    second = the_second(desk)
+    desk.get(f"/worklist?clinic={second.id}")
+    with desk.runtime.transaction() as session:
+        accounts.set_role(session, desk.user, session.get_one(Clinic, second.id), "operator")
+
+    assert desk.get("/worklist").status_code == 200
+    assert desk.get(f"/worklist?clinic={second.id}").status_code == 404
+
+
 def test_the_dry_run_names_the_clinic(desk: Desk) -> None:
     form = hidden(desk.get("/patients/enrol").text) | ENROLMENT | {"go": "preview"}
 
