@@ -293,8 +293,9 @@ def _answer_columns(asked: Sequence[Asked]) -> Iterator[Column]:
 
 
 def _values(item: Item) -> str:
-    options = "; ".join(f"{code} {text}" for code, text in enumerate(item.options))
-    return (options or f"{item.minimum} to {item.maximum}") + ("; NA does not apply" if item.na_allowed else "")
+    """Return what may stand in the column; the code last, for a spreadsheet takes a minus in front for a formula."""
+    options = "; ".join(f"{text} = {code}" for code, text in item.choices)
+    return (options or f"{item.minimum} to {item.maximum}") + ("; does not apply = NA" if item.na_allowed else "")
 
 
 def _answer_cells(

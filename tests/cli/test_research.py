@@ -129,6 +129,25 @@ def test_every_column_is_in_the_dictionary_and_no_cell_is_a_formula(archive: zip
     assert "Pseudonymous is not anonymous" in archive.read("README.txt").decode()
 
 
+def test_the_dictionary_names_the_codes_that_stand_in_the_cells(
+    prom_on_both: Prom, runtime: Runtime, clinic: Clinic, tmp_path: Path
+) -> None:
+    with runtime.transaction() as session:
+        episode, _ = builders.the_episodes(session)
+        follow_up = builders.the_administration(session, episode, "6-weeks")
+        answers = builders.complete_answers(follow_up, episode, groc=-3)
+        submission.submit(session, follow_up, answers=answers, now=START + dt.timedelta(days=42))
+
+    prom_on_both("export", "research", "--clinic", clinic.code, "-o", tmp_path / "study.zip")
+
+    with zipfile.ZipFile(tmp_path / "study.zip") as archive:
+        values = {row["column"]: row["values"].split("; ") for row in rows(archive, "dictionary.csv")}
+        assert [row["groc-1.0.Q1"] for row in rows(archive, "responses.csv")] == ["", "-3"]
+    assert [one for one in values["groc-1.0.Q1"] if one.endswith("-3")] == ["Somewhat worse = -3"]
+    assert values["safety-1.0.R1"] == ["No = 0", "Yes = 1"]
+    assert values["ihot-12-1.0.Q5"] == ["0 to 100", "does not apply = NA"]
+
+
 def test_the_same_patient_has_another_name_in_another_archive(runtime: Runtime, clinic: Clinic) -> None:
     def patients(key: bytes) -> list[Any]:
         with runtime.reading() as session:
