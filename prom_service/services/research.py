@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from instruments import Instrument, find
@@ -194,7 +194,7 @@ class _Source:
                     *self._response(response, timepoint, courses[response.episode_id]),
                     *_answer_cells(asked, answers.get(response.id, {}), scores.get(response.id, {})),
                 ]
-                for response, timepoint in self._responses(ids)
+                for _, response, timepoint in self._responses(ids)
             ]
 
     def visits(self) -> Iterator[list[Cells]]:
@@ -206,9 +206,9 @@ class _Source:
                 .join(Visit, Visit.id == EpisodeVisit.visit_id)
                 .where(EpisodeVisit.clinic_id == self.clinic.id, EpisodeVisit.episode_id.in_(ids))
                 .where(EpisodeVisit.removed_at.is_(None), Visit.voided_at.is_(None))
-                .order_by(EpisodeVisit.episode_id, Visit.visited_on, Visit.id)
+                .order_by(Visit.visited_on, Visit.id)
             )
-            yield [self._visit(visit, courses[episode_id]) for episode_id, visit in self.session.execute(query)]
+            yield [self._visit(visit, courses[episode_id]) for episode_id, visit in self._by_name(query)]
 
     def _courses(self, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Row[Any]]:
         """Return the episodes by their ids, in the order of their names."""
@@ -221,14 +221,18 @@ class _Source:
         found: dict[uuid.UUID, Any] = {row.id: row for row in self.session.execute(query)}
         return {one: found[one] for one in ids}
 
-    def _responses(self, ids: Sequence[uuid.UUID]) -> Iterator[Any]:
+    def _responses(self, ids: Sequence[uuid.UUID]) -> Sequence[Any]:
         query = (
-            select(Response, Administration.timepoint)
+            select(Response.episode_id, Response, Administration.timepoint)
             .join(Administration, Administration.id == Response.administration_id)
             .where(Response.clinic_id == self.clinic.id, Response.episode_id.in_(ids))
-            .order_by(Response.episode_id, Administration.sequence, Response.number)
+            .order_by(Administration.sequence, Response.number)
         )
-        return iter(self.session.execute(query))
+        return self._by_name(query)
+
+    def _by_name(self, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        """Return the rows, each with its episode first, in the order of these names: that of the ids is enrolment's."""
+        return sorted(self.session.execute(query), key=lambda row: self.name("episode", row.episode_id))
 
     def _answers(self, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Row[Any]]]:
         query = (

@@ -148,6 +148,23 @@ def test_the_dictionary_names_the_codes_that_stand_in_the_cells(
     assert values["ihot-12-1.0.Q5"] == ["0 to 100", "does not apply = NA"]
 
 
+def test_no_table_tells_in_which_order_patients_were_enrolled(runtime: Runtime, clinic: Clinic) -> None:
+    with runtime.transaction() as session:
+        for number in range(6):
+            episode = builders.an_episode(session, clinic, now=START)
+            baseline = builders.the_administration(session, episode, "baseline")
+            submission.submit(session, baseline, answers=builders.complete_answers(baseline, episode), now=START)
+            visits.record_visit(
+                session, episode, f"W{number}", VisitDetails(visited_on=START.date()), actor="command", now=START
+            )
+
+    with runtime.reading() as session:
+        for table in research.export(session, clinic, key=KEY).tables:
+            place = [column.name for column in table.columns].index("episode")
+            names = [row[place] for batch in table.batches() for row in batch]
+            assert names == sorted(names)
+
+
 def test_the_same_patient_has_another_name_in_another_archive(runtime: Runtime, clinic: Clinic) -> None:
     def patients(key: bytes) -> list[Any]:
         with runtime.reading() as session:
