@@ -38,11 +38,17 @@ def write(output: Path, content: bytes) -> None:
 def writing(output: Path | None) -> Iterator[BinaryIO]:
     """Yield what to write to. The file takes its place when the block ends well; otherwise nothing is left behind.
 
-    None or ``-`` is standard output.
+    None or ``-`` is standard output. A device or a pipe is written to: nothing may take its place. Nor that of a link,
+    but of what it leads to.
     """
     if output is None or str(output) == "-":
         yield sys.stdout.buffer
         return
+    if output.exists() and not output.is_file():
+        with output.open("wb") as file:
+            yield file
+        return
+    output = output.resolve()
     unfinished = output.with_name(f".{output.name}.part")
     try:
         with unfinished.open("wb") as file:

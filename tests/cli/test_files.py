@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -253,6 +254,29 @@ def test_a_report_is_written_in_the_form_asked_for(
 
     assert (told.exit_code, told.stdout) == (0, "")
     assert out.read_bytes().lower().startswith(start.lower())
+
+
+def test_a_link_still_leads_to_the_file_once_it_is_written(prom: Prom, clinic: str, tmp_path: Path) -> None:
+    link, file = tmp_path / "latest.csv", tmp_path / "2026.csv"
+    link.symlink_to(file)
+
+    for _ in range(2):
+        prom("report", "utilization", "--clinic", clinic, "-o", str(link))
+
+    assert link.is_symlink()
+    assert file.read_bytes().startswith(b"table,")
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(prom: Prom, clinic: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    told = prom("report", "utilization", "--clinic", clinic, "--format", "csv", "-o", str(pipe))
+
+    assert (told.exit_code, pipe.is_fifo()) == (0, True)
+    assert os.read(reader, 6) == b"table,"
+    os.close(reader)
 
 
 def test_a_report_tells_its_question(prom: Prom, clinic: str) -> None:
