@@ -11,6 +11,7 @@ import click
 from prom_service.cli import door, files
 from prom_service.queries.directory import find_clinic_by_code
 from prom_service.services.redcap import export_answers
+from prom_service.services.research import count_responses
 from prom_service.services.research import export as research_export
 
 
@@ -47,13 +48,14 @@ def research(code: str, form: str, output: Path) -> None:
     from prom_service.cli import research_archive  # Only this command needs it.
 
     with door.runtime() as prom:
-        with prom.reading() as session:
+        with prom.transaction() as session:  # First: what was given out stays so, however the command ends.
             clinic = find_clinic_by_code(session, code)
+            shown = count_responses(session, clinic)
+            door.note(session, clinic.id, "export research", shown=shown, detail=form, now=prom.now())
+        with prom.reading() as session:
             found = research_export(session, clinic, key=secrets.token_bytes(32))
             with files.writing(output) as file:
                 count = research_archive.write(file, found, form=form)
-        with prom.transaction() as session:
-            door.note(session, clinic.id, "export research", shown=count, detail=form, now=prom.now())
     click.echo(f"Wrote {count} responses.", err=True)
 
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from instruments import Instrument, find
@@ -135,6 +135,11 @@ def export(session: Session, clinic: Clinic, *, key: bytes) -> Export:
         Table("visits", "One row for each visit of a course of care; voided ones are left out.", VISIT, source.visits),
     )
     return Export(tables, len(source.batches))
+
+
+def count_responses(session: Session, clinic: Clinic) -> int:
+    """Return how many responses of the clinic there are to export."""
+    return session.scalar(select(func.count()).where(Response.clinic_id == clinic.id)) or 0
 
 
 def age_band(born: dt.date, on: dt.date) -> str:

@@ -202,11 +202,21 @@ def test_as_parquet_the_tables_are_typed(prom_on_both: Prom, clinic: Clinic, tmp
     assert part.schema.field("day").metadata[b"meaning"].startswith(b"Days from the start")
 
 
-def test_the_export_is_on_record(archive: zipfile.ZipFile, runtime: Runtime, clinic: Clinic) -> None:
+def on_record(runtime: Runtime, clinic: Clinic) -> list[tuple[str, int | None]]:
     with runtime.reading() as session:
-        acts = session.scalars(select(AuditEntry.act).where(AuditEntry.clinic_id == clinic.id)).all()
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.clinic_id == clinic.id)).all()
+        return [(entry.act, entry.shown) for entry in entries]
 
-    assert "prom export research" in acts
+
+def test_the_export_is_on_record(archive: zipfile.ZipFile, runtime: Runtime, clinic: Clinic) -> None:
+    assert on_record(runtime, clinic) == [("prom export research", 1)]
+
+
+def test_so_is_one_that_breaks_off(prom_on_both: Prom, runtime: Runtime, clinic: Clinic) -> None:
+    told = prom_on_both("export", "research", "--clinic", clinic.code, "-o", "/dev/full")
+
+    assert told.exit_code == 1
+    assert on_record(runtime, clinic) == [("prom export research", 1)]
 
 
 @pytest.mark.parametrize(
