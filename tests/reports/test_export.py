@@ -13,7 +13,7 @@ from prom_service.errors import InvalidInputError
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
 from prom_service.reports.forms.spreadsheet import safe_cell
-from prom_service.reports.query import FORMATS
+from prom_service.reports.query import FORMATS, REPORTS
 from prom_service.reports.utilization.layouts import LAYOUTS
 from tests.reports.cohort import a_cohort
 
@@ -55,6 +55,16 @@ def test_a_csv_row_says_which_table_it_belongs_to_and_carries_its_figures(sessio
     assert (one["group"], one["closed"], one["median"], one["percentile_75"]) == ("All", "6", "12.0", "14.75")
     assert {layout.name for layout in LAYOUTS} <= {row["table"] for row in rows}
     assert {"parameters", "versions", "checksum", "definitions"} <= {row["table"] for row in rows}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.
+def test_no_two_columns_of_a_csv_have_one_name(session, record, name):
+    report = make_report(session, name, a_cohort(record).query())
+
+    header, *_ = csv.reader(io.StringIO(export.render(report, "csv").decode()))
+
+    assert sorted(header) == sorted(set(header))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A form is the same from either.

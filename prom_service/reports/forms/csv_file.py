@@ -7,6 +7,9 @@ from prom_service.reports.forms.content import facts_of, rows_of
 from prom_service.reports.forms.spreadsheet import safe_cell
 from prom_service.reports.report import Report
 
+SAID = ("name", "text")
+"""The columns of what is said about the report; no table has one of these."""
+
 
 def as_csv(report: Report) -> bytes:
     """Return one sheet: the column ``table`` says which table a row belongs to; columns of other tables are empty.
@@ -17,7 +20,7 @@ def as_csv(report: Report) -> bytes:
     columns = list(dict.fromkeys(key for layout in report.kind.layouts for key in layout.named()))
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\r\n")
-    writer.writerow(["table", *columns, "name", "value"])
+    writer.writerow(["table", *columns, *SAID])
     for layout in report.kind.layouts:
         for row in rows_of(layout, report.tables[layout.name]):
             writer.writerow([layout.name, *(safe_cell(row.get(column)) for column in columns), None, None])
