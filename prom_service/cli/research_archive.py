@@ -26,10 +26,11 @@ There is no date: day 0 is the day on which care began, and days before it are n
 that day. There is no number of the clinic's own, no free text, no diagnosis. Pseudonymous is not anonymous: whoever
 knows a person well may recognise a rare course. Keep the archive as the health data that it is.
 
-Answers are the codes of the questionnaire; empty was skipped or not asked, NA does not apply. A score is empty when too
-few items were answered. Several responses may stand for one timepoint: the one with the highest number that is no
-amendment counts. `wording` says whether the questions were in the owner's words (official) or in ours (own); thresholds
-that were published belong to the official wording.
+Answers are the codes of the questionnaire; empty was skipped or not asked, NA does not apply. A score is empty when
+too few items were answered. Several responses may stand for one timepoint: the one with the highest number that is no
+amendment counts; of the baseline, from which change is counted, one that is not late before any that is. `wording`
+says whether the questions were in the owner's words (official) or in ours (own); thresholds that were published
+belong to the official wording.
 """
 
 

@@ -101,7 +101,12 @@ RESPONSE: Final = (
     *COURSE,
     Column("timepoint", TEXT, "Planned moment of the questionnaire."),
     Column("day", INTEGER, "Days from the start of care to the day of the answers, where the clinic is."),
-    Column("number", INTEGER, "Which response to this timepoint it is; the highest that is no amendment stands."),
+    Column(
+        "number",
+        INTEGER,
+        "Which response to this timepoint it is; the highest that is no amendment counts, of the baseline one that is"
+        " not late before any that is.",
+    ),
     Column("amendment", INTEGER, "1: different answers after a complete set; they do not stand.", "0, 1"),
     Column("partial", INTEGER, "1: unfinished answers, kept when the window passed.", "0, 1"),
     Column("late", INTEGER, "1: answered after the window.", "0, 1"),

@@ -14,6 +14,7 @@ from arro3.io import read_parquet
 from sqlalchemy import select
 
 from prom_service.models import AuditEntry, Clinic, Episode, Patient
+from prom_service.queries.facts import load_episodes
 from prom_service.runtime import Runtime
 from prom_service.services import research, submission, visits
 from prom_service.services.visits import VisitDetails
@@ -146,6 +147,30 @@ def test_the_dictionary_names_the_codes_that_stand_in_the_cells(
     assert [one for one in values["groc-1.0.Q1"] if one.endswith("-3")] == ["Somewhat worse = -3"]
     assert values["safety-1.0.R1"] == ["No = 0", "Yes = 1"]
     assert values["ihot-12-1.0.Q5"] == ["0 to 100", "does not apply = NA"]
+
+
+def test_it_says_which_of_two_baselines_change_is_counted_from(
+    prom_on_both: Prom, runtime: Runtime, clinic: Clinic, tmp_path: Path
+) -> None:
+    with runtime.transaction() as session:
+        _, episode = builders.the_episodes(session)
+        baseline = builders.the_administration(session, episode, "baseline")
+        answers = builders.complete_answers(baseline, episode)
+        submission.start(session, baseline, now=START)
+        submission.save_answers(session, baseline, {"ihot-12-1.0": answers["ihot-12-1.0"]}, now=START)
+        submission.submit(session, baseline, answers=answers, now=START + dt.timedelta(days=20))
+        [facts] = [one.facts for one in load_episodes(session, [episode.id])]
+
+    prom_on_both("export", "research", "--clinic", clinic.code, "-o", tmp_path / "study.zip")
+
+    with zipfile.ZipFile(tmp_path / "study.zip") as archive:
+        told = [(row["number"], row["partial"], row["late"]) for row in rows(archive, "responses.csv")]
+        [meant] = [row["meaning"] for row in rows(archive, "dictionary.csv") if row["column"] == "number"]
+        readme = archive.read("README.txt").decode()
+    assert sorted(told) == [("1", "0", "0"), ("1", "1", "0"), ("2", "0", "1")]
+    assert facts.baseline is not None
+    assert not facts.baseline.late
+    assert all("one that is not late before any that is" in text for text in (meant, readme))
 
 
 def test_no_table_tells_in_which_order_patients_were_enrolled(runtime: Runtime, clinic: Clinic) -> None:
