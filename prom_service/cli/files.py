@@ -1,6 +1,7 @@
 """Where a command writes: standard output, or a file that is there only once it is complete; and on which paper."""
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,8 +52,25 @@ def writing(output: Path | None) -> Iterator[BinaryIO]:
     output = output.resolve()
     unfinished = output.with_name(f".{output.name}.part")
     try:
-        with unfinished.open("wb") as file:
+        with _stopped_in_order(), unfinished.open("wb") as file:
             yield file
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Have whoever ends the process, or closes its terminal, end the block first, as an error would."""
+
+    def stop(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    untaken = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
+    for one in untaken:  # Under nohup a closed terminal ends nothing.
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one in untaken:
+            signal.signal(one, signal.SIG_DFL)

@@ -3,6 +3,9 @@
 import datetime as dt
 import json
 import os
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -277,6 +280,24 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(prom: Prom, clinic: str, tmp_path
     assert (told.exit_code, pipe.is_fifo()) == (0, True)
     assert os.read(reader, 6) == b"table,"
     os.close(reader)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_stopped_leaves_no_part_of_its_file(tmp_path: Path, number: signal.Signals) -> None:
+    script = f"""
+import signal
+from pathlib import Path
+from prom_service.cli import files
+
+with files.writing(Path("study.zip")) as file:
+    file.write(b"of patients")
+    signal.raise_signal({number})
+"""
+
+    stopped = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, timeout=60)
+
+    assert stopped.returncode == 128 + number
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_tells_its_question(prom: Prom, clinic: str) -> None:
