@@ -1,5 +1,6 @@
 """The report as Parquet: typed tables that say themselves what they mean."""
 
+import datetime as dt
 import io
 import json
 import sys
@@ -42,6 +43,14 @@ def test_each_table_is_a_file_with_typed_columns(session, record):
         [12.0],
         [14.75],
     ]
+
+
+def test_a_report_as_of_long_ago_is_an_archive_too(session, record):
+    query = a_cohort(record).query(as_of=dt.datetime(1979, 12, 31, tzinfo=dt.UTC))
+
+    tables = tables_of(export.render(make_report(session, "utilization", query), "parquet"))
+
+    assert len(tables) == len(LAYOUTS)
 
 
 def test_a_missing_figure_is_null(session, record):

@@ -14,6 +14,8 @@ from prom_service.reports.rounding import HIDDEN, WITHHELD
 
 TYPES = {TEXT: "string", KEY: "int64", COUNT: "int64", SHARE: "float64", NUMBER: "float64"}
 NOTED = f"Stands in place of the figure that is not shown, {HIDDEN} or {WITHHELD}; null where there is one or nothing."
+OLDEST = (1980, 1, 1, 0, 0, 0)
+"""The first instant that a ZIP archive can name."""
 MISSING = "This installation writes no Parquet: install prom-service[parquet], or choose csv, which says the same."
 
 
@@ -25,9 +27,10 @@ def as_parquet(report: Report) -> bytes:
     Raises ``InvalidInputError`` where the extra ``parquet`` is not installed.
     """
     archive = io.BytesIO()
+    written_at = max(OLDEST, report.as_of.timetuple()[:6])
     with zipfile.ZipFile(archive, "w") as files:
         for layout in report.kind.layouts:
-            entry = zipfile.ZipInfo(f"{layout.name}.parquet", date_time=report.as_of.timetuple()[:6])
+            entry = zipfile.ZipInfo(f"{layout.name}.parquet", date_time=written_at)
             files.writestr(entry, _file(report, layout))
     return archive.getvalue()
 
