@@ -95,7 +95,7 @@ def save_page(token: str, number: int) -> Any:
         if reading.answers:
             _save(session, survey, reading.answers, reading.entered_with)
             survey = _open(session, token)
-        advice = advice_for(page, _unguarded_answers(session, survey))
+        advice = advice_for(page, _with(_unguarded_answers(session, survey), reading.answers))
     if _pressed() == "next" and advice:
         return redirect(url_for(".show_advice", token=token, number=number, to=_returning()), 303)
     return _go_on(survey, token, number)
@@ -120,7 +120,7 @@ def save_on_the_way(token: str, number: int) -> Any:
         if reading.answers:
             _save(session, survey, reading.answers, reading.entered_with)
             survey = _open(session, token)
-        advice = advice_for(answered, _unguarded_answers(session, survey))
+        advice = advice_for(answered, _with(_unguarded_answers(session, survey), reading.answers))
     return {"advice": screens.advice_at_once(survey, advice)}
 
 
@@ -353,6 +353,11 @@ def _unguarded_answers(session: Session, survey: Survey) -> Answers:
         ref: {code: answer for code, answer in given.items() if (ref, code) not in guarded}
         for ref, given in survey.answers.items()
     }
+
+
+def _with(answers: Answers, said: Answers) -> Answers:
+    """Return the answers with what was said just now, also where that is on record and guarded already."""
+    return {ref: {**answers.get(ref, {}), **said.get(ref, {})} for ref in {**answers, **said}}
 
 
 def _is_guarded(session: Session, survey: Survey, questions: Iterable[Question]) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from prom_service.pathway.trajectory import ScaleTrajectory, trajectories
 from prom_service.queries.facts import load_episodes
 from prom_service.queries.wording import Words, words_of
+from prom_service.services import identity
 from prom_service.web.survey.opening import Survey
 
 WIDTH, HEIGHT, MARGIN = 320, 120, 14
@@ -36,9 +37,14 @@ class Course:
 
 
 def find_courses(session: Session, survey: Survey, *, now: dt.datetime) -> tuple[Course, ...]:
-    """Return the courses to show: none unless the clinic wants it, just after sending, from two scores on."""
+    """Return the courses to show: none unless the clinic wants it, just after sending, from two scores on.
+
+    Nor where answers of an earlier day were sent without the check they are shown after: the scores are made of them.
+    """
     completed_at = survey.target.administration.completed_at
     if not survey.target.clinic.show_trend or completed_at is None or now - completed_at > SHOWN_FOR:
+        return ()
+    if identity.guarded_items(session, survey.target, now=completed_at):
         return ()
     facts = load_episodes(session, [survey.target.episode.id])[0].facts
     primary = {one.measure.key for one in facts.pathway.primary}

@@ -269,9 +269,10 @@ def test_what_is_changed_once_all_was_sent_tells_nothing_of_an_earlier_day(begun
     assert repeated == [200, 200]
 
 
-def test_a_yes_from_a_page_left_open_is_met_with_advice(visitor: Visitor, clock: Clock):
+@pytest.mark.parametrize("earlier", ["0", "1"])
+def test_a_yes_from_a_page_left_open_is_met_with_advice(visitor: Visitor, clock: Clock, earlier: str):
     visitor.start()
-    visitor.press("/14", "next", **{"safety-1.0-R1": "0"})
+    visitor.press("/14", "next", **{"safety-1.0-R1": earlier})
     clock.advance(days=3)
 
     said = visitor.press("/14", "next", **{"safety-1.0-R1": "1", "safety-1.0-R1.was": "0"})

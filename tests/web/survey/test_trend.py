@@ -46,6 +46,24 @@ def test_scores_over_time_are_shown_in_words_and_drawn_with_the_best_at_the_top(
     assert 'role="img" aria-label="A line through' in page
 
 
+def test_whoever_sends_the_answers_of_an_earlier_day_without_a_check_is_shown_no_scores(
+    client: Any, runtime: Runtime, clock: Clock
+):
+    first = Visitor(client, ask(runtime))
+    first.answer_everything(value=40)
+    first.send()
+    show_trend(runtime)
+    clock.advance(days=42)
+    with runtime.transaction() as session:
+        _, episode, _ = behind(session, runtime, first.token)
+        visitor = Visitor(client, link_to(runtime, session, the_administration(session, episode, "6-weeks")))
+    visitor.answer_everything(value=54)
+    clock.advance(days=2)
+    visitor.send()
+
+    assert OVER_TIME not in visitor.open("/thanks").text
+
+
 def test_they_are_off_by_default(later: Visitor):
     assert OVER_TIME not in later.open("/thanks").text
 
