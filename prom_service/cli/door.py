@@ -8,17 +8,12 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy.orm import Session
 
 from prom_service import db, settings
-from prom_service.errors import PromError
 from prom_service.runtime import Runtime, build
 from prom_service.services import audit
 
 ACTOR = "command"
 """How a command is named in the record."""
 NOBODY: Mapping[str, uuid.UUID | None] = {}
-
-
-class NotMigratedError(PromError):
-    """The database has no tables, or not those of this version."""
 
 
 def note(
@@ -38,12 +33,11 @@ def note(
 
 @contextlib.contextmanager
 def runtime() -> Iterator[Runtime]:
-    """Yield the runtime of this process; raise ``NotMigratedError`` when its database has no tables yet."""
+    """Yield the runtime of this process; raise ``NotMigratedError`` unless its database is of this version."""
     prom = build(settings.from_process())
     try:
         with db.for_reading(prom.engine).connect() as connection:
-            if db.current_revision(connection) is None:
-                raise NotMigratedError("The database has no tables yet. Run `prom db upgrade` first.")
+            db.check_revision(connection)
         yield prom
     finally:
         prom.mail.close()

@@ -54,7 +54,6 @@ def scheduler() -> None:
 
     with door.runtime() as prom:
         serving.log_to_stderr(prom.settings.log_level)
-        serving.check_migrated(prom)
         runner.run(prom)
 
 

@@ -14,7 +14,6 @@ from waitress import wasyncore
 
 from prom_service import db
 from prom_service.app import create_app
-from prom_service.cli.door import NotMigratedError
 from prom_service.errors import PromError
 from prom_service.runtime import Runtime
 
@@ -53,7 +52,8 @@ def serve(prom: Runtime, *, host: str, port: int, beside: Start | None = None, r
     with _told_by_signals(stopping), contextlib.ExitStack() as running:
         running.enter_context(db.alone_on_sqlite(prom.engine, "web"))
         app = create_app(prom)
-        check_migrated(prom)
+        with db.for_reading(prom.engine).connect() as connection:
+            db.check_revision(connection)
         if beside is not None:
             running.callback(beside())
         sockets: dict[int, Any] = {}
@@ -62,16 +62,6 @@ def serve(prom: Runtime, *, host: str, port: int, beside: Start | None = None, r
         ready()
         while not stopping:
             wasyncore.loop(timeout=TURN_SECONDS, map=sockets, use_poll=True, count=1)
-
-
-def check_migrated(prom: Runtime) -> None:
-    """Raise ``NotMigratedError`` unless the database is at the revision of this version."""
-    from alembic.script import ScriptDirectory  # Slow to import.
-
-    head = ScriptDirectory.from_config(db.alembic_config(prom.engine.url)).get_current_head()
-    with db.for_reading(prom.engine).connect() as connection:
-        if db.current_revision(connection) != head:
-            raise NotMigratedError("The database is not that of this version. Run `prom db upgrade` first.")
 
 
 @contextlib.contextmanager

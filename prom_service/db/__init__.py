@@ -15,7 +15,17 @@ from prom_service.db.engines import (
     writers_abreast,
 )
 from prom_service.db.ids import Id, IdText, RisingIds, id_among, id_read_as_text, id_text, new_id
-from prom_service.db.migrating import alembic_config, check, current_revision, downgrade, upgrade
+from prom_service.db.migrating import (
+    NotMigratedError,
+    alembic_config,
+    check,
+    check_known,
+    check_revision,
+    current_revision,
+    downgrade,
+    revisions,
+    upgrade,
+)
 from prom_service.db.times import UtcDateTime, has_come, local_day, months_later
 from prom_service.db.turns import AlreadyRunningError, alone_on_sqlite, writing_turn
 from prom_service.db.writing import insert_if_absent, update_each
@@ -27,11 +37,14 @@ __all__ = [
     "Base",
     "Id",
     "IdText",
+    "NotMigratedError",
     "RisingIds",
     "UtcDateTime",
     "alembic_config",
     "alone_on_sqlite",
     "check",
+    "check_known",
+    "check_revision",
     "current_revision",
     "downgrade",
     "for_reading",
@@ -47,6 +60,7 @@ __all__ = [
     "months_later",
     "new_id",
     "reads_abreast",
+    "revisions",
     "update_each",
     "upgrade",
     "writers_abreast",

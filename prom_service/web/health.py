@@ -1,7 +1,6 @@
 """Whether the process lives, whether it can work, and what there is to count."""
 
 import datetime as dt
-from functools import cache
 from http import HTTPStatus
 
 import sqlalchemy as sa
@@ -79,14 +78,7 @@ def show_metrics() -> Response:
 
 
 def _is_migrated(session: Session) -> bool:
-    return db.current_revision(session.connection()) == _newest_revision()
-
-
-@cache
-def _newest_revision() -> str | None:
-    from alembic.script import ScriptDirectory  # Slow to import, and asked for once.
-
-    return ScriptDirectory.from_config(db.alembic_config("sqlite://")).get_current_head()
+    return db.current_revision(session.connection()) == db.revisions()[-1]
 
 
 def _sending(session: Session) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from prom_service.db import make_engine
+from prom_service.db import make_engine, revisions
 from tests.cli.conftest import SECRET
 from tests.support.nursery import start_command
 
@@ -173,13 +173,14 @@ def test_a_port_that_is_taken_is_said_plainly(sqlite_url: str, tmp_path: Path) -
 def test_a_database_of_another_version_is_not_served(sqlite_url: str, tmp_path: Path, command: str) -> None:
     engine = make_engine(sqlite_url)
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
 
     with running(sqlite_url, tmp_path, command) as served:
         code, log = served.code(), served.log.read_text()
 
-    assert (code, log) == (1, "Error: The database is not that of this version. Run `prom db upgrade` first.\n")
+    at = f"The database is at revision 0001, not at {revisions()[-1]}."
+    assert (code, log) == (1, f"Error: {at} Run `prom db upgrade` first.\n")
 
 
 def wait_for_heartbeat(url: str) -> None:

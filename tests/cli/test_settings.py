@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from prom_service.cli.config import redacted_address
-from prom_service.db import make_engine
+from prom_service.db import make_engine, revisions, upgrade
 from tests.cli.conftest import SECRET, Prom
 
 
@@ -116,7 +116,34 @@ def test_an_empty_database_is_brought_up_to_date(prom: Prom, tmp_path: Path) -> 
     steps = [prom("db", step, **empty) for step in ("check", "upgrade", "check", "upgrade")]
 
     assert [step.exit_code for step in steps] == [1, 0, 0, 0]
-    assert steps[0].stderr == "Error: The database is at revision none. Run `prom db upgrade`.\n"
+    assert steps[0].stderr == "Error: The database has no tables yet. Run `prom db upgrade` first.\n"
+
+
+def test_nothing_is_written_into_tables_of_an_older_version(prom: Prom, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    upgrade(url, "0015")
+
+    refused = prom("organisation", "add", "Group", PROM_DATABASE_URL=url)
+    checked = prom("db", "check", PROM_DATABASE_URL=url)
+    upgraded = prom("db", "upgrade", PROM_DATABASE_URL=url)
+    added = prom("organisation", "add", "Group", PROM_DATABASE_URL=url)
+
+    said = f"Error: The database is at revision 0015, not at {revisions()[-1]}. Run `prom db upgrade` first.\n"
+    assert (refused.exit_code, refused.stderr) == (checked.exit_code, checked.stderr) == (1, said)
+    assert (upgraded.exit_code, added.exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize("command", ["db check", "db upgrade", "organisation add Group", "verify"])
+def test_a_database_of_a_newer_version_is_said_to_be_one(prom_on_both: Prom, database_url: str, command: str) -> None:
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    told = prom_on_both(*command.split())
+
+    said = "Error: The database is at revision 9999, which only a newer version of the service knows.\n"
+    assert (told.exit_code, told.stderr) == (1, said)
 
 
 def test_tables_that_are_not_those_of_this_version_fail_the_check(prom_on_both: Prom, database_url: str) -> None:

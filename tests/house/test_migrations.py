@@ -52,7 +52,8 @@ def tables(url: str) -> set[str]:
 def test_there_is_one_head(sqlite_url: str) -> None:
     script = ScriptDirectory.from_config(db.alembic_config(sqlite_url))
 
-    assert len(script.get_heads()) == 1
+    assert script.get_heads() == [db.revisions()[-1]]
+    assert {one.revision for one in script.walk_revisions()} == set(db.revisions())
 
 
 def test_the_migrated_tables_are_those_of_the_models(database_url: str) -> None:
