@@ -17,6 +17,10 @@ class NotInStepError(PromError):
     """The tables are not what their revision says."""
 
 
+class StillServedError(PromError):
+    """Processes of an older version work on the database."""
+
+
 class NotProtectedError(PromError):
     """The database does not keep clinics apart by itself."""
 
@@ -32,7 +36,9 @@ def upgrade() -> None:
     url = settings.from_process().database_url
     with _looking(url) as connection:
         database.check_known(connection)
-    database.upgrade(url)
+        current = database.current_revision(connection)
+    if current != database.revisions()[-1]:
+        _migrate(url)
     click.echo(f"The database is at revision {database.revisions()[-1]}.")
 
 
@@ -59,6 +65,21 @@ def protect() -> None:
     finally:
         engine.dispose()
     click.echo("Row-level security is in force.")
+
+
+def _migrate(url: str) -> None:
+    """Migrate; on SQLite only while nothing is served, which would go on writing as its own version does."""
+    engine = database.make_engine(url)
+    try:
+        with contextlib.ExitStack() as held:
+            held.enter_context(database.writing_turn(engine))  # Another that migrates as well is waited for.
+            for kind in ("web", "scheduler"):
+                held.enter_context(database.alone_on_sqlite(engine, kind))
+            database.upgrade(url)
+    except database.AlreadyRunningError:
+        raise StillServedError("The service runs on this database. Stop it, upgrade, and start this version.") from None
+    finally:
+        engine.dispose()
 
 
 def _compare(url: str) -> None:

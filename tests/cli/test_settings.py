@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from prom_service.cli.config import redacted_address
-from prom_service.db import make_engine, revisions, upgrade
+from prom_service.db import alone_on_sqlite, make_engine, revisions, upgrade
 from tests.cli.conftest import SECRET, Prom
 
 
@@ -131,6 +131,24 @@ def test_nothing_is_written_into_tables_of_an_older_version(prom: Prom, tmp_path
     said = f"Error: The database is at revision 0015, not at {revisions()[-1]}. Run `prom db upgrade` first.\n"
     assert (refused.exit_code, refused.stderr) == (checked.exit_code, checked.stderr) == (1, said)
     assert (upgraded.exit_code, added.exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["web", "scheduler"])
+def test_sqlite_is_not_upgraded_under_a_process_of_an_older_version(prom: Prom, tmp_path: Path, kind: str) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    upgrade(url, "0015")
+    engine = make_engine(url)
+    with alone_on_sqlite(engine, kind):
+        refused = prom("db", "upgrade", PROM_DATABASE_URL=url)
+
+    upgraded = prom("db", "upgrade", PROM_DATABASE_URL=url)
+    with alone_on_sqlite(engine, kind):
+        repeated = prom("db", "upgrade", PROM_DATABASE_URL=url)
+    engine.dispose()
+
+    said = "Error: The service runs on this database. Stop it, upgrade, and start this version.\n"
+    assert (refused.exit_code, refused.stderr) == (1, said)
+    assert (upgraded.exit_code, repeated.exit_code) == (0, 0)
 
 
 @pytest.mark.parametrize("command", ["db check", "db upgrade", "organisation add Group", "verify"])
