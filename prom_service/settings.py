@@ -12,7 +12,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from prom_service.errors import PromError
 
@@ -20,6 +20,8 @@ ENVIRONMENTS = ("production", "demo", "development", "test")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRETS = ("PROM_SECRET_KEY", "PROM_DATABASE_URL", "PROM_SMTP_URL", "PROM_MAIL_HOOK_SECRET", "PROM_BOUNCE_IMAP_URL")
 SECRET_LENGTH = 32
+TLS = ("required", "offered", "off")
+"""What an SMTP address may say of encryption."""
 _HOST = re.compile(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*", re.IGNORECASE)
 
 
@@ -119,7 +121,9 @@ def _text(environ: Mapping[str, str], variable: str, faults: list[str]) -> str |
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         faults.append(f"{variable}_FILE cannot be read: {error.strerror}")
-        return None
+    except UnicodeDecodeError:
+        faults.append(f"{variable}_FILE is not UTF-8")
+    return None
 
 
 def _parse(text: str, kind: object) -> object:
@@ -131,17 +135,9 @@ def _parse(text: str, kind: object) -> object:
 
 
 def _check(settings: Settings, named: set[str]) -> list[str]:
-    faults = []
+    faults = _check_addresses(settings)
     if settings.env not in ENVIRONMENTS:
         faults.append(f"PROM_ENV must be one of {', '.join(ENVIRONMENTS)}, not {settings.env!r}")
-    if urlsplit(settings.base_url).scheme not in ("http", "https") or not urlsplit(settings.base_url).netloc:
-        faults.append("PROM_BASE_URL must be an address such as https://questions.example.org")
-    if settings.database_url.split(":")[0].split("+")[0] not in ("sqlite", "postgresql"):
-        faults.append("PROM_DATABASE_URL must begin with sqlite: or postgresql:")
-    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
-        faults.append("PROM_SMTP_URL must begin with smtp:// or smtps://")
-    if settings.bounce_imap_url and urlsplit(settings.bounce_imap_url).scheme not in ("imap", "imaps"):
-        faults.append("PROM_BOUNCE_IMAP_URL must begin with imap:// or imaps://")
     if not _holds_address(settings.mail_from):
         faults.append("PROM_MAIL_FROM must hold an email address, such as Questionnaires <questions@example.org>")
     faults += [
@@ -150,6 +146,11 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
         if not least <= getattr(settings, name) <= most
     ]
     faults += _check_choices(settings)
+    faults += [
+        f"PROM_MAIL_ALLOW must hold addresses and domains such as @example.org, not {entry!r}"
+        for entry in settings.mail_allow
+        if "@" not in entry
+    ]
     faults += [
         f"PROM_WEBHOOK_ALLOW must hold hosts and networks such as hooks.internal or 10.1.0.0/16, not {entry!r}"
         for entry in settings.webhook_allow
@@ -160,6 +161,44 @@ def _check(settings: Settings, named: set[str]) -> list[str]:
     if settings.mail_hook_secret and len(settings.mail_hook_secret) < SECRET_LENGTH:
         faults.append(f"PROM_MAIL_HOOK_SECRET must have at least {SECRET_LENGTH} characters, or be empty")
     return faults + (_check_production(settings, named) if settings.in_production else [])
+
+
+def _check_addresses(settings: Settings) -> list[str]:
+    """Name the settings whose address cannot be used; none is repeated, since a password may be in it."""
+    faults = []
+    base = _split(settings.base_url, "http", "https")
+    if base is None or base.query or base.fragment:
+        faults.append("PROM_BASE_URL must be an address such as https://questions.example.org")
+    if not _is_database(settings.database_url):
+        faults.append("PROM_DATABASE_URL must be sqlite:///file or postgresql+psycopg://user:password@host/name")
+    smtp = _split(settings.smtp_url, "smtp", "smtps")
+    if settings.smtp_url and (smtp is None or smtp.path.strip("/") or smtp.fragment):
+        faults.append("PROM_SMTP_URL must be smtp://user:password@host:port or smtps://…, percent-encoded")
+    elif smtp and not set(parse_qs(smtp.query, keep_blank_values=True).get("tls", ())) <= set(TLS):
+        faults.append(f"PROM_SMTP_URL must have as tls one of {', '.join(TLS)}")
+    if settings.bounce_imap_url and _split(settings.bounce_imap_url, "imap", "imaps") is None:
+        faults.append("PROM_BOUNCE_IMAP_URL must be imaps://user:password@host/folder or imap://…, percent-encoded")
+    return faults
+
+
+def _split(address: str, *schemes: str) -> SplitResult | None:
+    """Return the parts of an address with one of the schemes and a host; None when it is no such address."""
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:  # Of a port that is no number, too.
+        return None
+    return parts if good else None
+
+
+def _is_database(url: str) -> bool:
+    from sqlalchemy.engine import make_url  # Slow to import, and not every command needs it.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return make_url(url).get_dialect().name in ("sqlite", "postgresql")
+    except (SQLAlchemyError, ValueError):
+        return False
 
 
 def _holds_address(text: str) -> bool:
@@ -192,11 +231,13 @@ def _check_production(settings: Settings, named: set[str]) -> list[str]:
     faults = [
         f"PROM_{name.upper()} must be set in production"
         for name in ("database_url", "base_url", "secret_key", "smtp_url", "mail_from")
-        if name not in named
+        if name not in named or not getattr(settings, name)
     ]
+    if settings.secret_key == Settings.secret_key:
+        faults.append("PROM_SECRET_KEY must not be the key for development, which everybody knows")
     if settings.second_factor == "optional":
         faults.append("PROM_SECOND_FACTOR cannot be optional in production")
-    if "base_url" in named and urlsplit(settings.base_url).scheme != "https":
+    if "base_url" in named and not settings.base_url.lower().startswith("https://"):
         faults.append("PROM_BASE_URL must begin with https:// in production")
     return faults
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from prom_service.cli.config import redacted_address
 from prom_service.db import alone_on_sqlite, make_engine, revisions, upgrade
+from prom_service.settings import Settings
 from tests.cli.conftest import SECRET, Prom
 
 
@@ -58,6 +59,64 @@ def test_every_wrong_setting_is_named_at_once(prom: Prom) -> None:
     assert [name for name in wrong if name not in told.stderr] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("PROM_BASE_URL", "https://[questions"),
+        ("PROM_BASE_URL", "https://questions.example.org:https"),
+        ("PROM_BASE_URL", "https://questions.example.org/?from=hush"),
+        ("PROM_DATABASE_URL", "sqlite:prom.db"),
+        ("PROM_DATABASE_URL", "mysql://prom:hush@db/prom"),
+        ("PROM_DATABASE_URL", "postgresql+unheard://prom:hush@db/prom"),
+        ("PROM_DATABASE_URL", "postgresql+psycopg://prom:hush@db:port/prom"),
+        ("PROM_SMTP_URL", "smtp://"),
+        ("PROM_SMTP_URL", "smtp://user:hush@mail:often"),
+        ("PROM_SMTP_URL", "smtp://user:123/hush@mail:587"),
+        ("PROM_SMTP_URL", "smtp://user:hush@mail:587?tls=require"),
+        ("PROM_SMTP_URL", "smtp://user:hush@mail:587?tls="),
+        ("PROM_BOUNCE_IMAP_URL", "imaps://"),
+        ("PROM_BOUNCE_IMAP_URL", "imaps://user:hush@mail:99999/bounces"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_named_and_not_repeated(prom: Prom, name: str, address: str) -> None:
+    told = prom("config", "check", **{name: address})
+
+    assert told.exit_code == 1
+    assert told.stderr.startswith(f"Error: {name} must ")
+    assert "hush" not in told.output
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("PROM_BASE_URL", "https://example.org:8443/questions/"),
+        ("PROM_DATABASE_URL", "sqlite+pysqlite:///var/prom.db"),
+        ("PROM_SMTP_URL", "smtp://user:p%2Fw@[::1]:587/?tls=off"),
+        ("PROM_SMTP_URL", "smtps://mail"),
+        ("PROM_BOUNCE_IMAP_URL", "imap://user:pw@mail/INBOX/bounces"),
+    ],
+)
+def test_an_address_that_can_be_used_is_in_order(prom: Prom, name: str, address: str) -> None:
+    assert prom("config", "check", **{name: address}).exit_code == 0
+
+
+def test_who_may_be_mailed_is_named_by_address_or_domain(prom: Prom) -> None:
+    good = prom("config", "check", PROM_MAIL_ALLOW="a@example.org, @example.com")
+
+    told = prom("config", "check", PROM_MAIL_ALLOW="a@example.org,example.com")
+
+    assert good.exit_code == 0
+    assert "PROM_MAIL_ALLOW must hold addresses and domains such as @example.org, not 'example.com'" in told.stderr
+
+
+def test_a_secret_in_a_file_that_is_no_text_names_its_setting(prom: Prom, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff" * 40)
+
+    told = prom("config", "check", PROM_SECRET_KEY=None, PROM_SECRET_KEY_FILE=str(tmp_path / "key"))
+
+    assert (told.exit_code, told.stderr) == (1, "Error: PROM_SECRET_KEY_FILE is not UTF-8\n")
+
+
 @pytest.mark.parametrize("entry", ["https://hooks.internal", "10.1.0.0/40", "hooks.internal:8443", "10.1.2.300", "*"])
 def test_what_webhooks_may_lead_to_must_be_hosts_and_networks(prom: Prom, entry: str) -> None:
     good = prom("config", "check", PROM_WEBHOOK_ALLOW="hooks.internal, 10.1.0.0/16,127.0.0.1,fd00::/8")
@@ -75,6 +134,27 @@ def test_production_needs_its_secrets(prom: Prom) -> None:
 
     assert told.exit_code == 1
     assert "PROM_SECRET_KEY must be set in production" in told.stderr
+
+
+def test_production_takes_neither_an_empty_mail_server_nor_the_key_for_development(prom: Prom) -> None:
+    good = {
+        "PROM_ENV": "production",
+        "PROM_BASE_URL": "https://questions.example.org",
+        "PROM_SMTP_URL": "smtp://mail:587",
+        "PROM_MAIL_FROM": "Questionnaires <questions@example.org>",
+    }
+
+    accepted = prom("config", "check", **good)
+    told = prom("config", "check", **good | {"PROM_SMTP_URL": "", "PROM_SECRET_KEY": Settings.secret_key})
+
+    assert accepted.exit_code == 0
+    assert (told.exit_code, told.stderr.splitlines()) == (
+        1,
+        [
+            "Error: PROM_SMTP_URL must be set in production",
+            "PROM_SECRET_KEY must not be the key for development, which everybody knows",
+        ],
+    )
 
 
 def test_settings_are_shown_without_secrets(prom: Prom) -> None:
