@@ -1,5 +1,6 @@
 """The image and the compose file: what runs where, in which order, as whom, and with whose secrets."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -85,7 +86,12 @@ def test_nothing_serves_before_the_migration_is_done(services: dict[str, Any], s
 
 
 def test_no_secret_has_a_default(services: dict[str, Any]) -> None:
-    values = [f"{name}={value}" for each in services.values() for name, value in each.get("environment", {}).items()]
+    values = [
+        f"{name}={value}"
+        for each in services.values()
+        for name, value in each.get("environment", {}).items()
+        if value is not None
+    ]
     defaulted = re.findall(r"\$\{(\w+):?-", "\n".join(values))
     plain = [
         value for value in values if any(word in value.partition("=")[0] for word in SECRETS) and "${" not in value
@@ -103,10 +109,34 @@ def test_the_settings_of_the_compose_file_suit_production(services: dict[str, An
         "POSTGRES_PASSWORD": "p" * 64,
     }
 
-    environment = {name: filled_in(value, given) for name, value in services["web"]["environment"].items()}
+    environment = {
+        name: filled_in(value, given) for name, value in services["web"]["environment"].items() if value is not None
+    }
 
     assert settings.read(environment).in_production  # Raises, naming every fault, when it does not suit.
     assert Relay.from_url(environment["PROM_SMTP_URL"], tls="required").tls == "off"  # The catcher cannot do TLS.
+
+
+def test_every_setting_of_production_reaches_the_service(services: dict[str, Any]) -> None:
+    elsewhere = {"PROM_MAILBOX_DIR", "PROM_MAIL_ALLOW", "PROM_SECOND_FACTOR"}  # Without a choice in production.
+    variables = {f"PROM_{field.name.upper()}" for field in dataclasses.fields(settings.Settings)}
+
+    assert services["scheduler"]["environment"].keys() == variables - elsewhere
+    assert services["web"]["environment"].keys() == variables - elsewhere - {"PROM_AUDIT_HEAD_FILE"}
+
+
+def test_the_commands_of_the_readme_reach_the_database_of_the_compose_file(services: dict[str, Any]) -> None:
+    real = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Running it for real")[2].partition("\n## ")[0]
+    wanted = set(re.findall(r"\$\{(\w+):\?", str(services)))
+
+    executed = re.findall(r"^docker compose exec (\w+) prom ([a-z ]+)", real, re.MULTILINE)
+    asked = [CliRunner().invoke(main, [*words.split(), "--help"]) for _, words in executed]
+
+    assert set(re.findall(r"^(\w+)=", real, re.MULTILINE)) == wanted
+    assert len(executed) == 4
+    assert {service for service, _ in executed} <= {"web", "scheduler"}
+    assert [answer.output for answer in asked if answer.exit_code != 0] == []
+    assert "./run" not in real
 
 
 def filled_in(value: str, given: dict[str, str]) -> str:
