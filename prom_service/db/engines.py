@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import importlib.util
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,13 +28,15 @@ def make_engine(url: str | sa.URL) -> Engine:
     """Return an engine whose connections keep the promises the tables rely on.
 
     SQLite: write-ahead log, foreign keys enforced, writers begin with ``BEGIN IMMEDIATE`` (a late upgrade from
-    reading to writing fails at once under SQLite, whatever the time-out says). Errors never show what was written.
+    reading to writing fails at once under SQLite, whatever the time-out says). A file that is made now, and with it
+    the files that SQLite puts beside it, is its owner's alone. Errors never show what was written.
     """
     url = sa.engine.make_url(url)
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(url.database, os.O_RDONLY | os.O_CREAT, 0o600))  # SQLite itself would let everybody read it.
     engine = sa.create_engine(url, pool_size=32, max_overflow=32, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)

@@ -1,7 +1,9 @@
 """What connections promise to whoever reads and writes through them."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +22,20 @@ def test_a_pattern_is_replaced_wherever_it_matches(runtime: Runtime) -> None:
         found = session.scalar(sa.select(sa.func.regexp_replace("a ; b,, c", " *[,;][,; ]*", ",", "g")))
 
     assert found == "a,b,c"
+
+
+def test_a_database_made_on_sqlite_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        engine = db.make_engine(f"sqlite:///{tmp_path / 'made.db'}")
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE answer (code INTEGER)")
+            rights = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    engine.dispose()
+
+    assert rights == dict.fromkeys(("made.db", "made.db-shm", "made.db-wal"), "0o600")
 
 
 def test_a_commit_on_sqlite_waits_for_the_disk(
