@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import update
 
-from prom_service.db import alone_on_sqlite, insert_if_absent
+from prom_service.db import alone_on_sqlite, cause, insert_if_absent
 from prom_service.models import JobRun
 from prom_service.runtime import ClockWatch, Runtime, system_clock
 from scheduler import jobs, lease
@@ -166,7 +166,7 @@ def _what_and_where(error: BaseException) -> str:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     where = f" at {os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno}" if frame else ""
-    return f"{type(error).__name__}{where}"
+    return f"{cause(error)}{where}"
 
 
 def _finish(beating: BackgroundScheduler, prom: Runtime) -> bool:

@@ -40,9 +40,14 @@ def describe(error: Exception) -> str:
 
 
 def _database(error: Exception) -> str:
-    """Name the kind of a database error; its own text may hold a password or a row."""
-    kind = type(getattr(error, "orig", None) or error).__name__
-    return f"The database does not answer as it should ({kind}). `prom config check` and `prom db check` may say why."
+    """Say what is wrong with the database, as far as that may be said."""
+    from prom_service.db import cause, why_unreachable
+
+    unreachable = why_unreachable(error)
+    if unreachable:
+        return f"The database cannot be reached: {unreachable}."
+    reason = cause(error)
+    return f"The database does not answer as it should ({reason}). `prom config check` and `prom db check` may say why."
 
 
 def _where(error: Exception) -> str:

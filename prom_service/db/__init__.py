@@ -14,6 +14,7 @@ from prom_service.db.engines import (
     reads_abreast,
     writers_abreast,
 )
+from prom_service.db.faults import cause, why_unreachable
 from prom_service.db.ids import Id, IdText, RisingIds, id_among, id_read_as_text, id_text, new_id
 from prom_service.db.migrating import (
     NotMigratedError,
@@ -42,6 +43,7 @@ __all__ = [
     "UtcDateTime",
     "alembic_config",
     "alone_on_sqlite",
+    "cause",
     "check",
     "check_known",
     "check_revision",
@@ -63,6 +65,7 @@ __all__ = [
     "revisions",
     "update_each",
     "upgrade",
+    "why_unreachable",
     "writers_abreast",
     "writing_turn",
 ]

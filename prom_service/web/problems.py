@@ -14,6 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from instruments.errors import InstrumentsError, UnknownInstrumentError
+from prom_service.db import cause
 from prom_service.errors import ConflictError, GoneError, InvalidInputError, NotFoundError, PromError, StaleVersionError
 from prom_service.web.context import request_id
 from prom_service.web.json_provider import json_response
@@ -156,4 +157,4 @@ def log_fault(error: BaseException) -> None:
     """Log where ``error`` came from; its words and the address asked for may hold health data or a token."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     where = request.url_rule.rule if request.url_rule else "no route"
-    log.error("request %s %s %s failed: %s\n%s", request_id(), request.method, where, type(error).__name__, frames)
+    log.error("request %s %s %s failed: %s\n%s", request_id(), request.method, where, cause(error), frames)
