@@ -145,9 +145,8 @@ def _begin(prom: Runtime, job: Job) -> bool:
     with prom.transaction() as session:
         if job.lease and not lease.take(session, job.name, holder=this_process(), lasts=job.lease, now=now):
             return False
-        begun = {"started_at": now, "finished_at": None, "succeeded": None, "count": None}
-        if not insert_if_absent(session, JobRun, {"job": job.name, **begun}, unique=["job"]):
-            session.execute(update(JobRun).where(JobRun.job == job.name).values(**begun))
+        if not insert_if_absent(session, JobRun, {"job": job.name, "started_at": now}, unique=["job"]):
+            session.execute(update(JobRun).where(JobRun.job == job.name).values(started_at=now))
     return True
 
 

@@ -35,7 +35,7 @@ class Heartbeat(Base):
 
 
 class JobRun(Base):
-    """The last run of each job and how it went, for the readiness page and the metrics."""
+    """When each job began last, and how its last run that ended went, for the metrics and the pages of the staff."""
 
     __tablename__ = "job_run"
 

@@ -123,9 +123,12 @@ def _measure(session: Session, registry: CollectorRegistry) -> None:
         Gauge("prom_scheduler_silence_seconds", "Since the scheduler's last sign of life", registry=registry).set(
             silence.total_seconds()
         )
-    failed = Gauge("prom_job_succeeded", "Whether the last run of a job succeeded", ["job"], registry=registry)
-    for job, succeeded in session.execute(sa.select(JobRun.job, JobRun.succeeded)):
-        failed.labels(job).set(bool(succeeded))
+    well = Gauge("prom_job_succeeded", "Whether the last run of a job that ended succeeded", ["job"], registry=registry)
+    ended = Gauge("prom_job_ended_seconds", "Since the last run of a job ended", ["job"], registry=registry)
+    for run in session.scalars(sa.select(JobRun)):
+        if run.finished_at is not None:
+            well.labels(run.job).set(bool(run.succeeded))
+            ended.labels(run.job).set((prom.now() - run.finished_at).total_seconds())
 
 
 def _measure_webhooks(session: Session, registry: CollectorRegistry) -> None:

@@ -53,7 +53,7 @@ def run_of(prom: Runtime, job: str) -> JobRun | None:
 def ended_runs(prom: Runtime) -> dict[str, dt.datetime]:
     """Return when the last run of each job began, of those that have ended."""
     with prom.reading() as session:
-        ended = session.scalars(select(JobRun).where(JobRun.finished_at.is_not(None)))
+        ended = session.scalars(select(JobRun).where(JobRun.finished_at >= JobRun.started_at))
         return {run.job: run.started_at for run in ended}
 
 
@@ -87,6 +87,23 @@ def test_a_job_that_fails_is_noted_and_neither_raises_nor_tells_what_it_saw(
     assert (run.succeeded, run.count) == (False, None)
     assert "ValueError at test_runner.py" in caplog.text
     assert "ada" not in caplog.text
+
+
+def test_while_a_job_runs_it_is_known_how_its_last_run_went(prom: Runtime) -> None:
+    seen = []
+
+    def looked_at(prom: Runtime, keep_going: jobs.KeepGoing) -> int:
+        run = run_of(prom, "looked_at")
+        seen.append((run.started_at, run.finished_at, run.succeeded, run.count) if run else None)
+        return 7
+
+    later = Clock(NOON)
+    job = Job(looked_at, every=1)
+    run_job(prom, job)
+    later.advance(minutes=1)
+    run_job(prom.under(later.now), job)
+
+    assert seen == [(NOON, None, None, None), (later.now(), NOON, True, 7)]
 
 
 def test_a_job_that_another_process_holds_is_left_alone_until_it_is_given_up(prom: Runtime) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from prom_service.app import create_app
-from prom_service.models import Heartbeat
+from prom_service.models import Heartbeat, JobRun
 from prom_service.runtime import Runtime, build
 from prom_service.settings import Settings
 from tests import builders
@@ -55,6 +55,29 @@ def test_a_process_that_died_under_a_clock_that_was_ahead_hides_no_living_one(
 
     assert client.get("/readyz").status_code == 200
     assert "prom_scheduler_silence_seconds 0.0" in client.get("/metrics").text
+
+
+def test_a_job_that_runs_is_measured_by_its_last_run_that_ended(
+    client: FlaskClient, runtime: Runtime, clock: Clock
+) -> None:
+    ended = clock.now()
+    clock.advance(seconds=90)
+    with runtime.transaction() as session:
+        for job, past in (
+            ("well", {"finished_at": ended, "succeeded": True}),
+            ("broken", {"finished_at": ended, "succeeded": False}),
+            ("first", {}),
+        ):
+            session.add(JobRun(job=job, started_at=clock.now(), **past))
+
+    measured = [line for line in client.get("/metrics").text.splitlines() if line.startswith("prom_job")]
+
+    assert sorted(measured) == [
+        'prom_job_ended_seconds{job="broken"} 90.0',
+        'prom_job_ended_seconds{job="well"} 90.0',
+        'prom_job_succeeded{job="broken"} 0.0',
+        'prom_job_succeeded{job="well"} 1.0',
+    ]
 
 
 def test_a_process_without_a_scheduler_is_not_ready(client: FlaskClient) -> None:
