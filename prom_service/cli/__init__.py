@@ -13,7 +13,11 @@ COMMANDS = (
     Lazy("serve", "prom_service.cli.serve", "Serve the web pages and run the scheduler, in one process."),
     Lazy("web", "prom_service.cli.serve", "Serve the web pages and the API."),
     Lazy("scheduler", "prom_service.cli.serve", "Run the jobs: open, send, close, assess."),
-    Lazy("db", "prom_service.cli.database", "Bring the database up to date, or check it."),
+    Lazy(
+        "db",
+        "prom_service.cli.database",
+        "Bring the database up to date, check it, say it was put back.",
+    ),
     Lazy("config", "prom_service.cli.config", "Check or show the settings."),
     Lazy("organisation", "prom_service.cli.clinics", "Add organisations."),
     Lazy("clinic", "prom_service.cli.clinics", "Add, activate and list clinics, write their texts, name who is told."),

@@ -9,8 +9,11 @@ import sqlalchemy as sa
 
 from prom_service import db as database
 from prom_service import settings
+from prom_service.cli import door
 from prom_service.errors import PromError
 from prom_service.migrations import row_security
+from prom_service.models.audit import SERVICE
+from prom_service.services import claims
 
 
 class NotInStepError(PromError):
@@ -27,7 +30,7 @@ class NotProtectedError(PromError):
 
 @click.group()
 def db() -> None:
-    """Bring the database up to date, or check it."""
+    """Bring the database up to date, check it, say it was put back."""
 
 
 @db.command()
@@ -50,6 +53,21 @@ def check() -> None:
         database.check_revision(connection)
     _compare(url)
     click.echo(f"The database is in order, at revision {database.revisions()[-1]}.")
+
+
+@db.command()
+def restored() -> None:
+    """Say that a backup was put back, before the service is started: no email that may have gone out goes again."""
+    assumed = 0
+    with door.runtime() as prom:
+        while True:
+            with prom.transaction() as session:
+                count = claims.assume_sent(session, actor=door.ACTOR, now=prom.now())
+                if not count:
+                    door.note(session, SERVICE, "db restored", shown=assumed, now=prom.now())
+                    break
+            assumed += count
+    click.echo(f"{assumed} emails were due and may have gone out since the backup. They are taken as sent.")
 
 
 @db.command()

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, bindparam, select, tuple_, update
+from sqlalchemy import Select, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -89,6 +89,12 @@ def _put_off_too_long() -> Select[uuid.UUID]:
     )
 
 
+def _maybe_gone_out() -> Select[uuid.UUID]:
+    is_due = Message.phase.in_(PENDING_PHASES) & (Message.due_at <= bindparam("now"))
+    in_hand = Message.phase.in_(("claimed", "committing"))
+    return select(Message.id).where(or_(is_due, in_hand)).limit(bindparam("most")).with_for_update()
+
+
 def _take(ids: Select[uuid.UUID], **values: object) -> ReturningUpdate[Message]:
     """Set ``values`` on the messages selected by ``ids`` in one statement that no two processes share; return them.
 
@@ -103,6 +109,13 @@ CLAIM_DUE = _take(_due_to_patients(), phase="claimed", claimed_by=bindparam("cla
 PLAN_LAPSED = _take(_lapsed("claimed"), phase="planned", claimed_until=None)
 ASSUME_LAPSED = _take(_lapsed("committing"), phase="assumed_sent", reason="no_reply_to_final_dot", claimed_until=None)
 BRING_FORWARD = _take(_put_off_too_long(), due_at=bindparam("now"))
+ASSUME_GONE = _take(
+    _maybe_gone_out(),
+    phase="assumed_sent",
+    reason="restored",
+    claimed_until=None,
+    sent_at=func.coalesce(Message.sent_at, Message.due_at),
+)
 AS_WRITTEN = {"synchronize_session": False, "populate_existing": True}
 UNDER_CLAIM = (
     select(Message)
@@ -293,6 +306,18 @@ def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -
     return len(unsent) + len(unknown) + len(put_off)
 
 
+def assume_sent(session: Session, *, actor: str, now: dt.datetime, limit: int = 500) -> int:
+    """Take what is due or in hand as sent when it was due, and return how many messages it was.
+
+    In a database that was put back from a backup: what went out since then is not on record, and is not sent again.
+    """
+    gone = session.scalars(ASSUME_GONE, {"now": now, "most": limit}, execution_options=AS_WRITTEN).all()
+    for message in gone:
+        note(session, message, "assumed_sent", now, message.reason, actor=actor)
+        _audit(session, message, "assumed_sent", now, actor=actor)
+    return len(gone)
+
+
 def _choose(
     session: Session, due: Sequence[Message], known: Mapping[uuid.UUID, Addressee], now: dt.datetime
 ) -> list[Message]:
@@ -338,6 +363,6 @@ def _claimed(session: Session, letter: Letter, *phases: str) -> Message | None:
     return session.scalars(UNDER_CLAIM, named).first()
 
 
-def _audit(session: Session, message: Message, kind: str, now: dt.datetime) -> None:
+def _audit(session: Session, message: Message, kind: str, now: dt.datetime, *, actor: str = "sweep") -> None:
     named = {"message": [message.id]}
-    audit.note_about(session, message.clinic_id, named, actor="sweep", act=f"message.{kind}", now=now)
+    audit.note_about(session, message.clinic_id, named, actor=actor, act=f"message.{kind}", now=now)

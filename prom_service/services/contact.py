@@ -59,6 +59,7 @@ EXPLANATIONS = {
     "relay_without_tls": "The mail server offered no secure connection.",
     "no_reply": "The mail server broke off before it took the email.",
     "no_reply_to_final_dot": "The mail server may have taken the email; it is not sent again.",
+    "restored": "It may have gone out before a backup was put back; it is not sent again.",
     "lease_lapsed": "The process that was sending it stopped.",
 }
 """What each reason means, in words for a clinic. Any other reason is a mail server's code, such as ``smtp 550``."""

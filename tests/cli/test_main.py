@@ -13,9 +13,10 @@ from prom_service.cli import COMMANDS, main
 from tests.cli.conftest import Prom
 
 FIXED = """
-demo; serve; web; scheduler; db check; db protect; db upgrade; config check; config show; organisation add; clinic
-activate; clinic add; clinic escalation; clinic list; clinic test-escalation; clinic texts; user add; user deactivate;
-user list; user reset-totp; user set-password; user set-role;
+demo; serve; web; scheduler; db check; db protect; db restored; db upgrade;
+config check; config show; organisation add;
+clinic activate; clinic add; clinic escalation; clinic list; clinic test-escalation; clinic texts; user add;
+user deactivate; user list; user reset-totp; user set-password; user set-role;
 apikey create; apikey list; apikey revoke; apikey rotate; import patients;
 import redcap; import visits; export redcap; export research;
 instruments export; instruments list; instruments paper; instruments

@@ -8,13 +8,25 @@ import pytest
 import sqlalchemy as sa
 
 from prom_service.mail.transport import ACCEPTED, UNKNOWN, WITHHELD
-from prom_service.models import Administration, Patient
+from prom_service.models import Administration, Message, Patient
 from prom_service.runtime import Runtime
 from prom_service.services import claims, messages
 from tests import mailroom
 from tests.fakes import Clock
 from tests.mailroom import NOON
-from tests.services.posting import DAY, change_patient, claim, mark, one_due, record, settle, state
+from tests.services.posting import (
+    DAY,
+    GREYLISTED,
+    HOUR,
+    MINUTE,
+    change_patient,
+    claim,
+    mark,
+    one_due,
+    record,
+    settle,
+    state,
+)
 
 
 @pytest.fixture
@@ -144,6 +156,42 @@ def test_what_a_process_left_behind_whose_clock_was_ahead_is_settled_once_the_cl
     assert settle(prom) == 1
 
     assert state(prom, message)[0] == phase
+
+
+def test_after_a_backup_was_put_back_nothing_goes_out_that_may_have_gone_out_since(prom: Runtime, clock: Clock) -> None:
+    at_noon = mailroom.due_messages(prom, 3)
+    unmarked, marked, _ = claim(prom, limit=3)
+    mark(prom, marked)
+    record(prom, unmarked, GREYLISTED)
+    due = mailroom.due_messages(prom, 2, due=NOON + HOUR)
+    ahead = mailroom.due_messages(prom, 1, due=NOON + HOUR + MINUTE)
+    clock.advance(hours=1)
+
+    with prom.transaction() as session:
+        assumed = [claims.assume_sent(session, actor="command", now=prom.now(), limit=3) for _ in range(3)]
+
+    assert assumed == [3, 2, 0]
+    assert mailroom.phases(prom, at_noon + due) == ["assumed_sent"] * 5
+    assert {state(prom, one) for one in at_noon + due} == {("assumed_sent", "restored")}
+    assert claim(prom) == []
+    with prom.reading() as session:
+        assert {session.get_one(Message, one).sent_at for one in due} == {NOON + HOUR}
+    clock.advance(minutes=1)
+    assert [letter.message_id for letter in claim(prom)] == ahead
+
+
+def test_the_reminder_after_an_email_that_may_have_gone_out_is_sent_as_planned(prom: Runtime, clock: Clock) -> None:
+    with prom.transaction() as session:
+        of = mailroom.administration(session, mailroom.patient(session, mailroom.clinic(session)))
+        mailroom.message(session, of)
+        reminder = mailroom.message(session, of, ordinal=1, due=NOON + 3 * DAY).id
+    clock.advance(days=1)
+    with prom.transaction() as session:
+        claims.assume_sent(session, actor="command", now=prom.now())
+
+    clock.advance(days=2)
+
+    assert [letter.message_id for letter in claim(prom)] == [reminder]
 
 
 def test_an_outcome_that_comes_after_all_replaces_the_assumption(prom: Runtime, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Whether the process lives, and whether it can work."""
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,15 @@ def test_a_job_that_runs_is_measured_by_its_last_run_that_ended(
         'prom_job_succeeded{job="broken"} 0.0',
         'prom_job_succeeded{job="well"} 1.0',
     ]
+
+
+def test_every_metric_is_in_the_document(client: FlaskClient, runtime: Runtime, clock: Clock) -> None:
+    _beat(runtime, clock.now())
+    text = (Path(__file__).parents[2] / "docs" / "operation.md").read_text(encoding="utf-8")
+
+    measured = re.findall(r"^# HELP (\w+)", client.get("/metrics").text, re.MULTILINE)
+
+    assert sorted(measured) == sorted(set(re.findall(r"`(prom_\w+)`", text)))
 
 
 def test_a_process_without_a_scheduler_is_not_ready(client: FlaskClient) -> None:
