@@ -153,6 +153,11 @@ def test_every_lasting_part_says_whether_it_is_well(
     assert "/healthz" in dict(instructions)["HEALTHCHECK"]
 
 
+@pytest.mark.parametrize("service", ["migrate", "web", "scheduler"])
+def test_the_log_does_not_fill_the_disk(services: dict[str, Any], service: str) -> None:
+    assert services[service]["logging"] == {"driver": "local"}  # json-file, the default, is not rotated.
+
+
 def test_our_ports_are_open_to_this_host_only(services: dict[str, Any]) -> None:
     ports = [port for each in services.values() for port in each.get("ports", [])]
 
