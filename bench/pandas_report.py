@@ -236,7 +236,7 @@ def _flagged(
 ) -> pd.DataFrame:
     step = known["step"].sort_values("number").drop_duplicates("flag_id", keep="last")
     flag = known["flag"][known["flag"]["kind"].isin(REVIEWABLE) & known["flag"]["checkpoint"].isin(CHECKPOINTS)]
-    flag = flag.merge(step[step["type"] != "superseded"], left_on="id", right_on="flag_id")
+    flag = flag.merge(step, left_on="id", right_on="flag_id")
     flag = flag[flag["episode_id"].isin(episode["id"])].drop(columns="id")
     flag["raised_on"] = _local_day(known, episode, flag["episode_id"], flag["raised_at"])
     resolved_on = _local_day(known, episode, flag["episode_id"], flag["at"]).where(flag["type"] == "resolved")
@@ -244,16 +244,28 @@ def _flagged(
     seen = seen[seen["visited_on"] > seen["raised_on"]].groupby("flag_id")["visited_on"].min()
     reassessed_on = flag["flag_id"].map(seen)
     flag["reviewed_on"] = reassessed_on.where(~(resolved_on < reassessed_on), resolved_on).fillna(resolved_on)
+    flag = _standing_since(flag.assign(seen_on=reassessed_on))
     keys = ["episode_id", "checkpoint"]
     without = flag.merge(served[["episode_id", "visit_id", "visited_on"]], on="episode_id")
     unseen = without["reviewed_on"].isna() | (without["visited_on"] < without["reviewed_on"])
-    without = without[(without["visited_on"] > without["raised_on"]) & unseen].groupby(keys)["visit_id"].nunique()
+    without = without[(without["visited_on"] > without["since"]) & unseen].groupby(keys)["visit_id"].nunique()
     rows = flag.assign(reviewed=flag["reviewed_on"].notna()).groupby(keys)["reviewed"].min().to_frame()
     rows["visits"] = without.reindex(rows.index).fillna(0).astype("int64")
     closed = episode.set_index("id")["closed_on"].notna()
     rows = rows.reset_index().assign(closed=lambda frame: frame["episode_id"].map(closed))
     columns = ["checkpoint", "closed", "reviewed", "visits"]
     return rows.groupby(columns).size().rename("episodes").reset_index()
+
+
+def _standing_since(flag: pd.DataFrame) -> pd.DataFrame:
+    """Return the flags that stand, each since the first of those that took over from each other unreviewed."""
+    flag = flag.sort_values(["raised_at", "at"])
+    alike = flag.groupby(["episode_id", "kind", "checkpoint"])
+    before = alike[["type", "at", "seen_on"]].shift()
+    goes_on = (before["type"] == "superseded") & (before["at"] == flag["raised_at"])
+    goes_on &= before["seen_on"].isna() | (before["seen_on"] > flag["raised_on"])
+    flag["since"] = flag["raised_on"].where(~goes_on)
+    return flag.assign(since=alike["since"].ffill())[flag["type"] != "superseded"]
 
 
 def _local_day(

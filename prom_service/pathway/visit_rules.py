@@ -158,7 +158,11 @@ def _awaiting_review(facts: EpisodeFacts, timepoint: Timepoint) -> Iterator[_Wai
 
 
 def _waiting_since(facts: EpisodeFacts, flag: FlagFacts) -> datetime:
-    """When the finding was first flagged: by this flag, or by one it was taken over from that nobody had reviewed."""
+    """When the finding was first flagged: by this flag, or by one it was taken over from that nobody had reviewed.
+
+    Each flag of such a run, all of one kind and checkpoint, was superseded at the instant at which the next was raised,
+    and no visit dated after it, up to the day of the next, says that the clinician reassessed.
+    """
     since = flag.raised_at
     for earlier in sorted(facts.flags, key=lambda one: one.raised_at, reverse=True):
         alike = (earlier.kind, earlier.checkpoint) == (flag.kind, flag.checkpoint)

@@ -319,7 +319,7 @@ class Record:
 
     def step(self, flag: Flag, kind: str, at: dt.datetime, **detail: str) -> None:
         """One more thing that happened to the flag."""
-        flag.number = self._number()
+        flag.number, flag.updated_at = self._number(), at
         if kind in ("resolved", "superseded"):
             flag.status = kind
             flag.resolution = detail["reason"] if kind == "resolved" else None

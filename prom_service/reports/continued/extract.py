@@ -30,8 +30,8 @@ def improved(cohort: Cohort, asked: sa.CTE) -> Cells:
 def flagged(cohort: Cohort) -> Cells:
     """Count the episodes with a finding that asks for a review by the counted visits that went without one.
 
-    Those are the visits after the day of a flag and before that of its review; without a review, all after it. An
-    episode is reviewed at a checkpoint when each of its flags there is.
+    Those are the visits after the day on which a finding was first flagged and before that of its review; without a
+    review, all after it. An episode is reviewed at a checkpoint when each of its flags there is.
     Columns: group, checkpoint, wording, closed, reviewed, visits, episodes.
     """
     found, served = findings(cohort), cohort.ever_served
@@ -40,7 +40,7 @@ def flagged(cohort: Cohort) -> Cells:
     without = (
         sa.select(*keys, sa.func.count(sa.distinct(served.c.visit_id)).label("visits"))
         .join(served, served.c.episode_id == found.c.episode_id)
-        .where(served.c.visited_on > found.c.raised_on, unseen)
+        .where(served.c.visited_on > found.c.first_raised_on, unseen)
         .group_by(*keys)
         .subquery()
     )

@@ -51,7 +51,8 @@ VISITS_WITHOUT_REVIEW = Layout(
     "Visits after a finding that nobody reviewed",
     "Episodes with a standing non-responder or deterioration flag of a checkpoint. Reviewed is: resolved with a reason,"
     " or a visit dated after the flag at which the clinician reassessed; acknowledging is not reviewing. Counted visits"
-    " dated after the day of the flag, by the clinic's clock.",
+    " dated after the day on which the finding was first flagged, by the clinic's clock: another flag that took its"
+    " place on the spot begins nothing anew.",
     (
         GROUP,
         Column("checkpoint", "Checkpoint", "Checkpoint of the flag.", TEXT),
@@ -61,17 +62,17 @@ VISITS_WITHOUT_REVIEW = Layout(
         Column("unreviewed", "Not reviewed", "Of these: one was not."),
         Column("share", "Share not reviewed", "Not reviewed / flagged.", SHARE, part="unreviewed", whole="flagged"),
         Column("unreviewed_open", "… still open", "Of those not reviewed: episodes still running."),
-        Column("with_visits", "… with visits since", "Of those not reviewed: with a visit since the flag."),
+        Column("with_visits", "… with visits since", "Of those not reviewed: with a visit since they were flagged."),
         Column(
             "visits_unreviewed",
             "Visits without review",
-            "Visits of those not reviewed after their flag.",
+            "Visits of those not reviewed after they were first flagged.",
             rests_on="with_visits",
         ),
         Column(
             "visits_before_review",
             "Visits before review",
-            "Visits of the reviewed between flag and review.",
+            "Visits of the reviewed between first flag and review.",
             rests_on="reviewed",
         ),
     ),

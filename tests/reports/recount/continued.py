@@ -78,7 +78,7 @@ def _meanwhile(findings: list[Row], counted: list[Row]) -> dict[str, tuple[str, 
             visit["visit_id"]
             for visit in counted
             for one in here
-            if visit["visited_on"] > one["raised_on"]
+            if visit["visited_on"] > one["waits_from"]
             and (one["reviewed_on"] is None or visit["visited_on"] < one["reviewed_on"])
         }
         word = "own" if any(one["wording"] == "own" for one in here) else "official"

@@ -104,16 +104,18 @@ class Record:
         return {one["timepoint"]: one for one in planned}
 
     def findings(self, episode: Row) -> list[Row]:
-        """Return the standing findings that ask for a review: raised_on, reviewed_on, reassessed, checkpoint, …"""
-        found = []
-        for flag in self.under["flag"][episode["id"]]:
-            events = [one for one in self.under["flag_event"][flag["id"]] if self._known(one)]
+        """Return the standing findings that ask for a review: waits_from, reviewed_on, reassessed, checkpoint, …"""
+        earlier, found = defaultdict(list), []
+        steps = {flag["id"]: self._steps(flag) for flag in self.under["flag"][episode["id"]]}
+        known = [flag for flag in self.under["flag"][episode["id"]] if steps[flag["id"]]]
+        for flag in sorted(known, key=lambda one: steps[one["id"]][0]["number"]):
             asks = flag["kind"] in ("non_responder", "deterioration") and flag["checkpoint"] in ("6-weeks", "3-months")
-            if not events or not asks:
+            if not asks:
                 continue
-            newest = max(events, key=lambda one: one["number"])
+            newest, before = steps[flag["id"]][-1], earlier[flag["kind"], flag["checkpoint"]]
             if newest["type"] != "superseded":
-                found.append(self._finding(episode, flag, newest))
+                found.append(self._finding(episode, flag, newest, before))
+            before.insert(0, (flag, newest))
         return found
 
     def day(self, episode: Row, instant: dt.datetime) -> dt.date:
@@ -121,10 +123,16 @@ class Record:
         [clinic] = self.under["clinic"][episode["clinic_id"]]
         return instant.astimezone(ZoneInfo(clinic["time_zone"])).date()
 
-    def _finding(self, episode: Row, flag: Row, newest: Row) -> Row:
+    def _finding(self, episode: Row, flag: Row, newest: Row, before: list[tuple[Row, Row]]) -> Row:
         raised_on = self.day(episode, flag["raised_at"])
         resolved = newest["type"] == "resolved"
         days = [one["visited_on"] for one in self.visits(episode) if one["reassessed"]]
+        first = flag
+        for earlier, last in before:
+            reassessed = any(self.day(episode, earlier["raised_at"]) < day <= raised_on for day in days)
+            if reassessed or last["type"] != "superseded" or last["at"] != first["raised_at"]:
+                break
+            first = earlier
         seen = min((day for day in days if day > raised_on), default=None)
         reviews = [*([seen] if seen else []), *([self.day(episode, newest["at"])] if resolved else [])]
         wording = (newest["flag"].get("evidence") or {}).get("wording")
@@ -132,7 +140,7 @@ class Record:
             "kind": flag["kind"],
             "checkpoint": flag["checkpoint"],
             "wording": "official" if wording == "official" else "own",
-            "raised_on": raised_on,
+            "waits_from": self.day(episode, first["raised_at"]),
             "reviewed_on": min(reviews, default=None),
             "reassessed": seen is not None or (resolved and newest["detail"].get("reason") == "reassessed"),
         }
@@ -140,6 +148,10 @@ class Record:
     def _answers(self, administration: Row) -> list[Row]:
         answers = [one for one in self.under["response"][administration["id"]] if self._known(one)]
         return [one for one in answers if not one["amendment"]]
+
+    def _steps(self, flag: Row) -> list[Row]:
+        known = (one for one in self.under["flag_event"][flag["id"]] if self._known(one))
+        return sorted(known, key=lambda one: one["number"])
 
     def _known(self, row: Row) -> bool:
         return bool(row["recorded_at"] <= self.as_of)
