@@ -3,6 +3,7 @@
 What a competent analyst writes, plainly and without haste: dates become dates, and every step is done on all rows.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import date
 
@@ -18,6 +19,8 @@ from prom_service.pathway.shape import GROC
 PERIOD = (date(2024, 1, 1), date(2026, 1, 1))
 CHECKPOINTS = ("6-weeks", "3-months")
 REVIEWABLE = ("non_responder", "deterioration")
+PSFS = "psfs-1.0"
+NAMED = "SELECT response_id, answers FROM answer_set WHERE instrument = :psfs"
 SCALE = ["instrument", "scale"]
 DONE = ("improved", "uncertain", "not_improved", "worse")
 TABLES = {
@@ -82,7 +85,7 @@ def count(url: str) -> dict[str, pd.DataFrame]:
         "timepoints": _steps(asked),
         "attempts": _attempts(asked, mailed),
         "months": _months(served),
-        "improved": _improved(known, episode, served, asked, start),
+        "improved": _improved(known, episode, served, asked, start, _of_others(engine, known, asked, start)),
         "flagged": _flagged(known, episode, served, attended),
     }
 
@@ -207,6 +210,7 @@ def _improved(
     served: pd.DataFrame,
     asked: pd.DataFrame,
     start: pd.Series,
+    others: set[object],
 ) -> pd.DataFrame:
     later = asked[asked["answered"] & (asked["timepoint"] != "baseline")]
     scales = {key: rows.set_index("response_id")["value"] for key, rows in known["score"].groupby(SCALE)}
@@ -216,6 +220,8 @@ def _improved(
         for criterion in pathway.function:
             measured = scales[criterion.measure.key]
             change = mine["answer"].map(measured) - mine["episode_id"].map(start).map(measured)
+            if criterion.measure.instrument == PSFS:
+                change = change.mask(mine["answer"].isin(others))
             change = change if criterion.measure.best > criterion.measure.worst else -change
             met = change >= criterion.change.value - TOLERANCE
             if criterion.groc is not None:
@@ -229,6 +235,27 @@ def _improved(
     visits = rows["id"].map(after).fillna(0).astype("int64")
     rows = pd.DataFrame({"closed": rows["closed_on"].notna(), "visits": visits})
     return rows.groupby(["closed", "visits"]).size().rename("episodes").reset_index()
+
+
+def _of_others(
+    engine: sa.Engine, known: Mapping[str, pd.DataFrame], asked: pd.DataFrame, start: pd.Series
+) -> set[object]:
+    """Return the answers that rate other activities than their baseline, which was recorded after them."""
+    recorded = known["response"].set_index("id")["recorded_at"]
+    early = asked.loc[asked["answered"] & (asked["timepoint"] != "baseline"), ["answer", "episode_id"]]
+    early = early.assign(start=early["episode_id"].map(start)).dropna()
+    early = early[early["answer"].map(recorded) <= early["start"].map(recorded)]
+    if early.empty:
+        return set()
+    given = pd.read_sql(sa.text(NAMED).bindparams(psfs=PSFS), engine).set_index("response_id")["answers"]
+    named = given.map(lambda one: {text for key, text in _read(one).items() if key.endswith(".text")})
+    both = early[early["answer"].isin(named.index) & early["start"].isin(named.index)]
+    pairs = zip(both["answer"], both["answer"].map(named), both["start"].map(named), strict=True)
+    return {answer for answer, now, before in pairs if now != before}
+
+
+def _read(answers: object) -> dict[str, object]:
+    return json.loads(answers) if isinstance(answers, str) else dict(answers)
 
 
 def _flagged(

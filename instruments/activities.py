@@ -22,6 +22,11 @@ def name_keys(instrument: Instrument) -> frozenset[str]:
     return frozenset(item.code + TEXT for item in instrument.items if item.activity)
 
 
+def names(answers: Mapping[str, Any]) -> frozenset[str]:
+    """The activities that are named among the answers, in whatever order."""
+    return frozenset(name for key, name in answers.items() if _names(key, name))
+
+
 def all_rated(answers: Mapping[str, Any]) -> bool:
     """Whether every named activity has a rating; so too when none is named.
 

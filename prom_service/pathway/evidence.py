@@ -18,6 +18,7 @@ from prom_service.pathway.facts import EpisodeFacts, ResponseFacts
 from prom_service.pathway.judgement import (
     OUTCOME_OF,
     RULE_VERSION,
+    Bools,
     Outcome,
     ResponseFrame,
     ScaleKey,
@@ -218,7 +219,18 @@ def _frame(pathway: Pathway, pairs: Sequence[Pair]) -> ResponseFrame:
         baseline_late=np.array([before is not None and before.late for before, _ in pairs]),
         groc=_column(after.groc for _, after in pairs),
         pass_answer=_column(after.pass_answer for _, after in pairs),
+        other_activities=_other_activities(keys, pairs),
     )
+
+
+def _other_activities(keys: Iterable[ScaleKey], pairs: Sequence[Pair]) -> Mapping[ScaleKey, Bools]:
+    if not any(after.activities for _, after in pairs):
+        return {}
+    return {key: np.array([_rates_others(key, *pair) for pair in pairs]) for key in keys}
+
+
+def _rates_others(key: ScaleKey, baseline: ResponseFacts | None, response: ResponseFacts) -> bool:
+    return baseline is not None and response.rates_others(baseline, key[0])
 
 
 def _column(values: Iterable[float | None]) -> Floats:
@@ -259,8 +271,14 @@ def instant(moment: datetime) -> str:
 
 
 def measured(measure: Measure, baseline: ResponseFacts | None, response: ResponseFacts) -> Json:
-    """Baseline, current score and change of one scale, with its measurement error beside them."""
+    """Baseline, current score and change of one scale, with its measurement error beside them.
+
+    Of other activities than at the baseline there is no change.
+    """
     before, after = (_value(measure.key, facts) for facts in (baseline, response))
+    change = (
+        math.nan if _rates_others(measure.key, baseline, response) else change_from_baseline(measure, before, after)
+    )
     return {
         "instrument": measure.instrument,
         "scale": measure.scale,
@@ -268,7 +286,7 @@ def measured(measure: Measure, baseline: ResponseFacts | None, response: Respons
         "best": measure.best,
         "baseline": _score(measure, baseline),
         "current": _score(measure, response),
-        "change": _number(change_from_baseline(measure, before, after)),
+        "change": _number(change),
         "headroom": _number(headroom(measure, before)),
         "room_to_worsen": _number(room_to_worsen(measure, before)),
         "measurement_error": row(measure.measurement_error),

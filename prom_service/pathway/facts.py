@@ -22,6 +22,8 @@ class ResponseFacts:
     ``scores`` holds every scale asked, by instrument reference and scale key; None when too few items were answered.
     ``partial``: scored from a draft when the window passed. ``wordings`` says for each instrument whether its items
     were given in our "own" or the "official" wording; own when not named. ``recorded_at`` is when it was heard of.
+    ``activities`` are those that were rated, by instrument; they are named where they may be others than at the
+    baseline, as of answers that were heard of before it.
     """
 
     id: str
@@ -31,6 +33,7 @@ class ResponseFacts:
     scores: Mapping[tuple[str, str], float | None]
     wordings: Mapping[str, str] = field(default_factory=dict)
     recorded_at: datetime | None = None
+    activities: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def groc(self) -> float | None:
@@ -45,6 +48,10 @@ class ResponseFacts:
     def wording(self, instrument: str) -> str:
         """The wording the instrument was answered in."""
         return self.wordings.get(instrument, "own")
+
+    def rates_others(self, baseline: "ResponseFacts", instrument: str) -> bool:
+        """Whether it rates other activities than the baseline: the two scores are then not to be compared."""
+        return self.activities.get(instrument) != baseline.activities.get(instrument)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ call the same functions and can never disagree. A missing score or an unanswered
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from instruments.compare import at_least
 from instruments.thresholds import Threshold
-from prom_service.pathway.shape import Anchors, Criterion, Pathway, Primary, Timepoint
+from prom_service.pathway.shape import Anchors, Criterion, Measure, Pathway, Primary, Timepoint
 from prom_service.pathway.trajectory import Floats, change_from_baseline, headroom, room_to_worsen
 
 RULE_VERSION = "1"
@@ -47,6 +47,7 @@ class Step(IntEnum):
     BASELINE_MISSING = 10
     BASELINE_LATE = 11
     SCORE_MISSING = 12
+    OTHER_ACTIVITIES = 13
     WORSENED = 20
     WORSENED_WITHOUT_ROOM = 21
     HEADROOM_CONTRADICTED = 30
@@ -64,6 +65,7 @@ OUTCOME_OF = {
     Step.BASELINE_MISSING: Outcome.NOT_ASSESSABLE,
     Step.BASELINE_LATE: Outcome.NOT_ASSESSABLE,
     Step.SCORE_MISSING: Outcome.NOT_ASSESSABLE,
+    Step.OTHER_ACTIVITIES: Outcome.NOT_ASSESSABLE,
     Step.WORSENED: Outcome.WORSE,
     Step.WORSENED_WITHOUT_ROOM: Outcome.WORSE,
     Step.HEADROOM_CONTRADICTED: Outcome.UNCERTAIN,
@@ -76,7 +78,8 @@ OUTCOME_OF = {
     Step.ANCHORS_DISAGREE: Outcome.UNCERTAIN,
     Step.NOT_REACHED: Outcome.NOT_IMPROVED,
 }
-BASELINE_STEPS = frozenset({Step.BASELINE_MISSING, Step.BASELINE_LATE})
+BASELINE_STEPS = frozenset({Step.BASELINE_MISSING, Step.BASELINE_LATE, Step.OTHER_ACTIVITIES})
+"""Steps at which there is no baseline to compare with."""
 _OUTCOMES = np.zeros(max(Step) + 1, dtype=np.int8)
 for _step, _outcome in OUTCOME_OF.items():
     _OUTCOMES[_step] = _outcome
@@ -87,7 +90,8 @@ class ResponseFrame:
     """The answers of many episodes at one timepoint beside their baselines; every array has one row per episode.
 
     ``groc`` runs from -7 (much worse) to +7; ``pass_answer`` is 1 for an acceptable state, 0 for not. A scale that
-    is not in ``baseline`` or ``current`` is missing for all.
+    is not in ``baseline`` or ``current`` is missing for all. ``other_activities`` says of a scale in which rows it
+    rates other activities than the baseline does, which makes no change; one that is not in it rates the same.
     """
 
     baseline: Mapping[ScaleKey, Floats]
@@ -95,11 +99,21 @@ class ResponseFrame:
     baseline_late: Bools
     groc: Floats
     pass_answer: Floats
+    other_activities: Mapping[ScaleKey, Bools] = field(default_factory=dict)
 
     def scores(self, key: ScaleKey) -> tuple[Floats, Floats]:
         """Baseline and current score of one scale."""
         missing = np.full(self.groc.shape, np.nan)
         return self.baseline.get(key, missing), self.current.get(key, missing)
+
+    def rates_others(self, key: ScaleKey) -> Bools:
+        """Whether a scale rates other activities than at the baseline."""
+        return self.other_activities.get(key, np.zeros(self.groc.shape, dtype=np.bool_))
+
+    def change(self, measure: Measure) -> Floats:
+        """The change of one scale; nan where a score is missing, or rates other activities."""
+        change = change_from_baseline(measure, *self.scores(measure.key))
+        return np.where(self.rates_others(measure.key), np.nan, change) if self.other_activities else change
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -138,7 +152,7 @@ def judge_checkpoint(pathway: Pathway, timepoint: Timepoint, frame: ResponseFram
 def judge_scale(criterion: Criterion, anchors: Anchors, frame: ResponseFrame) -> ScaleJudged:
     """One primary scale is judged for every row; the first step that applies decides.
 
-    1. Baseline or score missing, or the baseline late: not assessable, never *not improved*.
+    1. Baseline or score missing, the baseline late, or of other activities: not assessable, never *not improved*.
     2. Worse by the worsening or more: worse. With less room to worsen than that: worse when the change is negative
        and GROC says worse.
     3. Less headroom than the improvement: GROC says worse, or half the improvement lost: uncertain. GROC says
@@ -153,7 +167,7 @@ def judge_scale(criterion: Criterion, anchors: Anchors, frame: ResponseFrame) ->
     """
     measure, points = criterion.measure, criterion.improved_points.value
     baseline, current = frame.scores(measure.key)
-    change = change_from_baseline(measure, baseline, current)
+    change = frame.change(measure)
     by_change, without_room = worsening(criterion.primary, anchors, frame)
     groc_improved, groc_worse = _groc_improved(anchors, frame), _groc_worse(anchors, frame)
     acceptable, not_acceptable = frame.pass_answer == 1, frame.pass_answer == 0
@@ -165,6 +179,7 @@ def judge_scale(criterion: Criterion, anchors: Anchors, frame: ResponseFrame) ->
         Step.BASELINE_MISSING: np.isnan(baseline),
         Step.BASELINE_LATE: frame.baseline_late,
         Step.SCORE_MISSING: np.isnan(current),
+        Step.OTHER_ACTIVITIES: frame.rates_others(measure.key),
         Step.WORSENED: by_change,
         Step.WORSENED_WITHOUT_ROOM: without_room,
         Step.HEADROOM_CONTRADICTED: near_best & (at_least(-change, points / 2) | groc_worse),
@@ -201,11 +216,11 @@ def combine(outcomes: Sequence[Codes]) -> tuple[Codes, NDArray[np.intp]]:
 def worsening(primary: Primary, anchors: Anchors, frame: ResponseFrame) -> tuple[Bools, Bools]:
     """For every row whether the scale worsened by the full amount, and whether it did so without the room for it.
 
-    Without room means: less room to worsen than the amount, a negative change, and GROC says worse. False where the
-    baseline or the score is missing or the baseline late.
+    Without room means: less room to worsen than the amount, a negative change, and GROC says worse. False where there
+    is no change or the baseline is late.
     """
-    baseline, current = frame.scores(primary.measure.key)
-    change = change_from_baseline(primary.measure, baseline, current)
+    baseline, _ = frame.scores(primary.measure.key)
+    change = frame.change(primary.measure)
     usable = ~np.isnan(change) & ~frame.baseline_late
     by_change = usable & at_least(-change, primary.worse.value)
     little_room = ~at_least(room_to_worsen(primary.measure, baseline), primary.worse.value)
@@ -216,14 +231,14 @@ def worsening(primary: Primary, anchors: Anchors, frame: ResponseFrame) -> tuple
 def judge_function(pathway: Pathway, frame: ResponseFrame) -> FunctionJudged:
     """Whether each row demonstrates improvement: the full 3-month criterion of a function scale, at any response.
 
-    Nothing else demonstrates it, neither anchors nor a checkpoint judged improved. A missing or late baseline, or a
-    missing score, is not assessable and counts as not demonstrated. Source: the threshold rows of the criteria.
+    Nothing else demonstrates it, neither anchors nor a checkpoint judged improved. A missing or late baseline, one of
+    other activities, or a missing score, is not assessable and counts as not demonstrated. Source: the threshold rows
+    of the criteria.
     """
     found = np.full(frame.groc.shape, -1, dtype=np.intp)
     assessable = np.zeros(frame.groc.shape, dtype=np.bool_)
     for number, criterion in enumerate(pathway.function):
-        baseline, current = frame.scores(criterion.measure.key)
-        change = change_from_baseline(criterion.measure, baseline, current)
+        change = frame.change(criterion.measure)
         usable = ~np.isnan(change) & ~frame.baseline_late
         shown = usable & at_least(change, criterion.change.value)
         if criterion.groc is not None:

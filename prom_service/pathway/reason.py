@@ -16,6 +16,7 @@ _SENTENCES = {
     Step.BASELINE_MISSING: "{title} has no score from the start, so its change cannot be judged",
     Step.BASELINE_LATE: "{title} was first answered too late to count as the start, so its change cannot be judged",
     Step.SCORE_MISSING: "{title} has too few answers for a score",
+    Step.OTHER_ACTIVITIES: "{title} rates other activities than at the start, so its change cannot be judged",
     Step.WORSENED: "{title} is {change} since the start; {worse} or more count as worse",
     Step.WORSENED_WITHOUT_ROOM: "{title} began near its worst end and is {change} since, and the patient feels worse",
     Step.HEADROOM_CONTRADICTED: "{headroom} and is {change} since; this or the patient's own rating points to worse",

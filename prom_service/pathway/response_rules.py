@@ -74,7 +74,9 @@ def non_responder(case: Case) -> Iterator[Finding]:
 
 
 def not_assessable(case: Case) -> Iterator[Finding]:
-    """A finding for each checkpoint answered while the baseline is missing or late, so that no change can be computed.
+    """A finding for each checkpoint answered without a baseline to compare with, so that no change can be computed.
+
+    It is missing, late, or rates other activities.
 
     It shows GROC and PASS, by the patient's own account. Never "not improved". Source: rule of this service.
     """

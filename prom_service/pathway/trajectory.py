@@ -19,7 +19,10 @@ Scores = TypeVar("Scores", float, Floats)
 
 @dataclass(frozen=True, slots=True)
 class TrajectoryPoint:
-    """One score of one scale. ``change`` is positive for better, None at the baseline and without a usable one."""
+    """One score of one scale. ``change`` is positive for better, None at the baseline and without a usable one.
+
+    ``other_activities``: it rates others than the baseline does, with which it is therefore not compared.
+    """
 
     timepoint: str
     value: float | None
@@ -27,6 +30,7 @@ class TrajectoryPoint:
     change: float | None
     late: bool
     wording: str
+    other_activities: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,16 @@ def _points(facts: EpisodeFacts, measure: Measure) -> Iterator[TrajectoryPoint]:
     for at in facts.timepoints:
         if at.response and measure.key in at.response.scores:
             value = at.response.scores[measure.key]
+            others = before is not None and at.response.rates_others(before, measure.instrument)
+            compared = at.timepoint != facts.pathway.baseline.key and not others
             yield TrajectoryPoint(
                 timepoint=at.timepoint,
                 value=value,
                 answered_at=at.response.answered_at,
-                change=_change(measure, None if at.timepoint == facts.pathway.baseline.key else start, value),
+                change=_change(measure, start if compared else None, value),
                 late=at.response.late,
                 wording=at.response.wording(measure.instrument),
+                other_activities=others,
             )
 
 

@@ -1,5 +1,6 @@
 """Answered checkpoints of many episodes as the frames that the rules judge, so many episodes at a time."""
 
+import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,16 @@ from prom_service.models import Administration, Episode, Judgement, Response, Sc
 from prom_service.pathway.judgement import Bools, ResponseFrame, ScaleKey
 from prom_service.pathway.shape import GROC, PASS, Pathway, Timepoint
 from prom_service.pathway.trajectory import Floats
+from prom_service.queries.activities import Named, activities_of, rated
 from prom_service.queries.pathways import find_pathway
 
 EPISODES_AT_ONCE = 5_000
-Standing = dict[str, tuple[str, bool]]
-"""By timepoint: the response that stands, and whether it came late. Ids are text here: they are only compared."""
+Standing = dict[str, tuple[str, bool, dt.datetime]]
+"""By timepoint: the response that stands, whether it came late, and when it was recorded.
+
+Ids are text here: they are only compared.
+"""
+NOTHING = ("", False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +71,9 @@ def checkpoint_frames(session: Session, some: Range) -> Iterator[CheckpointFrame
             answered = [one for one in episodes if timepoint.key in standing[one]]
             if answered:
                 responses = [standing[one][timepoint.key][0] for one in answered]
-                baselines = [standing[one].get(pathway.baseline.key, ("", False)) for one in answered]
-                frame = _frame(values, timepoint, responses, baselines)
+                baselines = [standing[one].get(pathway.baseline.key, NOTHING)[:2] for one in answered]
+                named = _activities(session, timepoint, [standing[one] for one in answered], pathway.baseline.key)
+                frame = _frame(values, named, timepoint, responses, baselines)
                 yield CheckpointFrame(pathway, timepoint, answered, responses, frame)
 
 
@@ -96,6 +103,7 @@ def _standing(session: Session, some: Range) -> tuple[Mapping[str, list[str]], M
             Administration.sequence,
             id_text(Response.id),
             Response.late,
+            Response.recorded_at,
         )
         .join(Administration, Administration.id == Response.administration_id)
         .join(Episode, Episode.id == Response.episode_id)
@@ -104,12 +112,12 @@ def _standing(session: Session, some: Range) -> tuple[Mapping[str, list[str]], M
     )
     on_pathway: defaultdict[str, list[str]] = defaultdict(list)
     standing: defaultdict[str, Standing] = defaultdict(dict)
-    for episode, ref, timepoint, sequence, response, late in rows:
+    for episode, ref, timepoint, sequence, response, late, recorded_at in rows:
         if episode not in standing:
             on_pathway[ref].append(episode)
         stands = standing[episode]
         if sequence or not late or timepoint not in stands or stands[timepoint][1]:
-            stands[timepoint] = (response, late)
+            stands[timepoint] = (response, late, recorded_at)
     return on_pathway, standing
 
 
@@ -125,8 +133,20 @@ def _values(session: Session, some: Range) -> Mapping[ScaleKey, Mapping[str, flo
     return values
 
 
+def _activities(session: Session, timepoint: Timepoint, answered: Sequence[Standing], baseline: str) -> Named:
+    """Return what was rated, of the answers that may rate others than their baseline and of these baselines."""
+    if rated().isdisjoint(criterion.measure.instrument for criterion in timepoint.criteria):
+        return {}
+    pairs = ((one[timepoint.key], one[baseline]) for one in answered if baseline in one)
+    before = (pair for pair in pairs if pair[0][2] <= pair[1][2])
+    asked = {response: str(uuid.UUID(response)) for pair in before for response, *_ in pair}
+    found = activities_of(session, asked.values())
+    return {response: found.get(id_, {}) for response, id_ in asked.items()}
+
+
 def _frame(
     values: Mapping[ScaleKey, Mapping[str, float]],
+    named: Named,
     timepoint: Timepoint,
     responses: Sequence[str],
     baselines: Sequence[tuple[str, bool]],
@@ -134,6 +154,10 @@ def _frame(
     def column(key: ScaleKey, wanted: Sequence[str]) -> Floats:
         known = values.get(key, {})
         return np.array([known.get(one, np.nan) for one in wanted], dtype=np.float64)
+
+    def others(instrument: str) -> Bools:
+        pairs = ((named.get(one, {}), named.get(first, {})) for one, first in zip(responses, before, strict=True))
+        return np.array([bool(now) and now.get(instrument) != first.get(instrument) for now, first in pairs])
 
     keys = [criterion.measure.key for criterion in timepoint.criteria]
     before = [response for response, _ in baselines]
@@ -144,4 +168,5 @@ def _frame(
         baseline_late=late,
         groc=column(GROC, responses),
         pass_answer=column(PASS, responses),
+        other_activities={key: others(key[0]) for key in keys} if named else {},
     )

@@ -40,6 +40,7 @@ from prom_service.pathway.facts import (
 )
 from prom_service.pathway.plan import PlannedAdministration, phone_from
 from prom_service.pathway.shape import SAFETY, Pathway
+from prom_service.queries.activities import activities_of, rated
 from prom_service.queries.flags import Whose
 from prom_service.queries.pathways import find_pathway
 
@@ -344,6 +345,7 @@ def _responses(session: Session, administrations: Sequence[Any]) -> dict[str, Re
     scores: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)
     for response_id, instrument, scale, value in session.execute(SCORES, ids):
         scores[response_id][instrument, scale] = value
+    activities = activities_of(session, _maybe_of_others(administrations, standing, scores))
     wordings: dict[str, dict[str, str]] = defaultdict(dict)
     for response_id, instrument, wording in session.execute(WORDINGS, ids):
         wordings[response_id][instrument] = wording
@@ -357,9 +359,25 @@ def _responses(session: Session, administrations: Sequence[Any]) -> dict[str, Re
             scores=scores[response.id],
             wordings=wordings[response.id],
             recorded_at=response.recorded_at,
+            activities=activities.get(response.id, {}),
         )
         for administration_id, response in standing.items()
     }
+
+
+def _maybe_of_others(
+    administrations: Sequence[Any], standing: Mapping[str, Any], scores: Mapping[str, Iterable[tuple[str, str]]]
+) -> set[str]:
+    """Return the responses that rate activities, perhaps others than the baseline, and these baselines."""
+    baselines = {one.episode_id: standing.get(one.id) for one in administrations if one.sequence == 0}
+    found = set()
+    for one in administrations:
+        response, baseline = standing.get(one.id), baselines.get(one.episode_id)
+        if not (one.sequence and response and baseline) or response.recorded_at > baseline.recorded_at:
+            continue
+        if any(instrument in rated() for instrument, _ in scores[response.id]):
+            found |= {response.id, baseline.id}
+    return found
 
 
 @cache

@@ -17,8 +17,9 @@ from prom_service.queries.facts import load_episodes
 def trajectory(session: Session, episode_id: uuid.UUID) -> dict[str, Any]:
     """Return the course of an episode.
 
-    Changes count from the baseline timepoint, positive for better; there is none when the baseline is missing or
-    was late. The numbers come from the functions that raise the flags, so the two cannot disagree.
+    Changes count from the baseline timepoint, positive for better; there is none when the baseline is missing, was
+    late, or rates other activities. The numbers come from the functions that raise the flags, so the two cannot
+    disagree.
     """
     loaded = load_episodes(session, [episode_id])
     if not loaded:
@@ -53,6 +54,7 @@ def _scale(course: ScaleTrajectory, *, derived: bool) -> dict[str, Any]:
                 "change": point.change,
                 "late": point.late,
                 "wording": point.wording,
+                "other_activities": point.other_activities,
             }
             for point in course.points
         ],

@@ -18,7 +18,9 @@ from instruments.compare import TOLERANCE
 from prom_service.db import local_day
 from prom_service.models import AnswerSet, Clinic, Score
 from prom_service.pathway.shape import GROC, FunctionCriterion, Pathway
+from prom_service.queries.activities import rated
 from prom_service.reports import known
+from prom_service.reports.activities import rates_others
 from prom_service.reports.cohort import Cohort
 from prom_service.reports.planners import checked, of_one_found
 
@@ -66,7 +68,7 @@ def _reached(cohort: Cohort, asked: sa.CTE, criteria: Criteria) -> known.Rows:
                 chosen.c.pathway.in_(refs),
                 after.instrument == criterion.measure.instrument,
                 after.scale == criterion.measure.scale,
-                _is_reached(criterion, before.c.value, after.value, groc),
+                _is_reached(criterion, before.c, after, groc),
             ),
             place,
         )
@@ -102,7 +104,9 @@ def _before(cohort: Cohort, measured: Collection[tuple[str, str]]) -> known.Rows
     baseline = cohort.baselines
     scales = [sa.and_(Score.instrument == instrument, Score.scale == scale) for instrument, scale in sorted(measured)]
     return (
-        sa.select(baseline.c.episode_id, Score.response_id, Score.instrument, Score.scale, Score.value)
+        sa.select(
+            baseline.c.episode_id, Score.response_id, Score.instrument, Score.scale, Score.value, Score.recorded_at
+        )
         .select_from(baseline)
         .join(Score, sa.and_(Score.response_id == baseline.c.id, checked(sa.or_(sa.false(), *scales))))
         .where(sa.not_(baseline.c.late), Score.recorded_at <= cohort.scope.as_of)
@@ -111,8 +115,10 @@ def _before(cohort: Cohort, measured: Collection[tuple[str, str]]) -> known.Rows
 
 def _is_reached(criterion: FunctionCriterion, before: Any, after: Any, groc: Any) -> Condition:
     rises = criterion.measure.best > criterion.measure.worst
-    change = after - before if rises else before - after
+    change = after.value - before.value if rises else before.value - after.value
     reached = change >= criterion.change.value - TOLERANCE
+    if criterion.measure.instrument in rated():
+        reached = sa.and_(reached, ~rates_others(after, before))
     return reached if criterion.groc is None else sa.and_(reached, groc >= criterion.groc.value - TOLERANCE)
 
 

@@ -16,6 +16,7 @@ from prom_service.pathway.judgement import (
     judge_checkpoint,
     judge_function,
     judge_scale,
+    worsening,
 )
 from prom_service.pathway.trajectory import Floats
 from tests.pathway import oracle
@@ -317,4 +318,23 @@ def test_every_outcome_and_step_is_reached_by_one_episode_in_a_frame_of_many():
 
     steps = judge_checkpoint(pathway, pathway.timepoint("3-months"), frame).scales[0].step
 
-    assert [Step(int(step)) for step in steps] == [step for step in Step if step is not Step.BASELINE_LATE]
+    of_the_baseline = (Step.BASELINE_LATE, Step.OTHER_ACTIVITIES)
+    assert [Step(int(step)) for step in steps] == [step for step in Step if step not in of_the_baseline]
+
+
+@pytest.mark.parametrize("score", [0, 5, 10])
+def test_scores_of_other_activities_are_no_change_whatever_they_are(score):
+    pathway, key = find("buttock-nerve-pain-1"), KEYS["psfs"]
+    others = {key: np.array([True, False])}
+    nothing, timely = column(None, None), np.zeros(2, dtype=bool)
+    frame = ResponseFrame({key: column(5, 5)}, {key: column(score, score)}, timely, nothing, nothing, others)
+
+    scale = judge_checkpoint(pathway, pathway.timepoint("3-months"), frame).scales[1]
+    worse = np.logical_or(*worsening(pathway.primary[1], pathway.anchors, frame))
+    function = judge_function(pathway, frame)
+
+    assert Step(int(scale.step[0])) is Step.OTHER_ACTIVITIES
+    assert Step(int(scale.step[1])) is not Step.OTHER_ACTIVITIES
+    assert worse.tolist() == [False, score == 0]
+    assert (function.criterion >= 0).tolist() == [False, score == 10]
+    assert function.assessable.tolist() == [False, True]

@@ -1,6 +1,7 @@
 """Facts put straight into the tables, so that each number of a report can be counted by hand."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -224,7 +225,7 @@ class Record:
     def response(self, episode: Episode, timepoint: str, at: dt.datetime, **values: object) -> Response:
         """What came back for one timepoint, without a score yet."""
         administration = self.administration(episode, timepoint)
-        given = {"number": 1, "mode": "web", "late": at >= administration.late_after, **values}
+        given = {"recorded_at": at, "number": 1, "mode": "web", "late": at >= administration.late_after, **values}
         return self._add(
             Response(
                 clinic_id=episode.clinic_id,
@@ -233,20 +234,21 @@ class Record:
                 entered_by="patient",
                 digest=self._name("d"),
                 answered_at=at,
-                recorded_at=at,
                 **given,
             )
         )
 
-    def asked(self, response: Response, instrument: str, wording: str = "official") -> None:
-        """The answers of a response to one instrument, under that wording."""
+    def asked(
+        self, response: Response, instrument: str, wording: str = "official", activities: Sequence[str] = ()
+    ) -> None:
+        """The answers of a response to one instrument, under that wording; of their texts those of activities."""
         self._add(
             AnswerSet(
                 clinic_id=response.clinic_id,
                 response_id=response.id,
                 instrument=instrument,
                 wording=wording,
-                answers={},
+                answers={f"Q{place}.text": name for place, name in enumerate(activities, 1)},
                 codes=b"",
             )
         )

@@ -21,6 +21,7 @@ DAY = dt.timedelta(days=1)
 WEEKS_6, MONTHS_3 = START + 42 * DAY, START + 91 * DAY
 PATHWAYS = ("hip-related-pain-1", "hip-osteoarthritis-1", "buttock-nerve-pain-1")
 SCALES = {"ihot-12-1.0": "total", "hoos-2.0": "adl", "psfs-1.0": "total"}
+ACTIVITIES = ("Stairs", "Socks")
 STEPS = {"psfs-1.0": (0, 1, 2.2, 2.3, 2.4, 4), "ihot-12-1.0": (-3, 0, 13.9, 14, 14.1, 30)}
 HOOS_STEPS = (0, 9, 10, 12, 12.5, 20)
 
@@ -129,10 +130,12 @@ def _a_random_course(record: Record, clinic, pathway: str, chance: random.Random
             continue
         late = timepoint == "baseline" and chance.random() < 0.1
         wording = "own" if chance.random() < 0.2 else "official"
-        response = record.response(episode, timepoint, instant(on), late=late)
+        typed_in = MONTHS_3 if timepoint == "baseline" and chance.random() < 0.5 else on
+        response = record.response(episode, timepoint, instant(on), late=late, recorded_at=instant(typed_in))
         for ref in measured:
             step = 0 if timepoint == "baseline" else chance.choice(STEPS.get(ref, HOOS_STEPS))
-            record.asked(response, ref, wording)
+            rated = chance.sample(ACTIVITIES, k=chance.choice((1, 2, 2))) if ref == "psfs-1.0" else ()
+            record.asked(response, ref, wording, rated)
             record.score(response, ref, SCALES[ref], None if chance.random() < 0.1 else start[ref] + step)
         if timepoint != "baseline":
             record.score(response, "groc-1.0", "total", chance.choice((-3, 2, 3, 5, None)))

@@ -1,13 +1,17 @@
 """The activities that a patient names at baseline are the ones that count at every follow-up."""
 
+import datetime as dt
 from typing import Any
 
+import pandas as pd
 import pytest
 from sqlalchemy import select
 
 from prom_service.models import Administration, AnswerSet, Episode, Judgement, Response, Score
+from prom_service.queries.trajectory import trajectory
+from prom_service.reports import ReportQuery, make_report
 from prom_service.runtime import Runtime
-from prom_service.services import submission, verification
+from prom_service.services import reassessment, submission, verification
 from tests import builders
 from tests.fakes import Clock
 
@@ -95,3 +99,74 @@ def test_an_activity_without_a_rating_at_baseline_is_not_asked_again(
             .where(AnswerSet.instrument == PSFS, Administration.timepoint == "baseline")
         ).one()
     assert kept == {"Q1": 2, "Q1.text": "Stairs", "Q2": 3, "Q2.text": "Gardening"}
+
+
+def come_before_its_baseline(runtime: Runtime, clock: Clock, episode: Episode, rated: dict[str, Any]) -> Judgement:
+    """At 6 weeks these activities are rated, then the paper of the baseline comes. Return the judgement in force."""
+    started_at = clock.now()
+    clock.advance(days=42)
+    rate(runtime, clock, episode, "6-weeks", rated)
+    clock.advance(days=1)
+    with runtime.transaction() as session:
+        baseline = builders.the_administration(session, episode, "baseline")
+        paper = builders.complete_answers(baseline, episode) | {PSFS: THREE, "nprs-1.0": {"Q1": 5}}
+        given = {"mode": "paper", "entered_by": "staff", "answered_at": started_at}
+        submission.submit(session, baseline, answers=paper, now=clock.now(), **given)
+    with runtime.reading() as session:
+        return session.scalars(select(Judgement).order_by(Judgement.number.desc())).first()
+
+
+SAME = {"Q1": 9, "Q1.text": "Gardening", "Q2": 9, "Q2.text": "Sitting", "Q4": 9, "Q4.text": "Stairs"}
+OTHERS = {
+    "others": {"Q1": 9, "Q1.text": "Swimming"},
+    "fewer": {"Q1": 9, "Q1.text": "Stairs", "Q2": 9, "Q2.text": "Gardening"},
+    "more": SAME | {"Q5": 9, "Q5.text": "Swimming"},
+}
+
+
+@pytest.mark.parametrize("rated", OTHERS.values(), ids=OTHERS)
+def test_other_activities_than_those_of_a_baseline_typed_in_later_are_not_compared_with_it(
+    runtime: Runtime, clock: Clock, episode: Episode, rated: dict[str, Any]
+) -> None:
+    judged = come_before_its_baseline(runtime, clock, episode, rated)
+
+    [pain, function] = judged.evidence["scales"]
+    assert pain["change"] is not None
+    assert (function["outcome"], function["step"], function["change"]) == ("not_assessable", "other_activities", None)
+    assert (function["baseline"]["value"], function["current"]["value"]) == (13 / 3, 9)
+    assert judged.evidence["missing_scales"] == ["psfs-1.0 total"]
+    with runtime.reading() as session:
+        course = trajectory(session, episode.id)
+        assert [list(batch) for batch in reassessment.find_stale(session, episode.clinic_id)] == []
+        assert [one.differences for one in verification.verify_judgements(session)] == [()]
+        counted = report(session, episode, clock.now())
+    [points] = [one["points"] for one in course["scales"] if one["instrument"] == PSFS]
+    assert [(one["change"], one["other_activities"]) for one in points] == [(None, False), (None, True)]
+    assert not course["improvement_demonstrated"]["demonstrated"]
+    assert counted == (0, 0, 1)
+
+
+def test_the_same_activities_in_another_order_are_compared_with_a_baseline_typed_in_later(
+    runtime: Runtime, clock: Clock, episode: Episode
+) -> None:
+    judged = come_before_its_baseline(runtime, clock, episode, SAME)
+
+    assert [one["change"] for one in judged.evidence["scales"] if one["instrument"] == PSFS] == [9 - 13 / 3]
+    with runtime.reading() as session:
+        course = trajectory(session, episode.id)
+        assert [list(batch) for batch in reassessment.find_stale(session, episode.clinic_id)] == []
+        assert report(session, episode, clock.now()) == (1, 1, 1)
+    assert course["improvement_demonstrated"]["timepoint"] == "6-weeks"
+
+
+def report(session: Any, episode: Episode, now: dt.datetime) -> tuple[int, ...]:
+    """Episodes with improvement of function demonstrated, pairs of its scores, and scores at 6 weeks."""
+    start = episode.started_on
+    query = ReportQuery((episode.clinic_id,), None, start, start + dt.timedelta(days=1), now + dt.timedelta(days=30))
+    improved = make_report(session, "utilization", query).tables["visits_after_improvement"]["demonstrated"].sum()
+    tables = make_report(session, "outcomes", query).tables
+    found = [improved]
+    for name, figure in (("changes", "pairs"), ("scores", "scores")):
+        table = tables[name].set_index(["scale", "timepoint"])[figure]
+        found.append(table.get(("Patient-specific function", "6-weeks"), pd.Series([0])).sum())
+    return tuple(int(one) for one in found)

@@ -18,6 +18,7 @@ from prom_service.models import Administration, AnswerSet, Score
 from prom_service.pathway.shape import PASS, Measure
 from prom_service.reports import denominators, known
 from prom_service.reports.abreast import Found
+from prom_service.reports.activities import rates_others
 from prom_service.reports.cohort import Cohort
 from prom_service.reports.known import AT_ONCE
 from prom_service.reports.outcomes.scales import Comparison, comparisons_of, measures_of
@@ -39,7 +40,7 @@ class Extract:
 
     ``scores``: group, pathway, timepoint, sequence, scale, own, own_baseline, value, baseline, episodes. ``scale`` is a
     place in ``measures``, or the one after them for the acceptable state question. ``own`` says that the answers were
-    given in our own wording; ``baseline`` is missing without a timely one.
+    given in our own wording; ``baseline`` is missing without a timely one of the same activities.
     ``courses``: pathway, course, timepoint, sequence, scale, own, value of a few episodes, for the clinic itself.
     ``timepoints`` and ``attempts``: as in ``denominators.cells``.
     ``rules``: pathway, rule_version of the judgements used. ``clinics``: code, name.
@@ -122,18 +123,22 @@ def _summed(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _scores(cohort: Cohort, measures: tuple[Measure, ...], of: Sequence[uuid.UUID] | None = None) -> known.Rows:
-    """Select the standing scores of the chosen episodes, or of these, each beside that of the timely baseline."""
+    """Select the standing scores of the chosen episodes, or of these, each beside that of the timely baseline.
+
+    One of other activities is no baseline.
+    """
     as_of, given, given_before, before = cohort.scope.as_of, aliased(AnswerSet), aliased(AnswerSet), aliased(Score)
     rows, scale = _standing(cohort), _place(measures)
     if of is not None:
         rows = rows.where(cohort.chosen.c.id.in_(of))
     standing = rows.cte("standing").prefix_with(AT_ONCE)
+    comparable = sa.and_(before.id.is_not(None), ~rates_others(Score, before))
     columns = {
         "scale": scale,
         "own": _own(given),
-        "own_baseline": sa.case((before.id.is_(None), 0), else_=_own(given_before)),
+        "own_baseline": sa.case((comparable, _own(given_before)), else_=0),
         "value": Score.value,
-        "baseline": before.value,
+        "baseline": sa.case((comparable, before.value)),
     }
     return (
         sa.select(standing, *(column.label(name) for name, column in columns.items()))

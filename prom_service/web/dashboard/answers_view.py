@@ -45,7 +45,7 @@ class Answer:
     before: str | None
     """What was said at the start; None where that cannot be compared."""
     change: str | None
-    """``better``, ``worse`` or ``same`` than at the start."""
+    """``better``, ``worse`` or ``same`` than at the start, or ``another`` activity."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,8 @@ def _answer(
     instrument: Instrument, item: Item, given: Mapping[str, Any], before: Mapping[str, Any], *, follow_up: bool
 ) -> Answer:
     value = given.get(item.code)
+    another = before and given.get(item.code + TEXT) != before.get(item.code + TEXT)
+    before = {} if another else before
     kind = "skipped" if value is None else "not_applicable" if value == NotApplicable.NA else "given"
     return Answer(
         code=item.code,
@@ -157,7 +159,7 @@ def _answer(
         value=value if kind == "given" else None,
         said=answered(value, instrument.ref, item.code),
         before=answered(before[item.code], instrument.ref, item.code) if item.code in before else None,
-        change=compared(instrument, item, before.get(item.code), value),
+        change="another" if another else compared(instrument, item, before.get(item.code), value),
     )
 
 

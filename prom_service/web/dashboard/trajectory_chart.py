@@ -114,8 +114,8 @@ class _Drawing:
         return zones
 
     def _scores(self) -> Iterator[str]:
-        """Yield the scores joined where nothing is missing between them; a gap stays a gap."""
-        for missing, run in groupby(self.scale.places, key=lambda place: place.value is None):
+        """Yield the scores joined where nothing is missing between them and they compare; a gap stays a gap."""
+        for (missing, _others), run in groupby(self.scale.places, key=_drawn_as):
             places = list(run)
             if missing:
                 yield from (self._gap(place) for place in places)
@@ -167,6 +167,11 @@ class _Drawing:
             yield _text(x + aside, VISITS + 14, f"{place}", anchor, "value")
 
 
+def _drawn_as(place: Place) -> tuple[bool, bool]:
+    """Return whether a score is missing, and whether it compares with no baseline."""
+    return place.value is None, place.other_activities
+
+
 def _described(scale: Scale, course: Course) -> str:
     """Return what the chart shows, for those who do not see it."""
     said = [f"Better is up: {scale.best:g} is best, {scale.worst:g} worst."]
@@ -176,7 +181,8 @@ def _described(scale: Scale, course: Course) -> str:
         else:
             change = "" if place.change is None else f", {moved(place.change)}"
             late = ", late" if place.late else ""
-            said.append(f"{place.title}: {place.value:.1f} on {day(place.on)}{late}{change}.")
+            others = ", of other activities than at the start, not compared" if place.other_activities else ""
+            said.append(f"{place.title}: {place.value:.1f} on {day(place.on)}{late}{change}{others}.")
     said += [_band_said(shown) for shown in scale.bands]
     if scale.no_band:
         said.append(scale.no_band)

@@ -30,6 +30,8 @@ class Place:
     change: float | None
     late: bool
     wording: str | None
+    other_activities: bool
+    """Whether it rates other activities than at the start: its score is shown, not compared."""
     missing: str | None
     """Why there is no score though the time has come; None with a score, or when the time has not come."""
 
@@ -184,6 +186,7 @@ def _places(
             change=point["change"] if point else None,
             late=bool(point and point["late"]),
             wording=point["wording"] if point else None,
+            other_activities=bool(point and point["other_activities"]),
             missing=missing,
         )
 

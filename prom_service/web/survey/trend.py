@@ -54,7 +54,8 @@ def find_courses(session: Session, survey: Survey, *, now: dt.datetime) -> tuple
 
 
 def _course(survey: Survey, words: Words, scale: ScaleTrajectory) -> Course:
-    scored = [(point.answered_at, point.value) for point in scale.points if point.value is not None]
+    comparable = (point for point in scale.points if not point.other_activities)
+    scored = [(point.answered_at, point.value) for point in comparable if point.value is not None]
     across = (WIDTH - 2 * MARGIN) / max(len(scored) - 1, 1)
     span = (HEIGHT - 2 * MARGIN) / (scale.best - scale.worst)
     points = tuple(

@@ -61,6 +61,9 @@ def _demonstrated(record: Record, episode: Row, planned: Mapping[str, Row]) -> t
             key = criterion.measure.key
             if key not in before or key not in then:
                 continue
+            earlier, now = (record.activities(one, key[0]) for one in (start, answer))
+            if earlier and now and earlier != now:
+                continue
             change = (then[key] - before[key]) * (1 if criterion.measure.best > criterion.measure.worst else -1)
             felt = criterion.groc is None or then.get(("groc-1.0", "total"), -99) >= criterion.groc.value
             if felt and change >= criterion.change.value - 1e-9:

@@ -98,6 +98,11 @@ class Record:
         words = {one["instrument"]: one["wording"] for one in self.under["answer_set"][response["id"]]}
         return words.get(instrument, "own")
 
+    def activities(self, response: Row, instrument: str) -> set[str]:
+        """Return what the patient rates in an instrument, where it says so."""
+        given = [one["answers"] for one in self.under["answer_set"][response["id"]] if one["instrument"] == instrument]
+        return {text for answers in given for key, text in answers.items() if key.endswith(".text")}
+
     def administrations(self, episode: Row) -> dict[str, Row]:
         """Return what is planned, by timepoint, in order."""
         planned = sorted(self.under["administration"][episode["id"]], key=lambda one: one["sequence"])

@@ -230,3 +230,24 @@ def test_the_trajectory_shows_scores_changes_and_judgements(ours: Caller, world:
     assert course["improvement_demonstrated"]["demonstrated"] is True
     assert course["visits"]["counted"] == 1
     assert course["visits"]["limit"] == 14
+
+
+def test_the_trajectory_says_that_other_activities_were_rated_than_at_the_start(
+    ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        episode = builders.an_episode(session, world.clinic, now=clock.now(), pathway="buttock-nerve-pain-1")
+        asked = {one: builders.the_administration(session, episode, one).id for one in ("6-weeks", "baseline")}
+    started_at = clock.now()
+    clock.advance(days=43)
+    for timepoint, activity, at in (("6-weeks", "Swim", clock.now()), ("baseline", "Sit", started_at)):
+        answers = {"psfs-1.0": {"Q1": 8, "Q1.text": activity}, "nprs-1.0": {"Q1": 5}}
+        given = {"answers": answers, "mode": "paper", "answered_at": at.isoformat()}
+        assert ours.post(f"/administrations/{asked[timepoint]}/responses", given).status_code == 201
+
+    course = ours.get(f"/episodes/{episode.id}/trajectory").json
+
+    points = {scale["instrument"]: scale["points"] for scale in course["scales"]}
+    assert [(one["change"], one["other_activities"]) for one in points["psfs-1.0"]] == [(None, False), (None, True)]
+    assert [(one["change"], one["other_activities"]) for one in points["nprs-1.0"]] == [(None, False), (0.0, False)]
+    assert "not judged: Patient-specific function" in course["judgements"][0]["reason"]

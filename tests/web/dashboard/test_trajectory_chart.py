@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from prom_service.models import Patient
-from prom_service.services import standing
+from prom_service.services import standing, submission
 from prom_service.services.visits import VisitDetails, record_visit
 from prom_service.web.dashboard.trajectory_chart import ASIDE, LINE, RIGHT
+from tests import builders
 from tests.builders import PASSWORD
 from tests.support.browser import texts_cut_off, too_wide
 from tests.web.dashboard.desk import EMAIL, Desk, text_of
@@ -94,6 +95,29 @@ def test_better_is_up_whichever_end_of_the_scale_is_best(staffed: Desk, episode:
     for chart in charts_of(staffed, episode)[1]:
         first, second = (float(y) for y in re.findall(r'class="score" cx="[\d.]+" cy="([\d.]+)"', chart))
         assert second < first
+
+
+def test_a_score_of_other_activities_than_at_the_start_is_shown_and_not_compared(staffed: Desk) -> None:
+    episode = staffed.episode(pathway="buttock-nerve-pain-1")
+    started_at = staffed.clock.now()
+    staffed.later(days=43)
+    with staffed.runtime.transaction() as session:
+        for timepoint, activity, at in (("6-weeks", "Swim", staffed.clock.now()), ("baseline", "Sit", started_at)):
+            asked = builders.the_administration(session, episode, timepoint)
+            answers = builders.complete_answers(asked, episode) | {"psfs-1.0": {"Q1": 8, "Q1.text": activity}}
+            given = {"answers": answers, "mode": "paper", "entered_by": "staff", "answered_at": at}
+            submission.submit(session, asked, now=staffed.clock.now(), **given)
+
+    page, charts = charts_of(staffed, episode)
+    answers = staffed.shown(f"/administrations/{staffed.administration(episode, '6-weeks').id}/answers")
+
+    assert "At 6 weeks other activities were rated than at the start: the score is shown, and not compared" in page
+    assert "6 weeks 8.0 not compared: other activities 14 Apr 2026, today" in page
+    [drawn] = [chart for chart in charts if "Patient-specific" in chart]
+    assert "6 weeks: 8.0 on 14 Apr 2026, of other activities than at the start, not compared." in drawn
+    assert drawn.count('class="score"') == 2
+    assert 'class="course"' not in drawn
+    assert "Swim 8 8 – Another activity" in answers
 
 
 def test_a_missing_checkpoint_is_a_gap_with_its_cause_and_the_newest_score_is_not_called_current(

@@ -253,7 +253,7 @@ class TimelineSchema(Schema):
 
 
 class PointSchema(Schema):
-    """One score of a scale. ``value`` is null when too little was answered, ``change`` when there is no baseline."""
+    """One score of a scale. ``value`` is null when too little was answered, ``change`` when it is not compared."""
 
     timepoint = fields.String(required=True)
     value = fields.Float(required=True, allow_none=True)
@@ -261,6 +261,10 @@ class PointSchema(Schema):
     change = fields.Float(required=True, allow_none=True)
     late = fields.Boolean(required=True)
     wording = fields.String(required=True, allow_none=True)
+    other_activities = fields.Boolean(
+        required=True,
+        metadata={"description": "It rates other activities than the baseline: the two scores are not compared."},
+    )
 
 
 class ScaleCourseSchema(Schema):
