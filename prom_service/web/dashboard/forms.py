@@ -10,6 +10,8 @@ from werkzeug.exceptions import BadRequest
 
 import instruments
 from instruments.activities import TEXT
+from prom_service.language import SPOKEN
+from prom_service.models.escalation import STEPS
 from prom_service.web.api.strict_json import flatten
 from prom_service.web.dashboard.blueprint import blueprint
 
@@ -44,6 +46,19 @@ LABELS = {
     "visit.clinician": "Clinician",
     "visit.format": "Format",
     "visit.status": "What became of it",
+    "name": "Name of the clinic",
+    "phone": "Phone",
+    "identity_check": "Check of identity",
+    **{f"reply_hours.{language}": "When answers are read" for language in SPOKEN},
+    **{f"urgent_text.{language}": "What to do when it is urgent" for language in SPOKEN},
+    **{step: f"Name of the {step}" for step in STEPS},
+    **{f"{step}_email": f"Email address of the {step}" for step in STEPS},
+    "working_hours": "Working hours",
+    "closed_on": "Days off",
+    "limit": "Visit limit",
+    "notice": "Visit notice level",
+    "days": "Emails on days after the target day",
+    "phone_after_days": "On the phone list after days",
 }
 """How a summary of faults calls the fields of the forms; the others say it themselves."""
 UNSAID = Field.default_error_messages["required"]

@@ -27,17 +27,12 @@ from prom_service.services.pathway_changes import ACTIVATORS, DRAFTERS
 from prom_service.web import audit
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
-from prom_service.web.dashboard.forms import Errors
+from prom_service.web.dashboard.forms import LABELS, Errors
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
 from prom_service.web.guards import admits
 
-NUMBERS = {
-    "limit": "Visit limit",
-    "notice": "Visit notice level",
-    "days": "Emails on days after the target day",
-    "phone_after_days": "On the phone list after days",
-}
+NUMBERS = {name: LABELS[name] for name in pathway_changes.NUMBERS}
 
 
 @blueprint.get("/pathways")

@@ -48,7 +48,7 @@ def change() -> Response | tuple[str, int] | str:
     except InvalidInputError as error:
         return _settings_page(wanted, seen, errors=error.errors), 422
     except StaleVersionError as error:
-        return _settings_page(wanted, seen, errors={"name": [str(error)]}, stale=True), 409
+        return _settings_page(wanted, seen, errors={"changed": [str(error)]}, stale=True), 409
     flash("The settings are saved.")
     return redirect(url_for(".show_settings"), code=303)
 

@@ -120,6 +120,14 @@ def test_settings_that_changed_meanwhile_are_not_overwritten_and_what_differs_is
     assert before.mark == seen
 
 
+def test_the_summary_of_faults_names_each_field(desk: Desk) -> None:
+    said = text_of(send(desk, phone="none", seen=mark(desk)))
+    texts = text_of(send(desk, reply_hours__es="", seen=mark(desk)))
+
+    assert "There is a problem Phone: needs digits" in said
+    assert "There is a problem When answers are read: needed in es" in texts
+
+
 def test_the_settings_are_for_administrators_only(runtime: Runtime, clock: Clock, client: Any) -> None:
     desk = Desk(runtime, clock, client)
     desk.log_in()
