@@ -18,6 +18,7 @@ from prom_service.services.working_time import read_hours, write_hours
 from prom_service.web import audit, guards
 from prom_service.web.context import prom
 from prom_service.web.dashboard.blueprint import blueprint, clinics_shown, common
+from prom_service.web.dashboard.forms import LABELS
 from prom_service.web.dashboard.settings_routes import ADMINISTRATOR
 from prom_service.web.dashboard.staff_session import chosen_clinic, person
 from prom_service.web.dashboard.words import read_in
@@ -47,7 +48,7 @@ def change_escalation() -> Response | tuple[str, int]:
     except InvalidInputError as error:
         return _page(request.form, error.errors), 422
     except ConflictError as error:
-        return _page(request.form, {"owner": [str(error)]}), 409
+        return _page(request.form, {"changed": [str(error)]}, stale=True), 409
     flash("Saved. An address that is new has to be confirmed: send a test email.")
     return redirect(url_for(".show_escalation"), code=303)
 
@@ -82,7 +83,13 @@ def _mark(plan: EscalationPlan | None) -> str:
     return plan.changed_at.isoformat() if plan else "none"
 
 
-def _page(typed: Mapping[str, str] | None = None, errors: Mapping[str, list[str]] | None = None) -> str:
+def _page(
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, list[str]] | None = None,
+    *,
+    stale: bool = False,
+) -> str:
+    """Return the page with what was typed, or with what is on record; ``stale`` tells the two apart."""
     clinic_id = chosen_clinic()
     with prom.reading() as session:
         clinic = session.get_one(Clinic, clinic_id)
@@ -90,11 +97,17 @@ def _page(typed: Mapping[str, str] | None = None, errors: Mapping[str, list[str]
         view = _view(session, plan)
         view |= {"clinics": clinics_shown(session), "alerts": newest_alerts(session, clinic_id, limit=ALERTS_LISTED)}
     read_in(clinic.time_zone)
-    form = typed if typed is not None else view["kept"]
-    seen = {"seen": _mark(plan), "clinic_id": clinic_id, "clinic": clinic}
+    form, mark = (view["kept"], _mark(plan)) if typed is None else (typed, typed.get("seen", ""))
+    view["differences"] = _differences(view["kept"], form) if stale else []
+    seen = {"seen": _mark(plan) if stale else mark, "clinic_id": clinic_id, "clinic": clinic}
     return render_template(
         "dashboard/escalation.html", **view, **seen, form=form, errors=errors or {}, steps=STEPS, **common()
     )
+
+
+def _differences(kept: Mapping[str, str], typed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return by its label what is on record where it differs from what was typed."""
+    return [(LABELS[name], now) for name, now in kept.items() if now != typed.get(name, "").strip()]
 
 
 def _view(session: Session, plan: EscalationPlan | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from prom_service.services import escalation
 from scheduler import jobs
 from tests import builders
 from tests.fakes import Clock
-from tests.web.dashboard.desk import Desk
+from tests.web.dashboard.desk import Desk, text_of
 
 FORM = {
     **{step: step.title() for step in ("owner", "deputy", "manager")},
@@ -35,7 +35,11 @@ def desk(runtime: Runtime, clock: Clock, client: Any) -> Desk:
 
 
 def mark(desk: Desk) -> str:
-    return html.unescape(re.findall(r'name="seen" value="([^"]+)"', desk.get(PAGE).text)[0])
+    return shown_mark(desk.get(PAGE))
+
+
+def shown_mark(answer: Any) -> str:
+    return html.unescape(re.findall(r'name="seen" value="([^"]+)"', answer.text)[0])
 
 
 def save(desk: Desk, *, seen: str = "", **changes: str) -> Any:
@@ -85,6 +89,27 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(desk: Desk, clo
 
     saved = plan(desk)
     assert (answer.status_code, saved is not None and saved.owner) == (409, "Olga")
+    assert "differs from what you typed Name of the owner Olga" in text_of(answer)
+
+
+def test_a_fault_in_a_form_does_not_hide_what_somebody_else_changed_meanwhile(desk: Desk, clock: Clock) -> None:
+    save(desk)
+    seen = mark(desk)
+    clock.advance(minutes=1)
+    save(desk, deputy="Olga")
+
+    refused = save(desk, seen=seen, closed_on="Christmas")
+    answer = save(desk, seen=shown_mark(refused))
+    again = save(desk, seen=shown_mark(answer))
+
+    assert (refused.status_code, answer.status_code, again.status_code) == (422, 409, 303)
+    assert "Name of the deputy Olga" in text_of(answer)
+
+
+def test_the_summary_of_faults_names_each_field(desk: Desk) -> None:
+    answer = save(desk, manager="", deputy_email="no address")
+
+    assert "Name of the manager: needed. Email address of the deputy: not an email address." in text_of(answer)
 
 
 def test_a_test_email_is_sent_confirmed_and_told(desk: Desk) -> None:
