@@ -65,7 +65,7 @@ def with_numbers(text: str, numbers: Mapping[str, str]) -> str:
         if not WHOLE.fullmatch(value):
             raise InvalidInputError({key: ["Only whole numbers are allowed here."]})
         place = re.compile(
-            rf"(^\[{NUMBERS[key]}\][^\[]*?^{key}[ \t]*=[ \t]*)(\[[^\]\n]*\]|[^\s#]+)", re.MULTILINE | re.DOTALL
+            rf"(^\[{NUMBERS[key]}\](?:(?!^\[).)*?^{key}[ \t]*=[ \t]*)(\[[^\]\n]*\]|[^\s#]+)", re.MULTILINE | re.DOTALL
         )
         found = place.search(text)
         if found is None:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from prom_service.errors import ConflictError, InvalidInputError
 from prom_service.models import Clinic, ClinicPathway, Episode, Flag, PathwayActivation, Patient, User
-from prom_service.pathway.definition import UnknownPathwayError, text_of
+from prom_service.pathway.definition import UnknownPathwayError, all_pathways, text_of
 from prom_service.pathway.replay import replay
+from prom_service.pathway.shape import Pathway
 from prom_service.queries.history import histories
 from prom_service.queries.pathways import find_pathway, find_version, in_force, known_pathways, refs_in_force
 from prom_service.runtime import Runtime
@@ -296,6 +297,16 @@ def test_common_numbers_are_set_in_the_text_and_all_else_stays_as_it_is_written(
     assert text == text_of(BASE).replace("limit = 14", "limit = 16").replace("notice = 12", "notice = 15").replace(
         "days = [0, 3, 7, 12]", "days = [0, 5]"
     )
+
+
+@pytest.mark.parametrize("pathway", all_pathways(), ids=lambda pathway: pathway.ref)
+@pytest.mark.parametrize(
+    ("key", "value"), [("limit", "30"), ("notice", "11"), ("days", "[0]"), ("phone_after_days", "20")]
+)
+def test_each_common_number_has_its_place_in_each_pathway_that_ships(pathway: Pathway, key: str, value: str) -> None:
+    changed = pathway_changes.check(pathway_changes.with_numbers(text_of(pathway.ref), {key: value})).pathway
+
+    assert str(pathway_changes.numbers_of(changed)[key]).strip("(),") == value.strip("[]")
 
 
 def test_a_number_whose_place_is_gone_is_named() -> None:
