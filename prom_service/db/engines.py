@@ -45,6 +45,7 @@ def make_engine(url: str | sa.URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # We say BEGIN ourselves.
+    connection.create_function("lower", 1, _lower_on_sqlite, deterministic=True)  # Its own knows A to Z only.
     connection.create_function("regexp_replace", 4, _replace_on_sqlite, deterministic=True)
     connection.create_function("months_later", 2, months_later_on_sqlite, deterministic=True)
     connection.create_function("local_day", 2, local_day_on_sqlite, deterministic=True)
@@ -75,6 +76,11 @@ def _count_no_memory() -> None:
 
 
 _count_no_memory()
+
+
+def _lower_on_sqlite(text: str | None) -> str | None:
+    """Return the text in small letters of any alphabet, as PostgreSQL's ``lower`` does."""
+    return None if text is None else text.lower()
 
 
 @functools.lru_cache(maxsize=10_000)

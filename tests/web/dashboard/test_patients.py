@@ -96,12 +96,14 @@ def test_who_cannot_be_reached_is_told_apart_from_who_does_not_want_to_be(staffe
 
 
 def test_a_patient_is_found_by_any_part_of_number_or_name_in_any_case_and_marks_mean_themselves(staffed: Desk) -> None:
-    for external_id, name in (("AB-1", "Ada Hill"), ("ab-2", "Bo Dale"), ("XAB", "Cy Hillman"), ("A%B", "Di Moor")):
+    names = {"AB-1": "Ada Hill", "ab-2": "Bo Dale", "XAB": "Cy Hillman", "A%B": "Di Moor", "C": "Émilie Öztürk"}
+    for external_id, name in names.items():
         staffed.patient(external_id=external_id, name=name)
 
     assert set(rows(staffed, containing="Ab")) == {"AB-1", "XAB", "ab-2"}
     assert set(rows(staffed, containing="a%")) == {"A%B"}
     assert set(rows(staffed, containing="hill")) == {"AB-1", "XAB"}
+    assert set(rows(staffed, containing="émilie ÖZ")) == {"C"}
 
 
 def test_pages_together_show_everybody_once(staffed: Desk) -> None:
