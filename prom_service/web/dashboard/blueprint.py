@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, current_app, g, render_template, request
 from flask import Response as WrappedResponse
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from prom_service.models import Clinic, Episode
@@ -44,6 +45,10 @@ PROBLEMS = {
     405: "This cannot be done here",
 }
 """What stands above a problem where its name in the protocol says little."""
+FORM_TOO_OLD = (
+    "This page is from before you last logged in, or your browser keeps no cookies. Nothing was saved: go back, load"
+    " the page again, and send it once more."
+)
 LOOKS = ("dashboard.show_worklist", "dashboard.show_flag")
 """Pages on which a clinic's flags are read."""
 
@@ -76,7 +81,10 @@ def prom_base_url(app: Flask) -> str:
 def guard() -> Response | None:
     """Let in who is logged in, and take forms only with their token."""
     if request.method == "POST":
-        csrf.protect()
+        try:
+            csrf.protect()
+        except CSRFError:
+            raise BadRequest(FORM_TOO_OLD) from None
     is_open = guards.policy_of(current_app, str(request.endpoint)) == "public"
     return None if is_open else require_log_in()
 

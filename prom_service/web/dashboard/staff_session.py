@@ -3,7 +3,7 @@
 import uuid
 from typing import cast
 
-from flask import current_app, g, redirect, request, session, url_for
+from flask import current_app, flash, g, redirect, request, session, url_for
 from werkzeug.exceptions import Forbidden
 from werkzeug.local import LocalProxy
 from werkzeug.wrappers import Response
@@ -33,6 +33,8 @@ def require_log_in() -> Response | None:
             with prom.transaction() as database:
                 staff.note_seen(database, token, secret=prom.settings.secret, now=prom.now())
             return None
+    if request.method == "POST":
+        flash("Your log-in had ended: what you sent last was not saved.")
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("dashboard.show_log_in", next=wanted), code=303)
 

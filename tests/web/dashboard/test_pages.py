@@ -76,6 +76,30 @@ def test_without_a_log_in_every_page_leads_to_it(client: Any, path: str) -> None
     assert answer.headers["Location"].startswith("/login?next=")
 
 
+def test_who_sent_a_form_after_the_log_in_had_ended_is_told_that_nothing_was_saved(desk: Desk, clock: Clock) -> None:
+    desk.log_in()
+    flag = f"/flags/{desk.flag_ids['red_flag_symptom']}"
+    token = desk.token(flag)
+    clock.advance(minutes=16)
+
+    answer = desk.client.post(f"{flag}/acknowledge", data={"csrf_token": token, "seen": "1"}, follow_redirects=True)
+
+    assert (answer.status_code, answer.request.path) == (200, "/login")
+    assert "Your log-in had ended: what you sent last was not saved." in answer.text
+
+
+def test_a_form_from_before_the_last_log_in_says_so_in_plain_words(desk: Desk) -> None:
+    desk.log_in()
+    token = desk.token("/worklist")
+    desk.client.post("/logout", data={"csrf_token": token})
+    desk.log_in()
+
+    answer = desk.client.post("/logout", data={"csrf_token": token})
+
+    assert answer.status_code == 400
+    assert "This page is from before you last logged in" in answer.text
+
+
 def test_the_worklist_shows_the_gravest_first_and_only_the_own_clinic(desk: Desk, clock: Clock) -> None:
     with desk.runtime.transaction() as session:
         elsewhere = flagged(session, builders.a_clinic(session, now=clock.now()), clock)
