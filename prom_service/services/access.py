@@ -18,6 +18,7 @@ from prom_service.services.tokens import digest, new_token
 
 LONGEST_LIFE = dt.timedelta(days=365)
 KEYS_OF_A_NAME = 2
+NAME_LENGTH = 200
 """Keys of one name that may work at a time: one and its successor."""
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
 TARGET = (
@@ -122,15 +123,18 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Write a key and return it with its text, which is shown once. A key without a clinic may only read reports.
 
-    It ends after a year, or earlier. Two of one name may work at a time; a third is a ``ConflictError``.
+    It ends after a year, or earlier, and not before it begins. Two of one name may work at a time; a third is a
+    ``ConflictError``.
     """
     wanted = sorted(set(scopes))
     allowed = SCOPES if clinic_id else QUALITY_SCOPES
     wrong = [scope for scope in wanted if scope not in allowed]
     if wrong or not wanted:
         raise InvalidInputError({"scopes": [f"{', '.join(wrong) or 'none'}: allowed are {', '.join(allowed)}"]})
-    if expires_at is not None and expires_at > now + LONGEST_LIFE:
-        raise InvalidInputError({"expires_at": [f"At most {LONGEST_LIFE.days} days from now."]})
+    if expires_at is not None and not now < expires_at <= now + LONGEST_LIFE:
+        raise InvalidInputError({"expires_at": [f"Later than now, and at most {LONGEST_LIFE.days} days from now."]})
+    if len(name) > NAME_LENGTH:
+        raise InvalidInputError({"name": [f"At most {NAME_LENGTH} characters."]})
     _check_name(session, organisation_id, clinic_id, name, now)
     prefix, text = new_key_text()
     key = ApiKey(

@@ -223,14 +223,19 @@ def test_a_key_is_rotated_and_the_list_warns_that_the_old_one_ends(prom: Prom, c
     assert rotated.stdout.strip() not in listed.stdout
 
 
-def test_a_key_expires_when_its_day_begins(prom: Prom, clinic: str, sqlite_url: str, clock: Clock) -> None:
-    created = prom("apikey", "create", "--clinic", clinic, "--scope", "flags:read", "--expires-on", "2026-03-03")
+def test_a_key_expires_when_its_day_begins(prom: Prom, clinic: str, sqlite_url: str) -> None:
+    today = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = today + dt.timedelta(days=2)
+    clock = Clock(day - dt.timedelta(seconds=1))
+    asked = ("apikey", "create", "--clinic", clinic, "--scope", "flags:read", "--expires-on")
+    created = prom(*asked, f"{day:%Y-%m-%d}")
 
     before = authenticate(sqlite_url, created.stdout.strip(), clock)
-    clock.advance(hours=16)
+    clock.advance(seconds=1)
     after = authenticate(sqlite_url, created.stdout.strip(), clock)
 
     assert (before is not None, after) == (True, None)
+    assert prom(*asked, f"{today:%Y-%m-%d}").exit_code == 1
 
 
 def test_a_key_of_an_organisation_reads_reports_and_nothing_else(prom: Prom, clinic: str) -> None:

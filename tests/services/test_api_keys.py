@@ -59,8 +59,20 @@ def test_a_key_ends_after_a_year_at_the_latest(runtime: Runtime, clock: Clock) -
         at_the_end = [works(session, text, now + 365 * DAY - left) for left in (dt.timedelta.resolution, 0 * DAY)]
 
     assert key.expires_at == now + 365 * DAY
-    assert refused.value.errors == {"expires_at": ["At most 365 days from now."]}
+    assert refused.value.errors == {"expires_at": ["Later than now, and at most 365 days from now."]}
     assert at_the_end == [True, False]
+
+
+@pytest.mark.parametrize(("field", "given"), [("expires_at", 0 * DAY), ("expires_at", -DAY), ("name", "n" * 201)])
+def test_a_key_that_would_never_work_or_has_too_long_a_name_is_refused(
+    runtime: Runtime, clock: Clock, field: str, given: Any
+) -> None:
+    value = clock.now() + given if isinstance(given, dt.timedelta) else given
+
+    with runtime.transaction() as session, pytest.raises(InvalidInputError) as refused:
+        a_key(session, builders.a_clinic(session, now=clock.now()), clock.now(), **{field: value})
+
+    assert list(refused.value.errors) == [field]
 
 
 def test_two_keys_of_a_name_work_at_a_time_in_a_clinic(runtime: Runtime, clock: Clock) -> None:
