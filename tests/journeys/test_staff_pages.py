@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prom_service.models import Flag
+from prom_service.models import Clinic, Flag
 from prom_service.runtime import Runtime
 from prom_service.services import flags
 from tests import builders
@@ -22,6 +22,7 @@ SIZES = {"phone": PHONE, "desk": {"width": 1280, "height": 900}}
 VIEWS = tuple(product(SIZES, ("light", "dark")))
 EMAIL = "sam@example.org"
 URGENT = {"severity": "urgent", "kind": "red_flag_symptom", "checkpoint": "baseline"}
+LONG_WORD = "https://intranet.example.org/quality/minutes/of-the-clinicians-about-visits.html"
 REPORT = "/reports?report=utilization&from=2025-01-01&to=2027-01-01"
 
 BEHIND_AN_EDGE = """() => [...document.querySelectorAll("table")]
@@ -176,6 +177,19 @@ def test_every_page_is_accessible_and_fits_at_every_size_light_and_dark(
                 faults[name, *VIEWS[view]].append("wider than the screen")
 
     assert {place: found for place, found in faults.items() if found} == {}
+
+
+def test_a_word_longer_than_a_small_phone_is_wide_is_broken(browser: Any, base_url: str, practice: Practice) -> None:
+    with practice.runtime.transaction() as session:
+        flag = flags.find_for_update(session, practice.clinic.id, practice.milder)
+        flags.resolve(session, flag, "other", note=LONG_WORD, actor="command", now=practice.clock.now())
+        session.get_one(Clinic, practice.clinic.id).name = LONG_WORD
+
+    with window(browser, base_url, viewport={"width": 320, "height": 568}) as page:
+        log_in(page)
+        wide = [path for path in ("/settings", f"/flags/{practice.milder}") if (page.goto(path), too_wide(page))[1]]
+
+    assert wide == []
 
 
 def test_a_table_that_goes_on_behind_an_edge_shows_a_shadow_there(windows: list[Any], practice: Practice) -> None:
