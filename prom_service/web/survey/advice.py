@@ -1,9 +1,8 @@
 """What a safety answer calls for, said at once on the page that follows it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prom_service.web.survey.form import Answer, saved_answer
+from prom_service.web.survey.form import Said, saved_answer
 from prom_service.web.survey.paging import ADVISED_TIERS, Page, Question
 
 YES = 1
@@ -17,7 +16,7 @@ class Advice:
     questions: tuple[Question, ...]
 
 
-def advice_for(page: Page, answers: Mapping[str, Mapping[str, Answer | None]]) -> Advice | None:
+def advice_for(page: Page, answers: Said) -> Advice | None:
     """Return the advice a page's answers call for, the most urgent tier first; None when there is none to give."""
     for tier in ADVISED_TIERS:
         asked = (question for question in page.questions if question.item.tier == tier)

@@ -23,6 +23,8 @@ CONTROLS = frozenset({"go"})
 
 Answer = int | str
 Answers = Mapping[str, Mapping[str, Answer]]
+Said = Mapping[str, Mapping[str, Answer | None]]
+"""Answers as a page says them: None where one is cleared."""
 """Instrument reference → item code → whole number, ``NA``, or the text of an activity."""
 
 
@@ -106,7 +108,7 @@ def read_birth(posted: Mapping[str, str], asked: str) -> tuple[int, ...] | None:
     return tuple(map(int, texts)) if all(WHOLE.fullmatch(text) for text in texts) else None
 
 
-def saved_answer(question: Question, saved: Mapping[str, Mapping[str, Answer | None]]) -> Answer | None:
+def saved_answer(question: Question, saved: Said) -> Answer | None:
     """Return the answer on record, or None."""
     return saved.get(question.instrument.ref, {}).get(question.code)
 

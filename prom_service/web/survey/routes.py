@@ -21,7 +21,7 @@ from prom_service.web.context import prom
 from prom_service.web.problems import Problem
 from prom_service.web.survey import gaps, screens, trend
 from prom_service.web.survey.advice import advice_for
-from prom_service.web.survey.form import Answers, Fault, part, read, read_birth
+from prom_service.web.survey.form import Answers, Fault, Said, part, read, read_birth
 from prom_service.web.survey.opening import (
     DeadEndError,
     Survey,
@@ -355,7 +355,7 @@ def _unguarded_answers(session: Session, survey: Survey) -> Answers:
     }
 
 
-def _with(answers: Answers, said: Answers) -> Answers:
+def _with(answers: Answers, said: Said) -> Said:
     """Return the answers with what was said just now, also where that is on record and guarded already."""
     return {ref: {**answers.get(ref, {}), **said.get(ref, {})} for ref in {**answers, **said}}
 
