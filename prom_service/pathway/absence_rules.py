@@ -48,12 +48,12 @@ def survey_missed(case: Case) -> Iterator[Finding]:
 def baseline_missing(case: Case) -> Iterator[Finding]:
     """A finding once the baseline window has passed in an open episode without the score of any primary scale.
 
-    A late baseline lifts it, also where a draft without any primary score stands before it: the checkpoints then say
+    The score of a late baseline lifts it, also where a draft without any stands before it: the checkpoints then say
     that change is not assessable. It waits until the passed window was settled, as ``survey_missed`` does. Source: rule
     of this service.
     """
     facts = case.facts.at(case.facts.pathway.baseline.key)
-    if facts is None or case.facts.is_enough(facts.response) or facts.sent_in_since:
+    if facts is None or case.facts.is_enough(case.facts.came_in(facts)):
         return
     if facts.settled and case.clock >= facts.late_after:
         yield case.finding(

@@ -70,6 +70,8 @@ class TimepointFacts:
     phone_from: datetime
     response: ResponseFacts | None = None
     cause: str | None = None
+    kept_late: ResponseFacts | None = None
+    """A baseline that came late, kept beside the one in time that stands: no change counts from it."""
 
     @property
     def asked(self) -> bool:
@@ -80,11 +82,6 @@ class TimepointFacts:
     def settled(self) -> bool:
         """Whether its passed window was looked at: what was there was scored, or it was found missed."""
         return self.state in SETTLED_STATES
-
-    @property
-    def sent_in_since(self) -> bool:
-        """Whether a set was sent in after the draft that stands: a late baseline, from which no change counts."""
-        return self.state == "completed" and self.response is not None and self.response.partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +177,12 @@ class EpisodeFacts:
 
     def awaits_answers(self, facts: TimepointFacts) -> bool:
         """Whether a timepoint was asked and nothing has come in but, at most, a draft without a primary score."""
-        if not facts.asked or facts.sent_in_since:
-            return False
-        return facts.response is None or (facts.response.partial and not self.is_enough(facts.response))
+        return facts.asked and self.came_in(facts) is None
+
+    def came_in(self, facts: TimepointFacts) -> ResponseFacts | None:
+        """The response that stands, or else a late one beside it; a draft without a primary score did not come in."""
+        given = (response for response in (facts.response, facts.kept_late) if response is not None)
+        return next((response for response in given if not response.partial or self.is_enough(response)), None)
 
     @cached_property
     def baseline(self) -> ResponseFacts | None:

@@ -126,8 +126,8 @@ class _Course:
 
     def _answer(self, change: Answered) -> None:
         facts = next(one for one in self.facts.timepoints if one.administration_id == change.administration_id)
-        if not (facts.timepoint == self.pathway.baseline.key and _stands_against(facts.response, change.response)):
-            self._set_timepoint(change.administration_id, response=change.response)
+        beside = facts.timepoint == self.pathway.baseline.key and _stands_against(facts.response, change.response)
+        self._set_timepoint(change.administration_id, **{"kept_late" if beside else "response": change.response})
         self._set_timepoint(change.administration_id, state="partial" if change.response.partial else "completed")
         self._judgements = None
 

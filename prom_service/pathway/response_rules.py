@@ -100,11 +100,9 @@ def not_scorable(case: Case) -> Iterator[Finding]:
     service; a missing score is never zero.
     """
     for facts in case.facts.timepoints:
-        response = facts.response
-        if response is None or (response.partial and not case.facts.is_enough(response)):
-            continue
-        missing = case.facts.missing_primary(response)
-        if missing:
+        response = case.facts.came_in(facts)
+        missing = case.facts.missing_primary(response) if response else ()
+        if response and missing:
             yield case.finding(
                 "not_scorable",
                 checkpoint=facts.timepoint,

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -193,7 +193,7 @@ def load_episodes(session: Session, episode_ids: Iterable[uuid.UUID]) -> list[Lo
     episodes = session.execute(EPISODES, {"episodes": ids}).all()
     administrations = session.execute(ADMINISTRATIONS, {"episodes": ids}).all()
     by_episode = grouped(administrations, "episode_id")
-    timepoints = _Timepoints(_messages(session, administrations), _responses(session, administrations))
+    timepoints = _Timepoints(_messages(session, administrations), *_responses(session, administrations))
     safety = _safety(session, ids)
     visits = _visits(session, ids)
     flags = grouped(session.scalars(FLAGS, {"episodes": ids}), "episode_id")
@@ -252,10 +252,11 @@ def missed_cause(administration: Any, messages: Sequence[Any]) -> str:
 
 @dataclass(frozen=True)
 class _Timepoints:
-    """What came of administrations, by their ids: the emails and the response that stands."""
+    """What came of administrations, by their ids: the emails, the response that stands, and the late one beside it."""
 
     messages: Mapping[str, Sequence[Any]]
     responses: Mapping[str, ResponseFacts]
+    kept_late: Mapping[str, ResponseFacts]
 
     def facts(self, administration: Any, episode: Any, pathway: Pathway, zone: ZoneInfo) -> TimepointFacts:
         """Return an administration as the rules see it."""
@@ -270,6 +271,7 @@ class _Timepoints:
             phone_from=phone_from(pathway, administration, enrolled_at=episode.enrolled_at, zone=zone),
             response=self.responses.get(administration.id),
             cause=self._cause(administration),
+            kept_late=self.kept_late.get(administration.id),
         )
 
     def _cause(self, administration: Any) -> str | None:
@@ -327,31 +329,46 @@ def _messages(session: Session, administrations: Sequence[Any]) -> Mapping[str, 
     return grouped(rows, "administration_id")
 
 
-def _responses(session: Session, administrations: Sequence[Any]) -> dict[str, ResponseFacts]:
-    """Return the standing response of each administration: the newest that is not an amendment.
+def _responses(
+    session: Session, administrations: Sequence[Any]
+) -> tuple[Mapping[str, ResponseFacts], Mapping[str, ResponseFacts]]:
+    """Return the standing response of each administration: the newest that is not an amendment; and those beside it.
 
     At the baseline one in time stands before any late one, which is kept beside it: change counts from the start.
     """
     baselines = {administration.id for administration in administrations if administration.sequence == 0}
     standing: dict[str, Any] = {}
+    kept_late: dict[str, Any] = {}
     for response in session.execute(RESPONSES, {"administrations": [one.id for one in administrations]}):
         earlier = standing.get(response.administration_id)
         if response.administration_id in baselines and response.late and earlier and not earlier.late:
-            continue
-        standing[response.administration_id] = response
-    if not standing:
+            kept_late[response.administration_id] = response
+        else:
+            standing[response.administration_id] = response
+    before = _recorded_before_their_baseline(administrations, standing)
+    facts = _response_facts(session, [*standing.values(), *kept_late.values()], before)
+    return (
+        {of: facts[response.id] for of, response in standing.items()},
+        {of: facts[response.id] for of, response in kept_late.items()},
+    )
+
+
+def _response_facts(session: Session, responses: Sequence[Any], before: Collection[str]) -> dict[str, ResponseFacts]:
+    """Return each response as the rules see it, by its id; ``before`` may rate activities that others do not."""
+    if not responses:
         return {}
-    ids = {"responses": [response.id for response in standing.values()]}
+    ids = {"responses": [response.id for response in responses]}
     scores: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)
     for response_id, instrument, scale, value in session.execute(SCORES, ids):
         scores[response_id][instrument, scale] = value
-    activities = activities_of(session, _maybe_of_others(administrations, standing, scores))
+    rating = [id_ for id_ in before if not rated().isdisjoint(instrument for instrument, _ in scores[id_])]
+    activities = activities_of(session, rating)
     wordings: dict[str, dict[str, str]] = defaultdict(dict)
     for response_id, instrument, wording in session.execute(WORDINGS, ids):
         wordings[response_id][instrument] = wording
         wordings[response_id] |= dict.fromkeys(_short_forms().get(instrument, ()), wording)
     return {
-        administration_id: ResponseFacts(
+        response.id: ResponseFacts(
             id=response.id,
             answered_at=response.answered_at,
             late=response.late,
@@ -361,21 +378,17 @@ def _responses(session: Session, administrations: Sequence[Any]) -> dict[str, Re
             recorded_at=response.recorded_at,
             activities=activities.get(response.id, {}),
         )
-        for administration_id, response in standing.items()
+        for response in responses
     }
 
 
-def _maybe_of_others(
-    administrations: Sequence[Any], standing: Mapping[str, Any], scores: Mapping[str, Iterable[tuple[str, str]]]
-) -> set[str]:
-    """Return the responses that rate activities, perhaps others than the baseline, and these baselines."""
+def _recorded_before_their_baseline(administrations: Sequence[Any], standing: Mapping[str, Any]) -> set[str]:
+    """Return follow-ups heard of no later than their baseline, and these baselines: they may rate other activities."""
     baselines = {one.episode_id: standing.get(one.id) for one in administrations if one.sequence == 0}
     found = set()
     for one in administrations:
         response, baseline = standing.get(one.id), baselines.get(one.episode_id)
-        if not (one.sequence and response and baseline) or response.recorded_at > baseline.recorded_at:
-            continue
-        if any(instrument in rated() for instrument, _ in scores[response.id]):
+        if one.sequence and response and baseline and response.recorded_at <= baseline.recorded_at:
             found |= {response.id, baseline.id}
     return found
 

@@ -19,7 +19,10 @@ from prom_service.models import (
     SavedAnswer,
     Score,
 )
+from prom_service.pathway import definition
+from prom_service.pathway.replay import replay
 from prom_service.queries.flags import FlagFilter, list_events, list_flags
+from prom_service.queries.history import histories
 from prom_service.runtime import Runtime
 from prom_service.services import administrations, amendment, assessment, flags, questions, standing, submission, visits
 from prom_service.services.answer_window import AnswersClosedError
@@ -572,6 +575,31 @@ def test_a_late_baseline_on_paper_ends_what_is_missing_though_a_draft_without_a_
     life.answer("6-weeks", ihot=47)
 
     assert set(life.live()) == {("not_assessable", "6-weeks")}
+
+
+def test_a_late_baseline_without_a_primary_score_is_told_as_such_though_a_draft_without_one_stands(life: Life) -> None:
+    life.save("baseline", {"nprs-1.0": {"Q1": 6}})
+    life.clock.advance(days=12)
+    on_paper_at = life.clock.now()
+    life.clock.advance(days=30)
+    life.sweep()
+
+    with life.runtime.transaction() as session:
+        baseline = builders.the_administration(session, life.episode, "baseline")
+        submission.submit(
+            session,
+            baseline,
+            mode="paper",
+            answers={"nprs-1.0": {"Q1": 7}},
+            answered_at=on_paper_at,
+            now=life.clock.now(),
+        )
+
+    assert set(life.live()) == {("baseline_missing", "baseline"), ("not_scorable", "baseline")}
+    with life.runtime.reading() as session:
+        [history] = histories(session, life.clinic.id, life.episode.pathway_key, since=life.episode.enrolled_at)
+        again = replay(history, definition.find(life.episode.pathway), until=life.clock.now())
+    assert [one.kind for one in again].count("not_scorable") == 1
 
 
 def test_a_set_saved_in_time_that_cannot_be_scored_does_not_keep_out_the_one_that_is_sent_late(life: Life) -> None:

@@ -42,10 +42,9 @@ def _of_answers(one: Administration, seen: Seen, clock: dt.datetime) -> Findings
     if response is None:
         return {}
     findings: Findings = {}
-    basis = f"response:{_standing_id(one, seen)}"
-    enough = episode.has_enough(response)
-    if episode.missing(response) and (enough or response.kind != "partial"):
-        findings["not_scorable", one.timepoint] = basis
+    if one.came_in is not None and episode.missing(one.came_in):
+        findings["not_scorable", one.timepoint] = f"response:{_id_of(one.came_in, one, seen)}"
+    basis = f"response:{_id_of(response, one, seen)}"
     judged = episode.judged(one.timepoint)
     if judged is None:
         return findings
@@ -65,13 +64,10 @@ def _of_absence(one: Administration, clock: dt.datetime) -> Findings:
         return {}
     findings: Findings = {}
     basis = f"administration:{one.id}"
-    response = one.standing
-    enough = one.episode.has_enough(response)
-    if one.state in ("missed", "partial") and (response is None or (response.kind == "partial" and not enough)):
-        findings["survey_missed", one.timepoint] = basis
-    sent_in_since = one.state == "completed" and response is not None and response.kind == "partial"
     settled = one.state in ("missed", "partial", "completed")
-    if one.timepoint == "baseline" and settled and not enough and not sent_in_since:
+    if settled and one.came_in is None:
+        findings["survey_missed", one.timepoint] = basis
+    if one.timepoint == "baseline" and settled and not one.episode.has_enough(one.came_in):
         findings["baseline_missing", one.timepoint] = basis
     return findings
 
@@ -128,7 +124,7 @@ def _visits_since(episode: Episode, moment: dt.datetime) -> list[model.Visit]:
     return [visit for visit in episode.visits if not visit.voided and visit.on > on]
 
 
-def _standing_id(one: Administration, seen: Seen) -> uuid.UUID:
-    """The id of the response that counts: the model knows which of them it is by its place."""
+def _id_of(response: model.Given, one: Administration, seen: Seen) -> uuid.UUID:
+    """The id of a response: the model knows which of them it is by its place."""
     rows: list[Any] = seen.responses[one.id]
-    return rows[next(place for place, given in enumerate(one.given) if given is one.standing)].id
+    return rows[next(place for place, given in enumerate(one.given) if given is response)].id

@@ -323,6 +323,13 @@ class Administration:
         return next(reversed(in_time if self.timepoint == "baseline" and in_time else standing), None)
 
     @property
+    def came_in(self) -> Given | None:
+        """The set that counts, unless it is a draft without a primary score; then a late baseline that is more."""
+        late = [one for one in self.given if self.timepoint == "baseline" and one.kind != "amendment" and one.late]
+        sets = [one for one in (self.standing, *reversed(late)) if one is not None]
+        return next((one for one in sets if one.kind != "partial" or self.episode.has_enough(one)), None)
+
+    @property
     def symptoms(self) -> dict[str, bool]:
         """The safety items that were ever answered yes, sent in or not, each with whether that is the last word."""
         ever = {
