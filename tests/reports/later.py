@@ -152,6 +152,14 @@ def a_closing_or_reopening(later: Later) -> None:
     later.record.change(episode, "changed", {"closed_on": before}, {"closed_on": after}, later.at)
 
 
+def another_closing_day(later: Later) -> None:
+    episode = later.one(Episode, Episode.closed_on.is_not(None))
+    if episode:
+        before, after = episode.closed_on.isoformat(), later.day().isoformat()
+        later.record.change(episode, "close_corrected", {"closed_on": before}, {"closed_on": after}, later.at)
+        episode.closed_on = dt.date.fromisoformat(after)
+
+
 def another_clinician(later: Later) -> None:
     later.rename("clinician", NAMES)
 
@@ -246,6 +254,7 @@ CHANGES: tuple[Callable[[Later], None], ...] = (
     a_refusal,
     a_withdrawal,
     a_closing_or_reopening,
+    another_closing_day,
     another_clinician,
     another_diagnosis,
     another_side,

@@ -17,6 +17,8 @@ from prom_service.reports import make_report
 from prom_service.reports.forms import export
 from prom_service.reports.query import GROUPINGS, REPORTS
 from prom_service.reports.report import Report
+from prom_service.services import enrolment
+from tests.builders import SECRET
 from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, Cohort, a_cohort
 from tests.reports.later import CHANGES as CHANGES_AT_RANDOM
@@ -169,6 +171,24 @@ def test_a_patient_who_moves_elsewhere_later_is_not_asked_later_in_a_report_of_t
     assert files(make_report(session, "utilization", query)) == files(before)
 
 
+def test_a_closing_day_corrected_later_changes_a_later_report_and_not_one_of_the_past(session, record):
+    """The care of episode 3 had lasted for three months on 1 June; on 9 April, a day before they passed, it had not."""
+    session.info["secret"] = SECRET
+    cohort = a_cohort(record)
+    asked = [(name, cohort.query(audience=who)) for name in REPORTS for who in ("clinic", "quality")]
+    before = [files(make_report(session, *one)) for one in asked]
+    later = cohort.query(as_of=LATER)
+    short_before = make_report(session, "process", later).tables["short_programmes"]
+
+    enrolment.correct_close(
+        session, cohort.episodes[3], closed_on=dt.date(2026, 4, 9), reason="Mistyped", actor="test", now=JUST_LATER
+    )
+
+    assert [files(make_report(session, *one)) for one in asked] == before
+    short = make_report(session, "process", later).tables["short_programmes"]
+    assert [set(one["short"]) for one in (short_before, short)] == [set(), {1}]
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_what_is_recorded_later_changes_a_later_report_and_not_one_of_the_past(session, record, change):
     cohort = a_cohort(record)
@@ -187,7 +207,7 @@ def test_what_is_recorded_later_changes_a_later_report_and_not_one_of_the_past(s
 def test_no_report_of_the_past_is_changed_by_anything_that_happens_later(session, record, full):
     cohort = a_cohort(record)
     record.flag(cohort.episodes[4], "non_responder", "6-weeks", instant(dt.date(2026, 3, 1)))
-    later = Later(record, cohort, AS_OF, random.Random(7))
+    later = Later(record, cohort, AS_OF, random.Random(1))
     readers = ({"audience": "clinic"}, {"audience": "quality"}, {"basis": "activity"})
     every = [(name, group_by, how) for name in REPORTS for group_by in (None, *GROUPINGS) for how in readers]
     some = zip(REPORTS, ("clinician", None, "side", "diagnosis"), cycle(readers), strict=False)

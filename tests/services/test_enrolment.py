@@ -290,6 +290,22 @@ def test_a_close_on_a_wrong_day_is_corrected_and_the_day_it_had_stays_on_record(
     assert mail_after == mail
 
 
+def test_the_day_of_a_close_is_corrected_beside_an_open_episode_of_the_same_side(
+    runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
+) -> None:
+    with runtime.transaction() as session:
+        earlier = builders.an_episode(session, clinic, patient, now=clock.now())
+    close(runtime, clock, earlier, closed_on=clock.now().date(), reason="discharged")
+    clock.advance(days=2)
+    with runtime.transaction() as session:
+        builders.an_episode(session, clinic, session.get_one(Patient, patient.id), now=clock.now())
+
+    close(runtime, clock, earlier, enrolment.correct_close, closed_on=clock.now().date(), reason="Mistyped")
+
+    with runtime.transaction() as session, pytest.raises(ConflictError):
+        builders.an_episode(session, clinic, session.get_one(Patient, patient.id), now=clock.now())
+
+
 def test_a_correction_of_a_close_is_refused_without_a_reason_before_a_visit_and_while_it_is_open(
     runtime: Runtime, clock: Clock, clinic: Clinic
 ) -> None:

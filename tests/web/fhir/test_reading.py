@@ -186,6 +186,17 @@ def test_a_patient_of_whom_something_shown_changed_is_found_by_the_change(
     assert len(found(ours, "Patient?_lastUpdated=ge2026-03-02")) == moves
 
 
+def test_a_close_and_a_correction_of_its_day_are_found_by_the_change(ours: Caller, world: World, clock: Clock) -> None:
+    shown = []
+    for correct in (False, True):
+        day = clock.advance(days=1).date().isoformat()
+        said = {"closed_on": day, "reason": "Mistyped", "correct": correct}
+        ours.post(f"/episodes/{world.episode.id}/close", said)
+        shown += found(ours, f"EpisodeOfCare?_lastUpdated={day}")
+
+    assert [one["period"]["end"] for one in shown] == ["2026-03-03", "2026-03-04"]
+
+
 def test_a_visit_that_begins_or_ends_to_serve_an_episode_is_found_by_the_change(
     ours: Caller, world: World, runtime: Runtime, clock: Clock
 ) -> None:
