@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import Select, bindparam, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -89,10 +89,11 @@ def _put_off_too_long() -> Select[uuid.UUID]:
     )
 
 
-def _maybe_gone_out() -> Select[uuid.UUID]:
+def _maybe_gone_out() -> Select[Message]:
     is_due = Message.phase.in_(PENDING_PHASES) & (Message.due_at <= bindparam("now"))
     in_hand = Message.phase.in_(("claimed", "committing"))
-    return select(Message.id).where(or_(is_due, in_hand)).limit(bindparam("most")).with_for_update()
+    held = select(Message).where(or_(is_due, in_hand)).limit(bindparam("most")).with_for_update()
+    return held.execution_options(populate_existing=True)
 
 
 def _take(ids: Select[uuid.UUID], **values: object) -> ReturningUpdate[Message]:
@@ -109,13 +110,7 @@ CLAIM_DUE = _take(_due_to_patients(), phase="claimed", claimed_by=bindparam("cla
 PLAN_LAPSED = _take(_lapsed("claimed"), phase="planned", claimed_until=None)
 ASSUME_LAPSED = _take(_lapsed("committing"), phase="assumed_sent", reason="no_reply_to_final_dot", claimed_until=None)
 BRING_FORWARD = _take(_put_off_too_long(), due_at=bindparam("now"))
-ASSUME_GONE = _take(
-    _maybe_gone_out(),
-    phase="assumed_sent",
-    reason="restored",
-    claimed_until=None,
-    sent_at=func.coalesce(Message.sent_at, Message.due_at),
-)
+MAYBE_GONE = _maybe_gone_out()
 AS_WRITTEN = {"synchronize_session": False, "populate_existing": True}
 UNDER_CLAIM = (
     select(Message)
@@ -306,16 +301,26 @@ def settle_committing(session: Session, *, now: dt.datetime, limit: int = 500) -
     return len(unsent) + len(unknown) + len(put_off)
 
 
-def assume_sent(session: Session, *, actor: str, now: dt.datetime, limit: int = 500) -> int:
-    """Take what is due or in hand as sent when it was due, and return how many messages it was.
+def assume_sent(session: Session, *, actor: str, now: dt.datetime, limit: int = 500) -> Sequence[Message]:
+    """Take what is due or in hand as sent when it was due, and return these messages.
 
     In a database that was put back from a backup: what went out since then is not on record, and is not sent again.
+    What was never to go to the patient, as to one without an address, did not: it is cancelled, as a claim would do.
     """
-    gone = session.scalars(ASSUME_GONE, {"now": now, "most": limit}, execution_options=AS_WRITTEN).all()
-    for message in gone:
+    held = session.scalars(MAYBE_GONE, {"now": now, "most": limit}).all()
+    ids = {message.id for message in held}
+    known = addressees(session, {message.administration_id for message in held}, but_for=ids, now=now)
+    for message in held:
+        permission = may_contact(known[message.administration_id].facts, now=message.due_at)
+        if message.phase != "committing" and not permission.allowed and permission.again_at is None:
+            _hold_back(session, message, permission, now)
+            continue
+        message.phase, message.reason, message.claimed_until = "assumed_sent", "restored", None
+        message.sent_at = message.sent_at or message.due_at
         note(session, message, "assumed_sent", now, message.reason, actor=actor)
         _audit(session, message, "assumed_sent", now, actor=actor)
-    return len(gone)
+    session.flush()
+    return held
 
 
 def _choose(

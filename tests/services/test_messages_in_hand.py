@@ -168,7 +168,7 @@ def test_after_a_backup_was_put_back_nothing_goes_out_that_may_have_gone_out_sin
     clock.advance(hours=1)
 
     with prom.transaction() as session:
-        assumed = [claims.assume_sent(session, actor="command", now=prom.now(), limit=3) for _ in range(3)]
+        assumed = [len(claims.assume_sent(session, actor="command", now=prom.now(), limit=3)) for _ in range(3)]
 
     assert assumed == [3, 2, 0]
     assert mailroom.phases(prom, at_noon + due) == ["assumed_sent"] * 5
@@ -192,6 +192,28 @@ def test_the_reminder_after_an_email_that_may_have_gone_out_is_sent_as_planned(p
     clock.advance(days=2)
 
     assert [letter.message_id for letter in claim(prom)] == [reminder]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"email": None}, ("cancelled", "no_address")),
+        ({"bounced_at": NOON}, ("cancelled", "address_refused")),
+        ({"unsubscribed_at": NOON}, ("cancelled", "unsubscribed")),
+        ({"status": "paused"}, ("assumed_sent", "restored")),
+    ],
+)
+def test_after_a_backup_was_put_back_nothing_is_taken_as_sent_that_was_never_to_go(
+    prom: Runtime, clock: Clock, change: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    message = one_due(prom)
+    change_patient(prom, **change)
+    clock.advance(days=40)  # Its window is over by now; when it was due it was not.
+
+    with prom.transaction() as session:
+        claims.assume_sent(session, actor="command", now=prom.now())
+
+    assert state(prom, message) == expected
 
 
 def test_an_outcome_that_comes_after_all_replaces_the_assumption(prom: Runtime, clock: Clock) -> None:
