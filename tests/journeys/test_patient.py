@@ -267,6 +267,20 @@ def test_offline_the_start_the_advice_and_the_review_stay_and_go_on_once_the_con
     page.get_by_role("heading", name="Thank you").wait_for()
 
 
+def test_a_server_on_a_machine_without_a_network_is_no_missing_connection(page: Any, runtime: Runtime):
+    page.add_init_script("Object.defineProperty(navigator, 'onLine', { get: () => false })")
+
+    start = f"/s/{ask(runtime)}"
+    page.goto(start)
+    with page.expect_navigation():
+        page.get_by_role("link", name="not").click()
+    page.goto(start)
+    walk_to_the_review(page, line=40)
+    send(page)
+
+    assert "Thank you" in page.locator("h1").inner_text()
+
+
 def test_advice_appears_with_the_yes(page: Any, runtime: Runtime):
     page.goto(f"/s/{ask(runtime)}")
     page.locator("button.forward").click()

@@ -179,17 +179,33 @@ function prepareSaving(status) {
   });
 }
 
-// Offline no step leads off the page: the browser would show an error in its place.
+// Offline no step leads off the page: the browser would show an error in its place. It calls itself offline also where
+// there is no network but the server is on the same machine; so the server is asked.
+const SCRIPT = document.currentScript.src;
+
 function prepareStaying(status) {
-  function stay(event) {
-    if (navigator.onLine) return;
+  let reached = false;
+
+  async function stay(event, goOn) {
+    if (navigator.onLine || reached) return;
     event.preventDefault();
-    status.textContent = status.dataset.offline;
-    status.scrollIntoView({ block: "nearest" });
+    try {
+      await fetch(SCRIPT, { method: "HEAD", cache: "no-store" });
+    } catch {
+      status.textContent = status.dataset.offline;
+      status.scrollIntoView({ block: "nearest" });
+      return;
+    }
+    reached = true;
+    goOn();
+    reached = false;
   }
 
-  document.addEventListener("submit", stay);
-  document.addEventListener("click", (event) => { if (event.target.closest('a[href^="/"]')) stay(event); });
+  document.addEventListener("submit", (event) => stay(event, () => event.target.requestSubmit(event.submitter)));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="/"]');
+    if (link) stay(event, () => link.click());
+  });
   window.addEventListener("online", () => { status.textContent = ""; });
 }
 
