@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from instruments import Instrument, all_instruments
@@ -195,18 +195,22 @@ def _is_unfinished(row: Row, instrument: Instrument) -> bool:
 def _standing(
     session: Session, clinic: Clinic
 ) -> Iterator[tuple[str, str, Response, dt.tzinfo, Mapping[str, Mapping[str, Any]]]]:
-    """Yield every standing response of the clinic, by episode and timepoint, with its answers by instrument."""
+    """Yield every standing response of the clinic, by episode and timepoint, with its answers by instrument.
+
+    It is the newest that is no amendment, at the baseline one in time before any late one, as `queries.facts` has it.
+    """
+    late_baseline = and_(Administration.sequence == 0, Response.late)
     rows = session.execute(
         select(Episode.external_id, Administration.timepoint, Response, Patient)
         .join(Administration, Administration.id == Response.administration_id)
         .join(Episode, Episode.id == Response.episode_id)
         .join(Patient, Patient.id == Episode.patient_id)
         .where(Response.clinic_id == clinic.id, Response.amendment.is_(False))
-        .order_by(Episode.external_id, Administration.sequence, Response.number)
+        .order_by(Episode.external_id, Administration.sequence, late_baseline.desc(), Response.number)
     )
-    newest = {response.administration_id: (number, at, response, patient) for number, at, response, patient in rows}
+    standing = {response.administration_id: (number, at, response, patient) for number, at, response, patient in rows}
     sets = _sets(session, clinic)
-    for number, timepoint, response, patient in newest.values():
+    for number, timepoint, response, patient in standing.values():
         yield number, timepoint, response, zone_of(patient, clinic), sets.get(response.id, {})
 
 

@@ -362,6 +362,26 @@ def test_what_was_exported_and_is_entered_again_changes_nothing(project: Project
     assert sorted(one.partial for one in project.responses()) == [False, True]
 
 
+def test_of_two_baselines_the_one_in_time_leaves_from_which_change_is_counted(
+    project: Project, runtime: Runtime, clock: Clock
+) -> None:
+    in_time = clock.now() - dt.timedelta(days=41)
+    with runtime.transaction() as session:
+        episode = session.scalars(select(Episode).where(*project.named("E1"))).one()
+        baseline = builders.the_administration(session, episode, "baseline")
+        submission.start(session, baseline, now=in_time)
+        submission.save_answers(session, baseline, {"nprs-1.0": {"Q1": 8}}, now=in_time)
+    project.send("E1,baseline_arm_1,2026-03-20,2,40,NA", "E1,6_weeks_arm_1,2026-04-10,3,40,NA")
+    written = [(row["nprs_q1"], row["nprs_1_0_complete"]) for row in project.written()]
+    before = project.left(project.clinic), project.file()
+
+    imported = project.send_file(project.file(), project.clinic)
+
+    assert written == [("8", "0"), ("3", "2")]
+    assert (dict(imported.counts), imported.faults) == ({"unfinished": 1, "unchanged": 1}, ())
+    assert (project.left(project.clinic), project.file()) == before
+
+
 def test_skipped_and_not_applicable_are_told_apart(project: Project) -> None:
     project.send("E1,6_weeks_arm_1,2026-04-10,3,,NA")
 
