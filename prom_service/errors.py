@@ -14,10 +14,14 @@ class GoneError(PromError):
 
 
 class ConflictError(PromError):
-    """The request contradicts what is already recorded; ``reason`` is a code for programs, where there is one."""
+    """The request contradicts what is already recorded; ``reason`` is a code for programs, where there is one.
 
-    def __init__(self, message: str, reason: str | None = None) -> None:
+    ``errors`` says of a field what contradicts it, where it is one.
+    """
+
+    def __init__(self, message: str, reason: str | None = None, errors: dict[str, list[str]] | None = None) -> None:
         self.reason = reason
+        self.errors = errors or {}
         super().__init__(message)
 
 

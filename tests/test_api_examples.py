@@ -100,6 +100,17 @@ def test_what_is_refused_is_told_field_by_field(prom: Prom) -> None:
     assert "date_of_birth" in str(refused.value)
 
 
+def test_a_client_that_is_ahead_of_a_backup_put_back_is_told_to_begin_again(prom: Prom) -> None:
+    flags, position = prom.flags()
+
+    with pytest.raises(ApiError) as refused:
+        list(prom.follow(position + 1))
+
+    said = refused.value
+    assert (said.status, said.reason, list(said.errors)) == (409, "beyond_the_end", ["after"])
+    assert list(prom.follow(position)) == flags == []
+
+
 def test_the_number_of_another_patient_s_episode_is_refused(prom: Prom) -> None:
     prom.enrol(PATIENT, EPISODE)
 

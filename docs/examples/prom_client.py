@@ -99,7 +99,8 @@ class Prom:
     def follow(self, after: int) -> Iterator[FlagEvent]:
         """Yield every flag event numbered above ``after``, in order, until there is none.
 
-        Keep the number of the last event you have dealt with, and go on from there the next time.
+        Keep the number of the last event you have dealt with, and go on from there the next time. An ``ApiError`` with
+        the reason ``beyond_the_end`` means that a backup was put back: begin again with ``flags``.
         """
         while events := self.call("GET", "/flag-events", query={"after": str(after), "limit": "100"})["items"]:
             yield from events

@@ -118,8 +118,9 @@ def problem_of(error: Exception) -> Problem:
         return _problem(status, detail="Something went wrong here. It has been recorded.")
     if isinstance(error, InvalidInputError):
         return _problem(status, detail="Some fields cannot be accepted.", errors=error.errors)
-    again = {"Retry-After": "1"} if getattr(error, "reason", None) == "in_flight" else {}
-    return _problem(status, detail=str(error), reason=getattr(error, "reason", None), headers=again)
+    reason, errors = getattr(error, "reason", None), getattr(error, "errors", {})
+    again = {"Retry-After": "1"} if reason == "in_flight" else {}
+    return _problem(status, detail=str(error), reason=reason, errors=errors, headers=again)
 
 
 def _of_http(error: HTTPException) -> Problem:

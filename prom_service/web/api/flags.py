@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response
 from sqlalchemy.orm import Session
 
-from prom_service.errors import NotFoundError
+from prom_service.errors import ConflictError, NotFoundError
 from prom_service.models import Flag
 from prom_service.queries import flags as queries
 from prom_service.queries.guidance import with_guidance_at
@@ -53,11 +54,17 @@ def show_flag(session: Session, flag_id: uuid.UUID) -> Response:
     return _shown(session, flag_id)
 
 
-@flags.get("/flag-events", scope=READ, query=FeedQuery(), answer=FeedSchema())
+@flags.get("/flag-events", scope=READ, query=FeedQuery(), answer=FeedSchema(), problems=(HTTPStatus.CONFLICT,))
 def list_events(session: Session, query: Mapping[str, Any]) -> Response:
-    """Show the changes of the clinic's flags numbered above `after`, in order. None is skipped, none shown twice."""
+    """Show the changes of the clinic's flags numbered above `after`, in order. None is skipped, none shown twice.
+
+    409 (`beyond_the_end`) when the feed does not reach as far as `after`: a backup was put back, and the numbers since
+    will be given out again. Read the flags anew, and go on from their `feed_position`.
+    """
     after, limit = query["after"], query["limit"]
     position = queries.feed_position(session, own_clinic_id())
+    if after > position:
+        raise _beyond_the_end(position)
     tag = f"{own_clinic_id().hex}-{after}-{limit}-{position}"  # Events never change, so these say what is shown.
     unchanged = etag.not_modified(tag)
     if unchanged:
@@ -96,6 +103,11 @@ def resolve(session: Session, body: Mapping[str, Any], flag_id: uuid.UUID) -> Re
     """Close the flag with a reason; that is what counts as a review of its finding."""
     services.resolve(session, _held(session, flag_id), **body, **_by_whom())
     return _shown(session, flag_id)
+
+
+def _beyond_the_end(position: int) -> ConflictError:
+    said = f"The last event has the number {position}. Read /flags anew and go on from its feed_position."
+    return ConflictError("The feed does not reach that far.", "beyond_the_end", {"after": [said]})
 
 
 def _held(session: Session, flag_id: uuid.UUID) -> Flag:

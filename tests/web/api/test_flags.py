@@ -149,6 +149,15 @@ def test_a_feed_with_nothing_new_is_empty_and_keeps_its_place(ours: Caller, worl
     assert (response.status_code, response.json) == (200, {"items": [], "last": 1})
 
 
+def test_beyond_the_end_of_the_feed_nobody_waits_for_numbers_that_come_again(ours: Caller, world: World) -> None:
+    refused = ours.get("/flag-events?after=2")
+
+    assert (refused.status_code, refused.json["reason"]) == (409, "beyond_the_end")
+    assert refused.json["errors"] == {
+        "after": ["The last event has the number 1. Read /flags anew and go on from its feed_position."]
+    }
+
+
 def test_an_event_shows_the_flag_as_it_was_then(ours: Caller, world: World) -> None:
     ours.post(_flag(world, "/acknowledge"))
     ours.post(_flag(world, "/resolve"), {"reason": "contacted"})
