@@ -1,5 +1,7 @@
 """A group of commands that are imported when they are called, so that `prom --help` does not wait for all of them."""
 
+import io
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,6 +34,13 @@ class LazyGroup(click.Group):
     def __init__(self, *arguments: Any, commands_listed: Iterable[Lazy], **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.listed = {lazy.name: lazy for lazy in commands_listed}
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the program. A letter that the terminal's encoding lacks is shown as its number and stops nothing."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""

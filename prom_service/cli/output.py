@@ -19,8 +19,8 @@ def json_option(command: Command) -> Command:
 
 
 def show_json(value: Any) -> None:
-    """Print ``value`` as JSON; ids as text, dates and instants in ISO form."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=_plain))
+    """Print ``value`` as JSON, in UTF-8 on any terminal; ids as text, dates and instants in ISO form."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=_plain).encode())
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, err: bool = False) -> None:

@@ -64,7 +64,7 @@ def show(ref: str, code: str) -> None:
         clinic = find_clinic_by_code(session, code)
         shipped = [one.ref for one in definition.all_pathways()]
         text = in_force(session, clinic.id, ref).text if ref in shipped else find_version(session, clinic.id, ref).text
-    click.echo(text, nl=False)
+    click.echo(text.encode(), nl=False)  # A file, whatever the terminal shows.
 
 
 @pathway.command()

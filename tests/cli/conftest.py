@@ -26,8 +26,9 @@ def caller(database_url: str, folder: Path) -> Prom:
         "PROM_MAILBOX_DIR": str(folder / "mailbox"),
     }
 
-    def run(*arguments: str, text: str = "", **changed: str | None) -> Result:
-        return CliRunner().invoke(main, [*map(str, arguments)], input=text, env={**settings, **changed})
+    def run(*arguments: str, text: str = "", encoding: str = "utf-8", **changed: str | None) -> Result:
+        runner = CliRunner(charset=encoding)
+        return runner.invoke(main, [*map(str, arguments)], input=text, env={**settings, **changed})
 
     return run
 

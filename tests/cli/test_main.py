@@ -1,5 +1,6 @@
 """The roof itself: what is there, how fast help comes, and how a failure is told."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,21 @@ def test_no_command_but_the_demo_and_a_report_waits_for_pandas() -> None:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_help_is_shown_on_any_terminal(prom: Prom) -> None:
+    told = prom("--help", encoding="latin-1")
+
+    assert told.exit_code == 0
+    assert r"(PROM_\u2026)" in told.stdout
+
+
+def test_a_name_that_a_terminal_cannot_show_is_shown_in_numbers_and_is_whole_for_a_program(prom: Prom) -> None:
+    added = prom("organisation", "add", "Łódź Süd", encoding="latin-1")
+    as_json = prom("organisation", "add", "Łódź Ost", "--json", encoding="latin-1")
+
+    assert added.stdout.startswith(r"Added the organisation \u0141ód\u017a Süd, ")
+    assert json.loads(as_json.stdout_bytes)["name"] == "Łódź Ost"
 
 
 @pytest.mark.parametrize("arguments", [["unheard"], ["score"], ["clinic", "list", "--unheard"], ["db"]])
