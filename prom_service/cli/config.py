@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import click
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ NO_HEADS = (
     "Warning: PROM_AUDIT_HEAD_FILE names no file. Without one outside the database nobody finds out when the end of "
     "the audit is cut off."
 )
+NO_FOLDER = "PROM_AUDIT_HEAD_FILE must name a file in a folder that is there"
 _PASSWORD = re.compile(r"(^[\w+.-]+://[^:/?@]*:).*@")  # To the last @, since a password may hold one unescaped.
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -32,6 +34,8 @@ def config() -> None:
 def check() -> None:
     """Say whether the settings are in order; exit 1 and name everything that is missing or wrong if not."""
     current = settings.from_process()
+    if current.audit_head_file and not Path(current.audit_head_file).parent.is_dir():
+        raise settings.SettingsError([NO_FOLDER])
     if current.in_production and current.audit_heads is None:
         click.echo(NO_HEADS, err=True)
     click.echo("The settings are in order.")

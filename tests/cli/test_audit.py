@@ -164,7 +164,7 @@ def test_a_patient_is_looked_for_at_a_clinic(prom: Prom, clinic: str) -> None:
     assert "There is no such patient." in unknown.stderr
 
 
-def test_production_is_warned_when_no_head_leaves_the_database(prom: Prom) -> None:
+def test_production_is_warned_when_no_head_leaves_the_database(prom: Prom, tmp_path: Path) -> None:
     production = {
         "PROM_ENV": "production",
         "PROM_DATABASE_URL": "postgresql+psycopg://prom@db/prom",
@@ -174,8 +174,15 @@ def test_production_is_warned_when_no_head_leaves_the_database(prom: Prom) -> No
     }
 
     warned = prom("config", "check", **production)
-    told = prom("config", "check", PROM_AUDIT_HEAD_FILE="/heads/audit", **production)
+    told = prom("config", "check", PROM_AUDIT_HEAD_FILE=str(tmp_path / "audit"), **production)
 
     assert (warned.exit_code, told.exit_code) == (0, 0)
     assert "PROM_AUDIT_HEAD_FILE" in warned.stderr
     assert told.stderr == ""
+
+
+def test_heads_in_a_folder_that_is_not_there_are_refused(prom: Prom, tmp_path: Path) -> None:
+    told = prom("config", "check", PROM_AUDIT_HEAD_FILE=str(tmp_path / "haeds" / "audit"))
+
+    assert told.exit_code == 1
+    assert told.stderr == "Error: PROM_AUDIT_HEAD_FILE must name a file in a folder that is there\n"
