@@ -7,6 +7,7 @@ from dataclasses import InitVar, dataclass
 from typing import Any
 
 from prom_service.errors import InvalidInputError
+from prom_service.queries.instants import FAR, is_far
 
 REPORTS = {
     "utilization": "Report visits per episode beside outcomes, with the denominators of both.",
@@ -35,7 +36,7 @@ class ReportQuery:
     ``clinic_ids`` and ``organisation_id`` narrow each other; with an organisation and no clinic ids, all its
     clinics. ``from_on`` … ``to_on`` is half-open. ``as_of``: nothing recorded after this instant is used. Whoever asks
     says when (``now``), and is refused a later ``as_of``: what has not happened by then would count as left undone, and
-    the report would not be the same again.
+    the report would not be the same again. One of long ago, before there was a record, is refused as well.
     ``basis``: ``episodes`` takes those that started in the period, ``activity`` those with a visit in it.
     ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded. Whoever may
     lay any two periods beside each other can subtract them and, with enough of them, get every hidden count back, so
@@ -74,6 +75,8 @@ class ReportQuery:
             faults.append(("as_of", "Needs a time zone."))
         elif now is not None and self.as_of > now:
             faults.append(("as_of", "Must not lie in the future."))
+        elif now is not None and is_far(self.as_of, now):
+            faults.append(("as_of", FAR))
         elif self.audience == "quality" and not faults and _look(self.to_on, self.as_of) is None:
             faults.append(("as_of", NOT_OVER))
         for field, value, allowed in (

@@ -327,6 +327,15 @@ def test_a_report_as_of_today_is_as_of_now_and_none_is_as_of_a_time_to_come(prom
     assert [(told.exit_code, told.stderr) for told in later] == [(1, "Error: as_of: Must not lie in the future.\n")] * 2
 
 
+@pytest.mark.parametrize("as_of", ["0001-01-01T00:00:00+14:00", "0001-01-01", "2001-03-02T09:00:00+00:00"])
+def test_a_report_as_of_a_time_before_there_was_any_is_refused_in_the_words_of_the_api(
+    prom: Prom, clinic: str, as_of: str
+) -> None:
+    told = prom("report", "utilization", "--clinic", clinic, "-o", "-", "--as-of", as_of)
+
+    assert (told.exit_code, told.stderr) == (1, "Error: as_of: Must lie within ten years of now.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

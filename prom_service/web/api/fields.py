@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from prom_service.queries.instants import FAR, is_far
 from prom_service.services.plain_text import as_kept
 from prom_service.web.context import prom
 
@@ -118,7 +119,7 @@ class Instant(fields.AwareDateTime):
     default_error_messages = {  # noqa: RUF012
         "invalid": "Must be an instant with offset, such as 2026-03-02T09:00:00+00:00.",
         "invalid_awareness": "Must carry an offset, such as +00:00.",
-        "range": "Must lie within ten years of now.",
+        "range": FAR,
     }
 
     def __init__(self, **options: Any) -> None:
@@ -128,6 +129,6 @@ class Instant(fields.AwareDateTime):
         if not isinstance(value, str) or not _INSTANT.fullmatch(value):
             raise self.make_error("invalid")
         instant: dt.datetime = super()._deserialize(value.upper(), attr, data, **options)
-        if abs(instant.year - prom.now().year) > 10:
+        if is_far(instant, prom.now()):
             raise self.make_error("range")
         return instant.astimezone(dt.UTC)
