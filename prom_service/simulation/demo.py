@@ -60,6 +60,7 @@ def run(
         _simulate(_settings(data_dir, port, database_url), patients, seed, data_dir)
     about = json.loads((data_dir / DONE).read_text(encoding="utf-8"))
     settings = _settings(data_dir, port, _kept_url(about, database_url))
+    _check_version(settings, data_dir)
     about = _at_home(about, settings)
     _write(data_dir / DONE, about)
     if serve is None:
@@ -71,6 +72,20 @@ def run(
     finally:
         prom.mail.close()
         prom.engine.dispose()
+
+
+def _check_version(settings: Settings, data_dir: Path) -> None:
+    engine = db.make_engine(settings.database_url)
+    try:
+        with db.for_reading(engine).connect() as connection:
+            db.check_revision(connection)
+    except db.NotMigratedError:
+        raise DemoError(
+            "The tables of this demo are not those of this version of the service. "
+            f"Remove {data_dir / DONE}, and the demo is made anew."
+        ) from None
+    finally:
+        engine.dispose()
 
 
 def _settings(data_dir: Path, port: int, database_url: str | None) -> Settings:

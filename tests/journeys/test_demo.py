@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from prom_service.db import make_engine
+from prom_service.db import downgrade, make_engine, revisions
 from prom_service.models import Organisation
 from prom_service.simulation import cohort, demo
 from prom_service.simulation.group import NAME
@@ -220,6 +220,22 @@ def test_an_unfinished_demo_is_started_over(
     assert about(folder)["clinic_ids"] != before["clinic_ids"]
     assert letters.isdisjoint(path.name for path in (folder / "mailbox" / "new").iterdir())
     assert about(folder)["survey_links"][0] in capsys.readouterr().out
+
+
+def test_a_demo_of_an_older_version_says_how_it_is_made_anew(made: tuple[Path, object], tmp_path: Path) -> None:
+    folder = tmp_path / "older"
+    shutil.copytree(made[0], folder)
+    downgrade(f"sqlite:///{folder / 'prom.db'}", revisions()[-2])
+    before = (folder / "demo.json").read_text()
+
+    told = prom_demo("--data-dir", str(folder), "--port", str(free_port()))
+
+    assert (told.returncode, told.stderr) == (
+        1,
+        "Error: The tables of this demo are not those of this version of the service. "
+        f"Remove {folder / 'demo.json'}, and the demo is made anew.\n",
+    )
+    assert (folder / "demo.json").read_text() == before
 
 
 def test_too_few_patients_are_refused_with_the_least_number(tmp_path: Path) -> None:
