@@ -23,17 +23,30 @@ MEMORY_STATUS = 9
 WRITERS = 4
 """Of more, what they wait less for the disk they wait more for each other: one at a time runs Python."""
 
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
+"""On PostgreSQL, in seconds but for the last, in milliseconds: a host that vanishes says nothing, and keeps whoever
+waits for it. So one that does not answer is given up, and so is a connection that nobody is left to acknowledge."""
+
 
 def make_engine(url: str | sa.URL) -> Engine:
     """Return an engine whose connections keep the promises the tables rely on.
 
     SQLite: write-ahead log, foreign keys enforced, writers begin with ``BEGIN IMMEDIATE`` (a late upgrade from
     reading to writing fails at once under SQLite, whatever the time-out says). A file that is made now, and with it
-    the files that SQLite puts beside it, is its owner's alone. Errors never show what was written.
+    the files that SQLite puts beside it, is its owner's alone. PostgreSQL: ``PATIENCE``, where the URL says nothing
+    else. Errors never show what was written.
     """
     url = sa.engine.make_url(url)
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
+        patience = {name: value for name, value in PATIENCE.items() if name not in url.query}
+        pool = {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 10}
+        return sa.create_engine(url, connect_args=patience, hide_parameters=True, **pool)
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(url.database, os.O_RDONLY | os.O_CREAT, 0o600))  # SQLite itself would let everybody read it.

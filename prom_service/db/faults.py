@@ -17,6 +17,8 @@ def why_unreachable(error: BaseException) -> str | None:
     driver: Any = getattr(error, "orig", None)
     if str(driver).startswith("failed to resolve host"):
         return "the name of its host is not known"
+    if str(driver).startswith("connection timeout expired"):
+        return "its host does not answer"
     if getattr(driver, "pgconn", None) is None or driver.sqlstate is not None:
         return None
     return str(driver).partition("\n")[0].removeprefix("connection failed: ").removesuffix(".")

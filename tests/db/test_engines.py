@@ -1,13 +1,15 @@
 """What connections promise to whoever reads and writes through them."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from prom_service import db
 from prom_service.db import engines
@@ -83,6 +85,37 @@ def test_reading_cannot_write_on_postgresql(postgres_url: str, clock: Clock) -> 
     with pytest.raises(DBAPIError, match="read-only"), runtime.reading() as session:
         builders.an_organisation(session, now=clock.now())
     runtime.engine.dispose()
+
+
+def test_a_server_that_never_answers_is_given_up_in_seconds() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        engine = db.make_engine(f"postgresql+psycopg://prom:hush@127.0.0.1:{silent.getsockname()[1]}/prom")
+        began = time.monotonic()
+        with pytest.raises(OperationalError) as raised:
+            engine.connect()
+        seconds = time.monotonic() - began
+    engine.dispose()
+
+    assert seconds < 20
+    assert db.why_unreachable(raised.value) == "its host does not answer"
+
+
+def test_a_connection_to_postgresql_notices_that_its_host_is_gone_unless_the_address_says_otherwise(
+    postgres_url: str,
+) -> None:
+    asked = []
+    for url in (postgres_url, f"{postgres_url}?tcp_user_timeout=0"):
+        engine = db.make_engine(url)
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            asked.append(driver.info.get_parameters())
+        engine.dispose()
+
+    assert [one["tcp_user_timeout"] for one in asked] == ["15000", "0"]
+    assert [one["keepalives_idle"] for one in asked] == ["10", "10"]
 
 
 @pytest.mark.parametrize("door", ["prom_service.cli", "scheduler.__main__", "prom_service.app"])
