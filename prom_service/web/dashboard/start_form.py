@@ -98,7 +98,8 @@ def close(episode_id: uuid.UUID) -> Response | tuple[str, int]:
         return _close_form(episode, pending, request.form, forms.under("close", error.errors)), 422
     except ConflictError as error:
         return _close_form(episode, pending, request.form, {"close.closed_on": [str(error)]}), 409
-    flash("The day of the close is corrected." if correcting else "The course of care is closed.")
+    day = words(said["closed_on"])
+    flash(f"The course of care was closed on {day}." if correcting else "The course of care is closed.")
     return redirect(url_for(".show_episode", episode_id=episode_id), code=303)
 
 

@@ -166,9 +166,11 @@ def test_the_day_of_a_close_is_corrected_with_a_reason(ours: Caller, world: Worl
     clock.advance(days=1)
 
     unsaid = ours.post(f"{path}/close", right)
+    no_day = ours.post(f"{path}/close", {"correct": True, "reason": "Mistyped"})
     corrected = [ours.post(f"{path}/close", {**right, "reason": "Mistyped"}).json for _ in range(2)]
 
     assert (early.status_code, unsaid.status_code, list(unsaid.json["errors"])) == (409, 422, ["reason"])
+    assert (no_day.status_code, list(no_day.json["errors"])) == (422, ["closed_on"])
     assert (corrected[0]["closed_on"], corrected[0]["closed_reason"]) == ("2026-03-03", "discharged")
     assert corrected[1] == corrected[0] == ours.get(path).json
 

@@ -128,7 +128,7 @@ def test_the_day_of_a_close_is_corrected_with_a_reason(staffed: Desk, episode: A
     assert "It was closed on 2 Mar 2026, and stays closed" in page
     assert (unsaid.status_code, answer.status_code) == (422, 303)
     assert 'href="#close.reason"' in unsaid.text
-    assert "The day of the close is corrected." in staffed.shown(answer.headers["Location"])
+    assert "The course of care was closed on 4 Mar 2026." in staffed.shown(answer.headers["Location"])
     assert (str(now_is(staffed, episode).closed_on), now_is(staffed, episode).closed_reason) == ("2026-03-04", "Done")
 
 

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from prom_service.models.administration import ADMINISTRATION_STATES
 from prom_service.models.episode import SIDES
@@ -101,6 +101,11 @@ class CloseSchema(Strict):
         load_default=False,
         metadata={"description": "Correct the day of one that is closed; `reason` says why. It stays closed."},
     )
+
+    @validates_schema
+    def _corrects_a_day(self, data: dict[str, Any], **options: Any) -> None:
+        if data.get("correct") and "closed_on" not in data:
+            raise ValidationError("Needed to correct the day.", "closed_on")
 
 
 class PatientShortSchema(Schema):
