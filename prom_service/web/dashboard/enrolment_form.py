@@ -47,8 +47,7 @@ class TakenError(ConflictError):
     """The clinic has a patient, or a course of care, under these numbers already; ``errors`` by their fields."""
 
     def __init__(self, errors: forms.Errors) -> None:
-        self.errors = errors
-        super().__init__("These numbers are taken.")
+        super().__init__("These numbers are taken.", errors=errors)
 
 
 @blueprint.get("/patients/enrol")
