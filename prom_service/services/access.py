@@ -18,8 +18,9 @@ from prom_service.services.tokens import digest, new_token
 
 LONGEST_LIFE = dt.timedelta(days=365)
 KEYS_OF_A_NAME = 2
-NAME_LENGTH = 200
 """Keys of one name that may work at a time: one and its successor."""
+NAME_LENGTH = 200
+"""Characters; PostgreSQL keeps no more."""
 KEY_USE_NOTED_EVERY = dt.timedelta(hours=1)
 TARGET = (
     select(Link, Administration, Episode, Patient, Clinic, ClinicText)
