@@ -62,6 +62,18 @@ def test_the_migrated_tables_are_those_of_the_models(database_url: str) -> None:
     assert tables(database_url) == {*db.Base.metadata.tables, "alembic_version"}
 
 
+def test_postgresql_fills_the_pages_of_each_table_as_far_as_the_models_say(postgres_url: str) -> None:
+    engine = db.make_engine(postgres_url)
+    with engine.connect() as connection:
+        options = connection.execute(sa.text("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL"))
+        kept = {name: set(of) for name, of in options if name in db.Base.metadata.tables}
+    engine.dispose()
+
+    said = {name: table.dialect_options["postgresql"]["with"] for name, table in db.Base.metadata.tables.items()}
+    assert kept == {name: {f"{key}={value}" for key, value in of.items()} for name, of in said.items() if of}
+    assert "flag" in kept
+
+
 def test_what_is_on_record_outlives_the_making_anew_of_its_table_and_stays_written_once(tmp_path: Path) -> None:
     file = tmp_path / "old.sqlite"
     db.upgrade(f"sqlite:///{file}", "0002")
