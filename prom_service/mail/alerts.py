@@ -6,12 +6,9 @@ They hold no health data and no name of a patient.
 import datetime as dt
 import uuid
 from dataclasses import dataclass, field
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 
-from prom_service.mail.addresses import writing
-from prom_service.mail.letters import POLICY, TEMPLATES
+from prom_service.mail.letters import TEMPLATES
+from prom_service.mail.wire import as_bytes, sender_of
 
 
 @dataclass(frozen=True)
@@ -74,17 +71,18 @@ def write_alert(
 
     Raise ``UnwritableError`` where no email goes to the address, or under the clinic's name.
     """
-    sender = parseaddr(mail_from)[1]
-    text, subject = TEMPLATES.get_template("alert.txt").render(alert=contents), contents.subject
-    mail = EmailMessage(policy=POLICY)
-    with writing():
-        mail["From"] = Address(contents.clinic_name, addr_spec=sender)
-        mail["To"] = Address(addr_spec=to)
-        mail["Subject"] = subject
-        mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
-        mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        mail["Importance"] = "high" if contents.kind in ("flag", "silence") else "normal"
-        mail.set_content(text, cte="quoted-printable")
-        content = mail.as_bytes()
+    sender = sender_of(mail_from)
+    content = as_bytes(
+        message_id,
+        name=contents.clinic_name,
+        sender=sender,
+        to=to,
+        subject=contents.subject,
+        at=at,
+        text=TEMPLATES.get_template("alert.txt").render(alert=contents),
+        headers={
+            "Auto-Submitted": "auto-generated",
+            "Importance": "high" if contents.kind in ("flag", "silence") else "normal",
+        },
+    )
     return AlertLetter(message_id, claim, sender, to, content)

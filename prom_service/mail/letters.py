@@ -1,18 +1,14 @@
 """Letters: one email each, neutral enough for a shared screen, ready to be handed over."""
 
 import datetime as dt
-import email.policy
 import uuid
 from dataclasses import dataclass, field
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from prom_service.language import DEFAULT, Texts, read_texts
-from prom_service.mail.addresses import writing
+from prom_service.mail.wire import as_bytes, sender_of
 from prom_service.models import Message
 
 TEMPLATES = Environment(
@@ -24,25 +20,6 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 TEXTS = read_texts(files("prom_service.mail") / "texts")
-NARROW = email.policy.SMTP.clone(max_line_length=76, cte_type="7bit")
-WIDE = NARROW.clone(max_line_length=998)
-NEVER_FOLDED = ("list-unsubscribe", "message-id")
-"""Folded, a long address becomes an encoded word, and no mail reader follows that."""
-
-
-class LetterPolicy(email.policy.EmailPolicy):
-    """Lines as RFC 5322 wants them: headers folded before 78 characters, but for those that must not be.
-
-    A quoted name must not either: folding one, Python loses the quotes, and its commas would then part addresses.
-    """
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        """Return the header as it goes over the wire."""
-        whole = name.lower() in NEVER_FOLDED or (name.lower() == "from" and value.isascii())
-        return (WIDE if whole else NARROW).fold_binary(name, value)
-
-
-POLICY = LetterPolicy(linesep="\r\n", cte_type="7bit")
 
 
 @dataclass(frozen=True)
@@ -100,22 +77,22 @@ def write(contents: Contents, message: Message, *, mail_from: str, to: str, at: 
 
     Raise ``UnwritableError`` where no letter goes to the address, or under the clinic's name.
     """
-    sender = parseaddr(mail_from)[1]
-    text, html, subject = _render("letter.txt", contents), _render("letter.html", contents), contents.subject
-    letter = EmailMessage(policy=POLICY)
-    with writing():
-        letter["From"] = Address(contents.clinic_name, addr_spec=sender)
-        letter["To"] = Address(addr_spec=to)
-        letter["Subject"] = subject
-        letter["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
-        letter["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
-        letter["List-Unsubscribe"] = f"<{contents.stop_url}>"
-        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        letter["Auto-Submitted"] = "auto-generated"
-        letter.set_content(text, cte="quoted-printable")
-        letter.add_alternative(html, subtype="html", cte="quoted-printable")
-        letter.set_boundary(f"part-{message.id.hex}")
-        content = letter.as_bytes()
+    sender = sender_of(mail_from)
+    content = as_bytes(
+        message.id,
+        name=contents.clinic_name,
+        sender=sender,
+        to=to,
+        subject=contents.subject,
+        at=at,
+        text=_render("letter.txt", contents),
+        html=_render("letter.html", contents),
+        headers={
+            "List-Unsubscribe": f"<{contents.stop_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
     return Letter(message.id, message.administration_id, message.claimed_by or "", sender, to, content)
 
 

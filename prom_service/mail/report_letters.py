@@ -3,12 +3,9 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass, field
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 
-from prom_service.mail.addresses import writing
-from prom_service.mail.letters import POLICY, TEMPLATES
+from prom_service.mail.letters import TEMPLATES
+from prom_service.mail.wire import as_bytes, sender_of
 
 
 @dataclass(frozen=True)
@@ -56,21 +53,18 @@ def write_report_letter(
 
     Raise ``UnwritableError`` where no email goes to the address, or in the name of the clinic or organisation.
     """
-    sender = parseaddr(mail_from)[1]
-    text, html = _render(f"{contents.template}.txt", contents), _render(f"{contents.template}.html", contents)
-    subject = contents.subject
-    mail = EmailMessage(policy=POLICY)
-    with writing():
-        mail["From"] = Address(contents.whose, addr_spec=sender)
-        mail["To"] = Address(addr_spec=to)
-        mail["Subject"] = subject
-        mail["Date"] = format_datetime(at.astimezone(dt.UTC), usegmt=True)
-        mail["Message-ID"] = f"<{message_id}@{sender.rpartition('@')[2]}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(text, cte="quoted-printable")
-        mail.add_alternative(html, subtype="html", cte="quoted-printable")
-        mail.set_boundary(f"part-{message_id.hex}")
-        content = mail.as_bytes()
+    sender = sender_of(mail_from)
+    content = as_bytes(
+        message_id,
+        name=contents.whose,
+        sender=sender,
+        to=to,
+        subject=contents.subject,
+        at=at,
+        text=_render(f"{contents.template}.txt", contents),
+        html=_render(f"{contents.template}.html", contents),
+        headers={"Auto-Submitted": "auto-generated"},
+    )
     return ReportMail(message_id, sender, to, content)
 
 
