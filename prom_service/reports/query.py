@@ -25,6 +25,9 @@ PERIODS = {1: range(1, 13), 3: (1, 4, 7, 10), 6: (1, 7), 12: range(1, 13)}
 FINAL = 6
 """Outside the clinic a period is seen as it stood at its end, and from so many months later on as it stood then."""
 WHOLE_DAY = dt.timedelta(days=1)
+YEARS_BACK = 20
+DAYS_AHEAD = 366
+"""How far from today the days of a period may lie: further could only be a slip of the pen."""
 FORMATS = ("json", "csv", "xlsx", "html", "pdf", "parquet")
 """The forms in which a report can be had; ``export`` writes them."""
 
@@ -35,8 +38,9 @@ class ReportQuery:
 
     ``clinic_ids`` and ``organisation_id`` narrow each other; with an organisation and no clinic ids, all its
     clinics. ``from_on`` … ``to_on`` is half-open. ``as_of``: nothing recorded after this instant is used. Whoever asks
-    says when (``now``), and is refused a later ``as_of``: what has not happened by then would count as left undone, and
-    the report would not be the same again. One of long ago, before there was a record, is refused as well.
+    says when (``now``), and is refused a period far from it, and a later ``as_of``: what has not happened by then would
+    count as left undone, and the report would not be the same again. One of long ago, before there was a record, is
+    refused as well.
     ``basis``: ``episodes`` takes those that started in the period, ``activity`` those with a visit in it.
     ``audience`` ``quality`` is everybody outside the clinic: small counts are hidden, the rest rounded. Whoever may
     lay any two periods beside each other can subtract them and, with enough of them, get every hidden count back, so
@@ -66,8 +70,10 @@ class ReportQuery:
             object.__setattr__(self, "as_of", _look(self.to_on, self.as_of))
 
     def _faults(self, now: dt.datetime | None) -> list[tuple[str, str]]:
-        faults = []
-        if self.from_on >= self.to_on:
+        faults = self._far_days(now) if now is not None else []
+        if faults:
+            pass
+        elif self.from_on >= self.to_on:
             faults.append(("to", "Must be later than from; the period ends the day before it."))
         elif self.audience == "quality" and not _is_apart(self.from_on, self.to_on):
             faults.append(("from", NOT_APART))
@@ -91,6 +97,16 @@ class ReportQuery:
         elif self.audience == "quality" and self.organisation_id is None:
             faults.append(("clinic", "Outside the clinic a report is about clinics of one organisation: name it."))
         return faults
+
+    def _far_days(self, now: dt.datetime) -> list[tuple[str, str]]:
+        earliest = dt.date(now.year - YEARS_BACK, 1, 1)
+        latest = now.date() + dt.timedelta(days=DAYS_AHEAD)
+        days = ("from", self.from_on), ("to", self.to_on)
+        return [
+            (field, f"Must lie between {earliest} and {latest}.")
+            for field, day in days
+            if not earliest <= day <= latest
+        ]
 
     def parameters(self) -> dict[str, Any]:
         """Return the question in plain words and dates, as it is printed on the report."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -334,6 +335,17 @@ def test_a_report_as_of_a_time_before_there_was_any_is_refused_in_the_words_of_t
     told = prom("report", "utilization", "--clinic", clinic, "-o", "-", "--as-of", as_of)
 
     assert (told.exit_code, told.stderr) == (1, "Error: as_of: Must lie within ten years of now.\n")
+
+
+@pytest.mark.parametrize("whose", [("--clinic", "north"), ("--organisation", "Group")])
+@pytest.mark.parametrize(("start", "end"), [("2026-01-01", "9999-12-31"), ("0001-01-01", "9999-12-01")])
+def test_a_report_of_a_period_that_nobody_could_mean_is_refused(
+    prom: Prom, clinic: str, whose: tuple[str, ...], start: str, end: str
+) -> None:
+    told = prom("report", "utilization", *whose, "-o", "-", "--from", start, "--to", end)
+
+    assert told.exit_code == 1
+    assert re.fullmatch(r"Error: (from: Must lie between \S+ and \S+\.\s+)?to: Must lie between .+\.\n", told.stderr)
 
 
 @pytest.mark.parametrize(

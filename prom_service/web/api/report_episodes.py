@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Forbidden
 
 from prom_service.reports.cell import BANDS, OUTCOMES, WORDINGS, Cell
-from prom_service.reports.query import BASES, GROUPINGS
+from prom_service.reports.query import BASES, DAYS_AHEAD, GROUPINGS, YEARS_BACK
 from prom_service.web import audit
 from prom_service.web.api import paging
 from prom_service.web.api.fields import Day, Instant, Text
-from prom_service.web.api.reports import YEARS_BACK, asked
+from prom_service.web.api.reports import asked
 from prom_service.web.api.reports import reports as reports
 from prom_service.web.context import principal
 
@@ -33,8 +33,8 @@ class CellQuery(paging.PageQuery):
     outcome = fields.String(validate=validate.OneOf(OUTCOMES), metadata={"description": NEEDED})
     wording = fields.String(validate=validate.OneOf(WORDINGS))
     group = Text(longest=320, metadata={"description": "As the table names it; all groups when left out."})
-    from_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="from")
-    to_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="to", metadata={"description": "The day after."})
+    from_on = Day(years_back=YEARS_BACK, days_ahead=DAYS_AHEAD, data_key="from")
+    to_on = Day(years_back=YEARS_BACK, days_ahead=DAYS_AHEAD, data_key="to", metadata={"description": "The day after."})
     as_of = Instant(metadata={"description": "As it was known then, not after now; now when left out."})
     basis = fields.String(validate=validate.OneOf(BASES))
     group_by = fields.String(validate=validate.OneOf(GROUPINGS))

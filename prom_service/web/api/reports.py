@@ -8,7 +8,16 @@ from flask import Response, request, url_for
 from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
-from prom_service.reports.query import BASES, FORMATS, GROUPINGS, REPORTS, ReportQuery, default_period
+from prom_service.reports.query import (
+    BASES,
+    DAYS_AHEAD,
+    FORMATS,
+    GROUPINGS,
+    REPORTS,
+    YEARS_BACK,
+    ReportQuery,
+    default_period,
+)
 from prom_service.services import report_tasks
 from prom_service.web import audit
 from prom_service.web.api import tasks
@@ -18,16 +27,14 @@ from prom_service.web.api.report_file import FILES, file_answer
 from prom_service.web.context import principal, prom
 from prom_service.web.json_provider import json_response
 
-YEARS_BACK = 20
-
 reports = ApiBlueprint("reports", "Utilization beside outcomes.")
 
 
 class ReportParameters(Strict):
     """Whose care, which period, as it was known when."""
 
-    from_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="from")
-    to_on = Day(years_back=YEARS_BACK, days_ahead=366, data_key="to", metadata={"description": "The day after."})
+    from_on = Day(years_back=YEARS_BACK, days_ahead=DAYS_AHEAD, data_key="from")
+    to_on = Day(years_back=YEARS_BACK, days_ahead=DAYS_AHEAD, data_key="to", metadata={"description": "The day after."})
     as_of = Instant(metadata={"description": "Reproduces the report as it was then, not after now; now when left out."})
     basis = fields.String(validate=validate.OneOf(BASES), load_default="episodes")
     group_by = fields.String(validate=validate.OneOf(GROUPINGS), load_default=None)

@@ -147,8 +147,7 @@ def _period(form: Mapping[str, str]) -> tuple[dt.date, dt.date]:
 
 def _day(text: str, name: str) -> dt.date:
     try:
-        day = dt.date.fromisoformat(text)
-        return dt.date(max(day.year, 2000), day.month, day.day) if day.year < 2200 else dt.date.max.replace(year=2200)
+        return dt.date.fromisoformat(text)
     except ValueError:
         raise InvalidInputError({name: ["Give a day such as 2026-03-01."]}) from None
 
