@@ -41,7 +41,10 @@ class Result:
 
 
 def compare(jobs: Mapping[str, str], *, rounds: int, alike: bool = True) -> dict[str, Result]:
-    """Run every job ``rounds`` times, print medians and their ratio to the last job, which is ours; return medians."""
+    """Run every job ``rounds`` times, print medians and their ratio to the last job, which is ours; return medians.
+
+    Beside them stand the median and the least of the ratios by the clock of each round.
+    """
     results: dict[str, list[Result]] = {name: [] for name in jobs}
     found: dict[str, set[str]] = {name: set() for name in jobs}
     for _ in range(rounds):
@@ -53,11 +56,16 @@ def compare(jobs: Mapping[str, str], *, rounds: int, alike: bool = True) -> dict
         raise SystemExit(f"The results differ: {found}")
     medians = {name: _median(of) for name, of in results.items()}
     ours = list(medians.values())[-1]
+    ours_by_round = list(results.values())[-1]
     for name, one in medians.items():
+        by_round = [a.seconds / b.seconds for a, b in zip(results[name], ours_by_round, strict=True)]
         ratios = (
             f"{one.seconds / ours.seconds:6.1f} ({one.cpu / ours.cpu:.1f} CPU, {one.memory / ours.memory:.1f} memory)"
         )
-        print(f"{name:<40}{one.seconds:9.2f} s{one.cpu:9.2f} s CPU{one.memory:8.0f} MiB   ratio {ratios}")
+        print(
+            f"{name:<40}{one.seconds:9.2f} s{one.cpu:9.2f} s CPU{one.memory:8.0f} MiB   ratio {ratios}"
+            f"   by round {statistics.median(by_round):.1f}, least {min(by_round):.1f}"
+        )
     return medians
 
 
