@@ -39,7 +39,7 @@ FLAG_STEPS = (
 """Types of flag events."""
 LIVE = sa.text("status IN ('open', 'acknowledged', 'assigned', 'snoozed')")
 
-FILLED = 90
+FILLFACTOR = 90
 """Percent of a page that PostgreSQL fills: what a flag says changes some times, and a row that stays in its page, with
 the words of its state unchanged, needs no new entry in any of six indexes."""
 
@@ -71,7 +71,7 @@ class Flag(TenantOwned, Base):
         ),
         sa.Index("ix_flag_live_newest", "clinic_id", "id", sqlite_where=LIVE, postgresql_where=LIVE),
         sa.Index("ix_flag_escalate_at", "escalate_at"),
-        {"postgresql_with": {"fillfactor": FILLED}},
+        {"postgresql_with": {"fillfactor": FILLFACTOR}},
     )
 
     episode_id: Mapped[uuid.UUID]

@@ -71,11 +71,9 @@ class ReportQuery:
 
     def _faults(self, now: dt.datetime | None) -> list[tuple[str, str]]:
         faults = self._far_days(now) if now is not None else []
-        if faults:
-            pass
-        elif self.from_on >= self.to_on:
+        if not faults and self.from_on >= self.to_on:
             faults.append(("to", "Must be later than from; the period ends the day before it."))
-        elif self.audience == "quality" and not _is_apart(self.from_on, self.to_on):
+        elif not faults and self.audience == "quality" and not _is_apart(self.from_on, self.to_on):
             faults.append(("from", NOT_APART))
         if self.as_of.tzinfo is None:
             faults.append(("as_of", "Needs a time zone."))
