@@ -68,8 +68,7 @@ def continued_without_review(case: Case) -> Iterator[Finding]:
                 checkpoint=timepoint.key,
                 basis=f"flag:{waiting.flag.flag_id}",
                 severity="high",
-                why=f"The {timepoint.title} finding has had no recorded review while care went on"
-                f" ({visits} {'visit' if visits == 1 else 'visits'} since).",
+                why=f"The finding at {timepoint.title} has had no recorded review {_meanwhile(visits, review)}.",
                 evidence={
                     "flag_id": waiting.flag.flag_id,
                     "flag_kind": waiting.flag.kind,
@@ -78,6 +77,12 @@ def continued_without_review(case: Case) -> Iterator[Finding]:
                     "limits": asdict(review),
                 },
             )
+
+
+def _meanwhile(visits: int, review: Review) -> str:
+    if not visits:
+        return f"in {review.within_days} days, without a visit since"
+    return f"while care went on ({visits} {'visit' if visits == 1 else 'visits'} since)"
 
 
 def review_instants(facts: EpisodeFacts) -> Iterator[datetime]:

@@ -25,6 +25,7 @@ def test_fourteen_days_without_review_are_a_finding_whatever_was_acknowledged(ki
     [finding] = findings(facts, "continued_without_review", now=due_at)
     assert (finding.basis, finding.severity, finding.checkpoint) == ("flag:flag-1", "high", "6-weeks")
     assert finding.evidence["flag_id"] == "flag-1"
+    assert finding.why == "The finding at 6 weeks has had no recorded review in 14 days, without a visit since."
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,9 @@ def test_three_visits_dated_after_the_flag_without_review_are_a_finding(after, r
     attended = tuple(visit(f"visit-{days}", RAISED_ON + timedelta(days=days), visit_format="group") for days in after)
     facts = episode({}, flags=(flag("non_responder", RAISED_AT),), visits=attended)
 
-    assert bool(findings(facts, "continued_without_review", now=RAISED_AT + timedelta(days=4))) == raised
+    found = findings(facts, "continued_without_review", now=RAISED_AT + timedelta(days=4))
+    assert bool(found) == raised
+    assert all("has had no recorded review while care went on (3 visits since)" in finding.why for finding in found)
 
 
 @pytest.mark.parametrize(("days", "raised"), [(-1, True), (0, True), (1, False)])
