@@ -12,6 +12,7 @@ from prom_service import models
 from prom_service.db import make_engine
 from prom_service.reports import ReportQuery, make_report
 from prom_service.simulation.population import Size, write_population
+from tests.reports.activity_cohort import of_other_activities
 from tests.reports.cohort import a_cohort
 from tests.reports.recount.comparison import READ, recount
 from tests.reports.recount.figures import Figures, assert_same, named_by, plain_rows
@@ -47,6 +48,17 @@ def test_nine_episodes_counted_again_are_the_same(session, record):
         unit=lambda episode: episode["clinician"],
     )
     assert assert_same(found(tables), again) > 100
+
+
+def test_answers_of_other_activities_counted_again_are_no_responses(session, record):
+    query = of_other_activities(record)
+
+    tables = make_report(session, "comparison", query).tables
+
+    rows = plain_rows(session, READ)
+    again = recount(rows, first=query.from_on, after=query.to_on, as_of=query.as_of, unit=lambda _: "north")
+    assert assert_same(found(tables), again) > 10
+    assert tables["units"]["responded"].tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # The population is the same on either.

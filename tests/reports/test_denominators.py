@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from prom_service.reports import make_report
+from tests.reports.activity_cohort import of_other_activities
 from tests.reports.builders import instant
 from tests.reports.cohort import START, TARGET, a_cohort
 
@@ -121,6 +122,16 @@ def test_a_baseline_without_a_score_of_the_same_scale_is_no_baseline(session, re
     row = at_three_months(make_report(session, "utilization", cohort.query()).tables["denominators"]).iloc[0]
 
     assert (row.scorable, row.with_baseline) == (7, 5)
+
+
+def test_a_baseline_of_other_activities_is_none_to_compare_with_and_says_so(session, record):
+    tables = make_report(session, "utilization", of_other_activities(record)).tables
+
+    row = at_three_months(tables["denominators"]).iloc[0]
+    assert (row.scorable, row.with_baseline) == (5, 2)
+    left_out = at_three_months(tables["left_out"])
+    rows = left_out.loc[left_out["group"] == "All", ["step", "reason", "episodes"]].to_numpy().tolist()
+    assert rows == [["with_baseline", "not_comparable", 3]]
 
 
 def test_a_baseline_in_time_stands_though_a_complete_one_came_late(session, record):

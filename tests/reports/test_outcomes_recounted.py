@@ -13,7 +13,7 @@ from prom_service.db import make_engine
 from prom_service.models import Organisation
 from prom_service.reports import ReportQuery, make_report
 from prom_service.simulation.population import Size, write_population
-from tests.reports.builders import instant
+from tests.reports.activity_cohort import of_other_activities
 from tests.reports.outcome_cohort import ten_episodes
 from tests.reports.recount.figures import Figures, assert_same, plain_rows
 from tests.reports.recount.outcomes import TABLES, recount
@@ -65,24 +65,13 @@ def test_ten_episodes_counted_again_are_the_same(session, record):
 
 
 def test_scores_of_other_activities_counted_again_are_no_pairs(session, record):
-    clinic = record.clinic(record.organisation())
-    start, week_6, week_7 = (dt.date(2026, 1, 10) + dt.timedelta(days=days) for days in (0, 42, 49))
-    before = [("Stairs", "Socks"), ("Socks", "Stairs"), ("Stairs",), ("Socks",), ("Stairs", "Socks", "Sit")]
-    for activities in before:
-        episode = record.episode(clinic, start)
-        episode.pathway, episode.pathway_key = "buttock-nerve-pain-1", "buttock-nerve-pain"
-        typed_in = record.response(episode, "baseline", instant(start), recorded_at=instant(week_7))
-        answered = record.response(episode, "6-weeks", instant(week_6))
-        for response, named, value in ((typed_in, activities, 3), (answered, ("Stairs", "Socks"), 7)):
-            record.asked(response, "psfs-1.0", "official", named)
-            record.score(response, "psfs-1.0", "total", value)
-    query = ReportQuery((clinic.id,), None, start, week_6, instant(dt.date(2026, 7, 1)))
+    query = of_other_activities(record)
 
     tables = make_report(session, "outcomes", query).tables
 
     again = recount(plain_rows(session, READ), first=query.from_on, after=query.to_on, as_of=query.as_of)
     assert assert_same(found(tables), again) > 10
-    assert tables["changes"]["pairs"].tolist() == [2]
+    assert tables["changes"]["pairs"].tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # The population is the same on either.

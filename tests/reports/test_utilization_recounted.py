@@ -17,6 +17,8 @@ from prom_service.reports.layout import KEY, TEXT, Layout
 from prom_service.reports.query import BASES, GROUPINGS
 from prom_service.reports.utilization.layouts import LAYOUTS
 from prom_service.simulation.population import Size, write_population
+from tests.reports.activity_cohort import of_other_activities
+from tests.reports.builders import Record
 from tests.reports.recount.figures import plain_rows
 from tests.reports.recount.utilization import READ, Figures, recount
 from tests.support import database
@@ -53,6 +55,19 @@ def test_a_population_counted_again_is_the_same(session, rows, full):
 
         again = recount(rows, first=FIRST, after=AFTER, as_of=AS_OF, basis=basis, group_by=group_by)
         assert compared(tables, again, f"{basis} by {group_by}") > 400
+
+
+def test_scores_of_other_activities_counted_again_have_no_baseline(sqlite_template, tmp_path):
+    engine = make_engine(database.copy_sqlite(sqlite_template, tmp_path))
+    with Session(engine) as session:
+        query = of_other_activities(Record(session))
+
+        tables = make_report(session, "utilization", query).tables
+
+        asked = {"first": query.from_on, "after": query.to_on, "as_of": query.as_of}
+        again = recount(plain_rows(session, READ), **asked, basis=query.basis, group_by=query.group_by)
+        assert compared(tables, again, "other activities") > 50
+    engine.dispose()
 
 
 def compared(tables: Mapping[str, pd.DataFrame], again: Figures, asked: str) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import aliased
 
 from prom_service.models import Administration, Score
 from prom_service.reports import known
+from prom_service.reports.activities import rates_others
 from prom_service.reports.cohort import Cells, Cohort, by, count_cells, yes
 from prom_service.reports.known import AT_ONCE
 
@@ -156,7 +157,10 @@ def _exclusion(cohort: Cohort) -> sa.ColumnElement[str]:
 
 
 def _scored(cohort: Cohort, response: Any, baseline: Any = None) -> sa.ColumnElement[bool]:
-    """Return whether a primary scale of the response has a score, and of the baseline too when one is given."""
+    """Return whether a primary scale of the response has a score, and of the baseline too when one is given.
+
+    A score of other activities than the baseline's is none that can be put beside it.
+    """
     scored = sa.exists().where(
         Score.response_id == response,
         Score.value.is_not(None),
@@ -172,4 +176,5 @@ def _scored(cohort: Cohort, response: Any, baseline: Any = None) -> sa.ColumnEle
         earlier.recorded_at <= cohort.scope.as_of,
         earlier.instrument == Score.instrument,
         earlier.scale == Score.scale,
+        ~rates_others(Score, earlier),
     )

@@ -27,7 +27,11 @@ DENOMINATORS = Layout(
         Column("partial", "Partial", "Unfinished answers were kept when the window passed."),
         Column("late", "Late", "Of complete and partial: answered after the window."),
         Column("scorable", "Scorable", "A primary scale has a score, from complete or partial answers."),
-        Column("with_baseline", "With baseline", "The same scale has a score from a timely baseline."),
+        Column(
+            "with_baseline",
+            "With baseline",
+            "The same scale, of the same activities, has a score from a timely baseline.",
+        ),
         *with_interval(
             Column(
                 "response_rate",

@@ -52,7 +52,11 @@ def left_out(timepoints: pd.DataFrame) -> pd.DataFrame:
         (
             ~frame["with_baseline"],
             "with_baseline",
-            np.where(frame["baseline"] == "late", "baseline_late", "no_baseline"),
+            np.select(
+                [frame["baseline"] == "late", frame["baseline"] == "none"],
+                ["baseline_late", "no_baseline"],
+                "not_comparable",
+            ),
         ),
     )
     where, steps, reasons = zip(*falls, strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 from scipy import stats
 
 from prom_service.pathway.definition import find
+from tests.reports.recount.activities import rates_others
 
 Row = dict[str, Any]
 ASSESSED = ("improved", "uncertain", "not_improved", "worse")
@@ -88,6 +89,10 @@ def _known(episode: Row, patient: Row, under: Mapping[str, Any], as_of: dt.datet
     primary = {one.measure.key for one in pathway.primary}
     then = _scores(answer, primary, under, as_of)
     before = {} if start is None or start["late"] else _scores(start, primary, under, as_of)
+
+    def others(ref: str) -> bool:
+        return rates_others(ref, *(under["answer_set"][one["id"]] for one in (answer, start)))
+
     judged = [one for one in under["judgement"][episode["id"]] if one["checkpoint"] == "3-months"]
     judged = [one for one in judged if one["recorded_at"] <= as_of]
     judgement = max(judged, key=lambda one: one["number"], default={"outcome": "", "evidence": {}})
@@ -100,7 +105,7 @@ def _known(episode: Row, patient: Row, under: Mapping[str, Any], as_of: dt.datet
         limit=pathway.visit_limit,
         due=due,
         eligible=eligible,
-        responded=eligible and bool(then.keys() & before.keys()),
+        responded=eligible and any(key in before and not others(key[0]) for key in then),
         outcome=judgement["outcome"] if assessed else "",
         wording=("official" if judgement["evidence"].get("wording") == "official" else "own") if assessed else "",
         age=on.year - born.year - ((on.month, on.day) < (born.month, born.day)),
@@ -200,7 +205,7 @@ def _verdict(name: str, sizes: Mapping[str, list[bool]], low: str) -> Row:
     if name == "All":
         return {"target": target, "position": "", "rankable": "", "reason": ""}
     reasons = [*(["fewer than 30"] if size < 30 else []), *([low] if low else [])]
-    reason = "nothing to compare with" if size >= whole else "; ".join(reasons)
+    reason = "nothing to compare with" if size >= whole > 0 else "; ".join(reasons)
     limits = [_limit(size, target, p) for p in (0.001, 0.025, 0.975, 0.999)] if size and target is not None else []
     named = dict(zip(("low_998", "low_95", "high_95", "high_998"), limits or [None] * 4, strict=True))
     return {

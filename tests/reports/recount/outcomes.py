@@ -12,6 +12,7 @@ import instruments
 from instruments import thresholds
 from prom_service.pathway.definition import find
 from prom_service.pathway.shape import Pathway
+from tests.reports.recount.activities import rated
 
 Row = dict[str, Any]
 NOT_A_SCALE = ("groc-1.0", "pass-1.0", "safety-1.0")
@@ -51,20 +52,20 @@ def recount(
 def _of_one(episode: Row, under: Mapping[str, Any], as_of: Any) -> Iterator[tuple[str, tuple, Any]]:
     """Yield what an episode adds to which row of which table."""
     pathway = find(episode["pathway"])
-    given, rated = {}, {}
+    given, activities = {}, {}
     for administration in under["administration"][episode["id"]]:
         if administration["late_after"] <= as_of:
             timepoint = administration["timepoint"]
             response = _standing(administration, under, as_of)
             if response and not (timepoint == "baseline" and response["late"]):
                 given[timepoint] = dict(_scores(response, under, as_of))
-                rated[timepoint] = _activities(response, under)
+                activities[timepoint] = rated(under["answer_set"][response["id"]])
     for timepoint, scores in given.items():
         for (ref, scale), (value, official) in scores.items():
             if ref == "pass-1.0":
                 yield "acceptable_state", (timepoint, official), value
             elif ref not in NOT_A_SCALE and ref in _asked(pathway):
-                others = {rated[one].get(ref) for one in ("baseline", timepoint) if one in rated} - {None}
+                others = {activities[one].get(ref) for one in ("baseline", timepoint) if one in activities} - {None}
                 compared = timepoint != "baseline" and len(others) < 2
                 start = given.get("baseline", {}).get((ref, scale)) if compared else None
                 yield from _of_one_score(pathway, timepoint, (ref, scale), value, official, start)
@@ -127,13 +128,6 @@ def _scores(
         if score["value"] is not None and score["recorded_at"] <= as_of:
             official = words.get(score["instrument"]) == "official"
             yield (score["instrument"], score["scale"]), (score["value"], official)
-
-
-def _activities(response: Row, under: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """By questionnaire, where it has any: what the patient rates. A synthetic follow-up does not name it again."""
-    sets = under["answer_set"][response["id"]]
-    texts = {one["instrument"]: frozenset(v for k, v in one["answers"].items() if k.endswith(".text")) for one in sets}
-    return {ref: named for ref, named in texts.items() if named}
 
 
 def _by(rows: Sequence[Row], column: str) -> dict[Any, list[Row]]:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from prom_service.models import (
     Administration,
+    AnswerSet,
     Clinic,
     Episode,
     EpisodeChange,
@@ -22,6 +23,7 @@ from prom_service.models import (
     VisitVersion,
 )
 from prom_service.pathway.definition import find
+from tests.reports.recount.activities import rates_others
 
 Row = dict[str, Any]
 Figures = dict[str, dict[tuple, dict[str, float]]]
@@ -29,6 +31,7 @@ READ = {
     table.__tablename__: table
     for table in (
         Administration,
+        AnswerSet,
         Clinic,
         Episode,
         EpisodeChange,
@@ -59,6 +62,7 @@ class Recount:
             ("administration", "episode_id"),
             ("response", "administration_id"),
             ("score", "response_id"),
+            ("answer_set", "response_id"),
             ("judgement", "episode_id"),
             ("message", "administration_id"),
             ("message_event", "message_id"),
@@ -120,6 +124,10 @@ class Recount:
         primary = {(one.measure.instrument, one.measure.scale) for one in find(episode["pathway"]).primary}
         scores = self.known(self.score[response["id"]]) if response else ()
         return {(one["instrument"], one["scale"]) for one in scores if one["value"] is not None} & primary
+
+    def rates_others(self, ref: str, answer: Row, baseline: Row) -> bool:
+        """Whether the answer rates other activities than the baseline does."""
+        return rates_others(ref, self.answer_set[answer["id"]], self.answer_set[baseline["id"]])
 
     def judged(self, episode: Row) -> tuple[str, str]:
         """Outcome and wording of the judgement in force at 3 months."""
@@ -313,7 +321,8 @@ def _came(record: Recount, episode: Row, administration: Row) -> tuple[list[str]
     started = answer is not None or record.by(administration["started_at"])
     baseline = record.baseline(episode)
     scales = record.scored(episode, answer)
-    both = scales & record.scored(episode, baseline) if baseline and not baseline["late"] else set()
+    timely = baseline if baseline and not baseline["late"] else None
+    both = {one for one in scales & record.scored(episode, timely) if not record.rates_others(one[0], answer, timely)}
     refused = record.by(administration["declined_at"])
     funnel = (
         ("invited", started or emails, "declined" if refused else "not_invited"),
@@ -321,12 +330,18 @@ def _came(record: Recount, episode: Row, administration: Row) -> tuple[list[str]
         ("started", started, "declined" if refused else "not_started"),
         ("complete", answer, "declined" if refused else "not_finished"),
         ("scorable", scales, "too_few_answers"),
-        ("with_baseline", both, "baseline_late" if baseline and baseline["late"] else "no_baseline"),
+        ("with_baseline", both, _no_start(baseline)),
     )
     reached = ["episodes", "due", "eligible", *(step for step, came, _ in funnel if came and step != "complete")]
     if answer:
         reached += ["partial" if answer["partial"] else "complete", *(["late"] if answer["late"] else [])]
     return reached, next(((step, reason) for step, came, reason in funnel if not came), None)
+
+
+def _no_start(baseline: Row | None) -> str:
+    if baseline is None:
+        return "no_baseline"
+    return "baseline_late" if baseline["late"] else "not_comparable"
 
 
 def _attempts(emails: list[tuple[int, dt.datetime | None]], answer: Row | None) -> Iterator[tuple[int, int]]:
