@@ -1,8 +1,13 @@
 """`prom serve`, `prom web`, `prom scheduler`: the processes that keep running."""
 
+import logging
+
 import click
 
+from prom_service import logs
 from prom_service.cli import door
+
+log = logging.getLogger(__name__)
 
 Port = click.IntRange(0, 65535)
 
@@ -49,13 +54,12 @@ def scheduler() -> None:
 
     On SQLite there may be one such process; PostgreSQL takes any number.
     """
-    from prom_service.cli import serving
     from scheduler import runner
 
     with door.runtime() as prom:
-        serving.log_to_stderr(prom.settings.log_level)
+        logs.to_stderr(prom.settings.log_level)
         runner.run(prom)
 
 
 def _say(host: str, port: int) -> None:
-    click.echo(f"Serving on http://{host}:{port}", err=True)
+    log.info("Serving on http://%s:%d", host, port)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import logging
 import signal
 import sys
 import time
@@ -12,10 +11,11 @@ from typing import Any
 import waitress
 from waitress import wasyncore
 
-from prom_service import db
+from prom_service import db, logs
 from prom_service.app import create_app
 from prom_service.errors import PromError
 from prom_service.runtime import Runtime
+from prom_service.web.context import request_in_hand
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TURN_SECONDS = 0.5
@@ -36,10 +36,8 @@ class PortTakenError(PromError):
 
 
 def log_to_stderr(level: str) -> None:
-    """Send the log of this process to standard error."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for talkative in ("alembic", "apscheduler"):
-        logging.getLogger(talkative).setLevel(max(logging.WARNING, logging.getLogger().level))
+    """Send the log of this process to standard error, with the number of the request in which a line was written."""
+    logs.to_stderr(level, request_id=request_in_hand)
 
 
 def serve(prom: Runtime, *, host: str, port: int, beside: Start | None = None, ready: Callable[[], None]) -> None:

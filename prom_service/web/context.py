@@ -3,7 +3,7 @@
 import uuid
 from typing import cast
 
-from flask import current_app, g
+from flask import current_app, g, has_request_context
 from werkzeug.local import LocalProxy
 
 from prom_service.runtime import Runtime
@@ -34,3 +34,8 @@ def request_id() -> str:
     if "request_id" not in g:
         g.request_id = uuid.uuid4()
     return str(g.request_id)
+
+
+def request_in_hand() -> str | None:
+    """Return the number of the present request, or None outside of one."""
+    return request_id() if has_request_context() else None

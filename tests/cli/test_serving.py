@@ -1,10 +1,12 @@
 """The processes that keep running: they are alone where they must be, and end in order when told to."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +90,41 @@ def test_serve_is_web_and_scheduler_and_ends_within_ten_seconds(database_url: st
 
     assert (ready, code) == (200, 0)
     assert seconds < 10
+
+
+@pytest.mark.parametrize("command", ["serve", "web"])
+def test_the_web_logs_json_one_object_a_line(sqlite_url: str, tmp_path: Path, command: str) -> None:
+    port = free_port()
+    with running(sqlite_url, tmp_path, command, "--port", str(port)) as served:
+        assert served.says("Serving on")
+        served.end()
+        said = [json.loads(line) for line in served.log.read_text().splitlines()]
+
+    serving = next(one for one in said if one["event"] == f"Serving on http://127.0.0.1:{port}")
+    assert {one["timestamp"][-1] for one in said} == {"Z"}
+    assert (serving["level"], serving["logger"]) == ("INFO", "prom_service.cli.serve")
+
+
+def test_a_fault_in_a_request_is_logged_in_one_line_with_the_number_of_its_answer(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    with running(sqlite_url, tmp_path, "web", "--port", str(port)) as served:
+        assert served.says("Serving on")
+        engine = make_engine(sqlite_url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE link RENAME TO lost"))
+        engine.dispose()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            answers(port, "/s/" + "t" * 43)
+        refused.value.close()
+        served.end()
+        said = [json.loads(line) for line in served.log.read_text().splitlines()]
+
+    faults = [one for one in said if one["logger"] == "prom_service.web.problems"]
+    assert [one["request_id"] for one in faults] == [refused.value.headers["X-Request-Id"]] * len(faults)
+    assert faults
+    assert "t" * 43 not in json.dumps(said)
 
 
 def test_an_idle_connection_does_not_hold_up_the_end(sqlite_url: str, tmp_path: Path) -> None:
