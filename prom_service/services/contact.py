@@ -33,7 +33,7 @@ EXPLANATIONS = {
     "not_asked": "The time to answer was over before the patient was enrolled.",
     "declined": "The patient does not want to answer this questionnaire.",
     "withdrawn": "The patient has withdrawn.",
-    "deceased": "The patient has died.",
+    "deceased": "The patient was recorded as deceased.",
     "episode_closed": "The course of care was closed.",
     "closed": "The course of care was closed.",
     "unsubscribed": "The patient pressed the stop link of an email.",

@@ -22,6 +22,7 @@ from prom_service.services.languages import check_spoken
 from prom_service.services.new_start import check_start
 from prom_service.services.planning import StartChange
 from prom_service.services.rows import add_or_conflict, hold, hold_unchanged, or_conflict
+from prom_service.services.standing import AFTER_A_MISTAKE
 
 ADULT_YEARS = 18
 KEPT = {"patient_corrected": ("date_of_birth", "sex"), "patient_moved": ("time_zone",)}
@@ -150,7 +151,8 @@ def enrol(
 ) -> Episode:
     """Write an episode with everything its pathway plans for it, and say what is already known of it."""
     if patient.status in ("deceased", "withdrawn"):
-        way_back = "" if patient.status == "deceased" else " Resume the patient first, if the patient wishes so."
+        if_wished = " Resume the patient first, if the patient wishes so."
+        way_back = AFTER_A_MISTAKE if patient.status == "deceased" else if_wished
         raise ConflictError(f"The patient is recorded as {patient.status}.{way_back}")
     _check_episode(vars(details), patient)
     pathway = _pathway_in_force(session, clinic, details.pathway)

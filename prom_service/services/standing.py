@@ -14,6 +14,9 @@ from prom_service.services import assessment, history, messages, planning
 from prom_service.services.clinics import today_at
 from prom_service.services.rows import hold
 
+AFTER_A_MISTAKE = " If that is a mistake, resume the patient first, with a note that says why."
+"""The way back from a death that was recorded by mistake, for whoever is refused because of it."""
+
 
 def withdraw(
     session: Session,
@@ -45,7 +48,7 @@ def mark_deceased(
 ) -> Patient:
     """Record that the patient has died: everything ends at once, open episodes with it.
 
-    A day before a visit that was attended is refused: one of the two is wrong.
+    A day before a visit that was attended is refused: one of the two is wrong. ``resume`` takes a mistake back.
     """
     hold(session, patient)
     if patient.status == "deceased":
@@ -106,14 +109,15 @@ def resume(
     actor: str,
     now: dt.datetime,
 ) -> Patient:
-    """Let the patient take part again, after a pause or a withdrawal.
+    """Let the patient take part again, after a pause or a withdrawal, or a death that was recorded by mistake.
 
-    What the withdrawal cancelled stays cancelled; a new episode begins a new follow-up. What was missed before counts
-    as missed again.
+    A death is taken back only with a ``note`` that says why. What the withdrawal or the death cancelled or closed
+    stays so, and reports of the past with it; a new episode begins a new follow-up. What was found before counts again.
     """
     hold(session, patient)
-    _refuse_after_death(patient)
-    if patient.status in ("paused", "withdrawn"):
+    if patient.status == "deceased" and not note.strip():
+        raise InvalidInputError({"note": ["Say why the death that is on record is taken back."]})
+    if patient.status != "active":
         patient.status = "active"
         patient.paused_until = None
         history.note_patient(session, patient, "resumed", effective_on=effective_on, note=note, actor=actor, now=now)
@@ -145,7 +149,7 @@ def _check_death(session: Session, episodes: Sequence[Episode], died_on: dt.date
 
 def _refuse_after_death(patient: Patient) -> None:
     if patient.status == "deceased":
-        raise ConflictError("The patient is recorded as deceased.")
+        raise ConflictError(f"The patient is recorded as deceased.{AFTER_A_MISTAKE}")
 
 
 def _cancel_everything(session: Session, patient: Patient, reason: str, actor: str, now: dt.datetime) -> None:

@@ -12,12 +12,12 @@ import pytest
 from arro3.io import read_parquet
 from sqlalchemy import select
 
-from prom_service.models import Episode, EpisodeVisit, Visit
+from prom_service.models import Episode, EpisodeVisit, Patient, Visit
 from prom_service.reports import make_report
 from prom_service.reports.forms import export
 from prom_service.reports.query import GROUPINGS, REPORTS
 from prom_service.reports.report import Report
-from prom_service.services import enrolment
+from prom_service.services import enrolment, standing
 from tests.builders import SECRET
 from tests.reports.builders import Record, instant
 from tests.reports.cohort import AS_OF, START, Cohort, a_cohort
@@ -187,6 +187,24 @@ def test_a_closing_day_corrected_later_changes_a_later_report_and_not_one_of_the
     assert [files(make_report(session, *one)) for one in asked] == before
     short = make_report(session, "process", later).tables["short_programmes"]
     assert [set(one["short"]) for one in (short_before, short)] == [set(), {1}]
+
+
+def test_a_death_that_is_taken_back_changes_no_report_of_the_past_and_none_of_what_it_ended(session, record):
+    session.info["secret"] = SECRET
+    cohort = a_cohort(record)
+    patient = session.get_one(Patient, cohort.episodes[6].patient_id)
+    alive = make_report(session, "utilization", cohort.query(as_of=LATER)).checksum
+    standing.mark_deceased(session, patient, actor="test", now=AS_OF)
+    asked = [(name, cohort.query()) for name in REPORTS]
+    asked += [("utilization", cohort.query(**how)) for how in ({"audience": "quality"}, {"as_of": LATER})]
+    before = [files(make_report(session, *one)) for one in asked]
+    dead = make_report(session, "utilization", cohort.query(as_of=LATER)).checksum
+
+    standing.resume(session, patient, note="Wrong patient", actor="test", now=JUST_LATER)
+
+    assert patient.status == "active"
+    assert dead != alive
+    assert [files(make_report(session, *one)) for one in asked] == before
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)

@@ -90,7 +90,7 @@ def test_a_corrected_birth_date_may_not_make_an_open_episode_that_of_a_child(
             )
 
 
-def test_who_has_died_cannot_be_enrolled_and_who_has_withdrawn_only_after_resuming(
+def test_who_has_withdrawn_or_is_recorded_as_deceased_is_enrolled_only_after_resuming(
     runtime: Runtime, clock: Clock, clinic: Clinic, patient: Patient
 ) -> None:
     now = clock.now()
@@ -102,7 +102,7 @@ def test_who_has_died_cannot_be_enrolled_and_who_has_withdrawn_only_after_resumi
         standing.resume(session, patient, actor="test", now=now)
         episode = builders.an_episode(session, clinic, patient, now=now)
         standing.mark_deceased(session, patient, actor="test", now=now)
-        with pytest.raises(ConflictError, match="deceased"):
+        with pytest.raises(ConflictError, match=r"deceased.*resume the patient first, with a note"):
             builders.an_episode(session, clinic, patient, now=now, side="right")
 
         assert builders.the_administration(session, episode, "baseline").state == "cancelled"

@@ -1,6 +1,7 @@
 """How a clinic changes a pathway: who may, what is asked first, and for whom it counts."""
 
 import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -16,7 +17,16 @@ from prom_service.pathway.shape import Pathway
 from prom_service.queries.history import histories
 from prom_service.queries.pathways import find_pathway, find_version, in_force, known_pathways, refs_in_force
 from prom_service.runtime import Runtime
-from prom_service.services import administrations, enrolment, flags, pathway_changes, standing, submission, visits
+from prom_service.services import (
+    administrations,
+    assessment,
+    enrolment,
+    flags,
+    pathway_changes,
+    standing,
+    submission,
+    visits,
+)
 from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
@@ -410,6 +420,42 @@ def test_the_replay_follows_visits_taken_back_and_brought_back_and_what_staff_re
         flag = session.scalars(sa.select(Flag).where(Flag.kind == kind, Flag.status == "open")).one()
         flags.resolve(session, flag, "reassessed", **who(board))
 
+    really, again = lived(board, steps)
+
+    assert {kind for kind, *_ in really} == {
+        "baseline_missing",
+        "survey_missed",
+        "visits_near_threshold",
+        "visits_over_threshold",
+    }
+    assert again == really
+
+
+def test_the_replay_follows_a_death_that_was_taken_back(board: Board) -> None:
+    """What still holds is flagged again: the visits, and not the silence after the death."""
+    episode = board.enrol()
+
+    def patient(session: Session) -> Patient:
+        return session.get_one(Patient, episode.patient_id)
+
+    steps = (
+        lambda session: builders.visited(session, session.get_one(Episode, episode.id), 15, now=board.clock.now()),
+        lambda session: standing.mark_deceased(session, patient(session), **who(board)),
+        lambda session: assessment.assess_episodes(session, [episode.id], now=board.clock.now()),
+        lambda session: standing.resume(session, patient(session), note="Wrong patient", **who(board)),
+    )
+    really, again = lived(board, steps)
+
+    assert [(kind, on.isoformat()) for kind, _, _, on in really] == [
+        ("visits_over_threshold", "2026-03-04"),
+        ("visits_over_threshold", "2026-03-10"),
+    ]
+    assert again == really
+
+
+def lived(board: Board, steps: Sequence[Callable[[Session], object]]) -> tuple[list[Any], list[Any]]:
+    """Take a step every two days; return the flags that were raised, and those of the replay."""
+    began = board.clock.now()
     for step in steps:
         board.clock.advance(days=2)
         with board.runtime.transaction() as session:
@@ -419,16 +465,9 @@ def test_the_replay_follows_visits_taken_back_and_brought_back_and_what_staff_re
             (flag.kind, flag.checkpoint, flag.found_basis, flag.raised_at.date())
             for flag in session.scalars(sa.select(Flag))
         )
-        [history] = histories(session, board.clinic.id, "hip-related-pain", since=board.clock.now())
+        [history] = histories(session, board.clinic.id, "hip-related-pain", since=began)
         again = replay(history, find_pathway(session, BASE), until=board.clock.now())
-
-    assert {kind for kind, *_ in really} == {
-        "baseline_missing",
-        "survey_missed",
-        "visits_near_threshold",
-        "visits_over_threshold",
-    }
-    assert sorted((one.kind, one.checkpoint, one.basis, one.at.date()) for one in again) == really
+    return really, sorted((one.kind, one.checkpoint, one.basis, one.at.date()) for one in again)
 
 
 def who(board: Board) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Withdrawn, deceased, paused, resumed, unsubscribed: what ends, and what does not."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -13,6 +15,7 @@ from prom_service.models import Administration, Episode, Message, MessageEvent, 
 from prom_service.runtime import Runtime
 from prom_service.services import enrolment, standing, submission, visits
 from prom_service.services.answer_window import AnswersClosedError
+from prom_service.services.contact import addressees, may_contact
 from prom_service.services.visits import VisitDetails
 from tests import builders
 from tests.fakes import Clock
@@ -56,7 +59,7 @@ def test_a_withdrawn_patient_s_answers_are_refused(runtime: Runtime, clock: Cloc
     assert refused.value.reason == "withdrawn"
 
 
-def test_death_closes_the_episodes_and_cannot_be_undone(runtime: Runtime, clock: Clock) -> None:
+def test_death_closes_the_episodes_and_names_the_way_back_to_whoever_goes_on(runtime: Runtime, clock: Clock) -> None:
     now = clock.now()
     with runtime.transaction() as session:
         clinic = builders.a_clinic(session, now=now)
@@ -64,11 +67,90 @@ def test_death_closes_the_episodes_and_cannot_be_undone(runtime: Runtime, clock:
         episode = builders.an_episode(session, clinic, patient, now=now)
         standing.mark_deceased(session, patient, effective_on=dt.date(2026, 3, 5), actor="test", now=now)
 
-        with pytest.raises(ConflictError):
-            standing.resume(session, patient, actor="test", now=now)
+        for act in (standing.pause, standing.withdraw):
+            with pytest.raises(ConflictError, match="resume the patient first, with a note that says why"):
+                act(session, patient, actor="test", now=now)  # type: ignore[operator]
 
     with runtime.reading() as session:
         assert session.get_one(Episode, episode.id).closed_on == dt.date(2026, 3, 5)
+
+
+@pytest.mark.parametrize("note", ["", "  "])
+def test_a_death_is_not_taken_back_without_a_note_that_says_why(runtime: Runtime, clock: Clock, note: str) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        patient = builders.a_patient(session, builders.a_clinic(session, now=now), now=now)
+        standing.mark_deceased(session, patient, actor="test", now=now)
+
+        with pytest.raises(InvalidInputError) as refused:
+            standing.resume(session, patient, note=note, actor="test", now=now)
+        history = session.scalars(select(PatientChange.kind).order_by(PatientChange.id)).all()
+
+    assert refused.value.errors == {"note": ["Say why the death that is on record is taken back."]}
+    assert patient.status == "deceased"
+    assert history == ["registered", "deceased"]
+
+
+def test_a_death_taken_back_leaves_what_it_ended_and_begins_anew(runtime: Runtime, clock: Clock) -> None:
+    now = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=now)
+        patient = builders.a_patient(session, clinic, now=now)
+        episode = builders.an_episode(session, clinic, patient, now=now)
+        standing.mark_deceased(session, patient, actor="user:ann", now=now)
+        died = {row.id: row.state for row in session.scalars(select(Administration))}
+    clock.advance(days=1)
+    now = clock.now()
+
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, patient.id)
+        for _ in range(2):
+            standing.resume(session, patient, note="Wrong patient", actor="user:bo", now=now)
+        again = builders.an_episode(session, clinic, patient, now=now, started_on=now.date())
+        history = session.scalars(select(PatientChange).order_by(PatientChange.id)).all()
+
+    with runtime.transaction() as session:
+        ended = session.get_one(Episode, episode.id)
+        states = {row.id: row.state for row in session.scalars(select(Administration)) if row.id in died}
+        baseline = builders.the_administration(session, session.get_one(Episode, again.id), "baseline")
+        addressee = addressees(session, [baseline.id], now=now)[baseline.id]
+        answers = builders.complete_answers(baseline, again)
+
+        assert may_contact(addressee.facts, now=now + dt.timedelta(hours=2)).allowed
+        assert submission.submit(session, baseline, answers=answers, now=now).kind == "first"
+        assert standing.pause(session, addressee.patient, actor="test", now=now).status == "paused"
+        assert standing.withdraw(session, addressee.patient, actor="test", now=now).status == "withdrawn"
+    assert [(one.kind, one.actor, one.note) for one in history[1:]] == [
+        ("deceased", "user:ann", ""),
+        ("resumed", "user:bo", "Wrong patient"),
+    ]
+    assert (ended.closed_on, ended.closed_reason) == (dt.date(2026, 3, 2), "deceased")
+    assert states == died
+    assert set(states.values()) == {"cancelled"}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_two_who_take_a_death_back_at_once_one_does(runtime: Runtime, clock: Clock) -> None:
+    """Both have read the patient as deceased; on SQLite the second cannot begin before the first has ended."""
+    now = clock.now()
+    with runtime.transaction() as session:
+        patient = builders.a_patient(session, builders.a_clinic(session, now=now), now=now)
+        standing.mark_deceased(session, patient, actor="test", now=now)
+    together = threading.Barrier(2)
+
+    def take_back(who: str) -> str:
+        with runtime.transaction() as session:
+            known = session.get_one(Patient, patient.id)
+            together.wait()
+            return standing.resume(session, known, note="Wrong patient", actor=who, now=now).status
+
+    with ThreadPoolExecutor(2) as threads:
+        said = list(threads.map(take_back, ("user:ann", "user:bo")))
+
+    with runtime.reading() as session:
+        kinds = session.scalars(select(PatientChange.kind).order_by(PatientChange.id)).all()
+    assert said == ["active", "active"]
+    assert kinds == ["registered", "deceased", "resumed"]
 
 
 def test_a_death_before_an_attended_visit_is_refused_and_nothing_ends(runtime: Runtime, clock: Clock) -> None:

@@ -76,7 +76,7 @@ def withdraw(session: Session, body: Mapping[str, Any], patient_id: uuid.UUID) -
 def mark_deceased(session: Session, body: Mapping[str, Any], patient_id: uuid.UUID) -> Patient:
     """Record that the patient has died: everything ends at once, open episodes with it.
 
-    A day before a visit that was attended is refused.
+    A day before a visit that was attended is refused. A death recorded by mistake is taken back by `resume`.
     """
     return _change_standing(session, patient_id, standing.mark_deceased, body)
 
@@ -89,7 +89,12 @@ def pause(session: Session, body: Mapping[str, Any], patient_id: uuid.UUID) -> P
 
 @patients.post("/patients/<uuid:patient_id>/resume", scope=WRITE, body=StandingSchema(), answer=PATIENT)
 def resume(session: Session, body: Mapping[str, Any], patient_id: uuid.UUID) -> Patient:
-    """Let mail go out again after a pause. A withdrawal is not undone by it."""
+    """Let the patient take part again, after a pause, a withdrawal, or a death that was recorded by mistake.
+
+    A death is taken back only with a `note` that says why. What a withdrawal or a death cancelled stays cancelled, and
+    the courses of care that a death closed stay closed, so that reports of the past read the same: a new course of care
+    begins a new follow-up. The patient is active even if there was a withdrawal or a pause before the death.
+    """
     return _change_standing(session, patient_id, standing.resume, body)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from marshmallow import Schema
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
@@ -15,6 +16,7 @@ from prom_service.models import Clinic, Patient
 from prom_service.models.user import READING_ROLES
 from prom_service.queries import directory, patients
 from prom_service.services import enrolment, standing
+from prom_service.services.rows import hold
 from prom_service.web import audit, guards
 from prom_service.web.api.schemas.patient import PatientChangeSchema, PauseSchema, StandingSchema
 from prom_service.web.context import prom
@@ -49,6 +51,8 @@ class Step:
     """What is said when it has been taken."""
     day: str = "Since"
     """What the day is called from which it counts."""
+    why: str = ""
+    """What the note has to say; empty where it may be left out."""
 
 
 STEPS: Mapping[str, Step] = {
@@ -89,7 +93,7 @@ STEPS: Mapping[str, Step] = {
         "Record a death",
         (
             "Everything ends at once: what is still to come is cancelled, and every open course of care is closed.",
-            "This cannot be undone here.",
+            "A death recorded by mistake can be taken back; what it cancelled or closed stays cancelled or closed.",
         ),
         "Record the death",
         standing.mark_deceased,
@@ -99,6 +103,23 @@ STEPS: Mapping[str, Step] = {
         day="Day of death",
     ),
 }
+TAKE_BACK = Step(
+    "Take back the recorded death",
+    (
+        "For a death that was recorded by mistake: the patient takes part again. Both stay on record, with your note.",
+        "What the death cancelled stays cancelled, and the courses of care that it closed stay closed. Reports of the"
+        " past do not change. To go on asking the patient, add a new course of care.",
+        "What was flagged before the death and still holds is flagged again.",
+        "A withdrawal or a pause from before the death is not in force any more: record it again if it still stands.",
+    ),
+    "Take back the death",
+    standing.resume,
+    StandingSchema(),
+    ("deceased",),
+    "The death is taken back: the patient takes part again. A new course of care begins a new follow-up.",
+    why="Why the death is taken back, such as: recorded of the wrong patient.",
+)
+"""What it is to resume the follow-up of a patient who is recorded as deceased."""
 
 
 @blueprint.get("/patients")
@@ -133,6 +154,7 @@ def show_patient(patient_id: uuid.UUID) -> str:
         clinic = session.get_one(Clinic, patient.clinic_id)
         episodes = patients.episodes_of(session, patient)
         changes = patients.changes_of(session, patient)
+    steps = {name: _step(name, patient.status) for name in STEPS}
     read_in(clinic.time_zone)
     return render_template(
         "dashboard/patient.html",
@@ -145,7 +167,7 @@ def show_patient(patient_id: uuid.UUID) -> str:
         actors=ACTORS,
         contact=CONTACT[patients.contact_state(patient)],
         languages=LANGUAGES,
-        steps={name: step for name, step in STEPS.items() if patient.status in step.from_statuses},
+        steps={name: step for name, step in steps.items() if patient.status in step.from_statuses},
         **common(),
     )
 
@@ -210,16 +232,18 @@ def show_step(patient_id: uuid.UUID, step: str) -> str:
 @blueprint.post("/patients/<uuid:patient_id>/<any(pause, resume, withdraw, deceased):step>")
 @guards.admits(*READING_ROLES)
 def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
-    """Pause or resume the follow-up, or record a withdrawal or a death. Pressing twice has one effect."""
-    chosen = STEPS[step]
-    details, errors = forms.read(chosen.schema, "step")
+    """Pause or resume the follow-up, record a withdrawal or a death, or take one back. Twice has one effect."""
     with prom.reading() as session:
         patient = directory.find_patient(session, chosen_clinic(), patient_id)
+    seen = request.form.get("status", patient.status)
+    chosen = _step(step, seen)
+    details, errors = forms.read(chosen.schema, "step")
     if errors:
         return _step_page(patient, step, errors), 422
     try:
         with audit.writing() as session:
             held = directory.find_patient(session, chosen_clinic(), patient_id)
+            _check_seen(session, held, step, seen)
             chosen.act(session, held, **details, actor=person.actor, now=prom.now())
     except InvalidInputError as error:
         return _step_page(patient, step, forms.under("step", error.errors)), 422
@@ -227,6 +251,17 @@ def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
         return _step_page(patient, step, {"step": [str(error)]}), 409
     flash(chosen.done)
     return redirect(url_for(".show_patient", patient_id=patient_id), code=303)
+
+
+def _step(name: str, status: str) -> Step:
+    return TAKE_BACK if (name, status) == ("resume", "deceased") else STEPS[name]
+
+
+def _check_seen(session: Session, patient: Patient, step: str, seen: str) -> None:
+    """Refuse to resume from another standing than the one ``seen``: it would do something else than was said."""
+    hold(session, patient)
+    if step == "resume" and patient.status not in ("active", seen):
+        raise ConflictError("Something else was recorded of the patient meanwhile. Read again what this would do.")
 
 
 def _said_of(patient: Patient) -> dict[str, str]:
@@ -253,7 +288,7 @@ def _step_page(patient: Patient, step: str, errors: forms.Errors) -> str:
     return render_template(
         "dashboard/patient_step.html",
         patient=patient,
-        step=STEPS[step],
+        step=_step(step, patient.status),
         pausing=step == "pause",
         form=request.form,
         errors=errors,

@@ -67,7 +67,7 @@ PATIENT_CHANGES = {
     "paused": "Follow-up paused",
     "resumed": "Follow-up resumed",
     "withdrawn": "Withdrew",
-    "deceased": "Died",
+    "deceased": "Recorded as deceased",
     "identity_locked": "Identity check locked after five wrong tries",
     "identity_unlocked": "Identity check unlocked",
 }

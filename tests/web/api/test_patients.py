@@ -94,10 +94,36 @@ def test_who_has_withdrawn_may_take_part_again_and_what_was_cancelled_stays_so(o
     assert {one["state"] for one in timeline["administrations"]} == {"completed", "cancelled"}
 
 
-def test_who_has_died_does_not_resume(ours: Caller, world: World) -> None:
+@pytest.mark.parametrize("body", [None, {"note": "  "}])
+def test_a_death_is_taken_back_only_with_a_note_that_says_why(
+    body: dict[str, str] | None, ours: Caller, world: World
+) -> None:
     ours.post(f"/patients/{world.patient.id}/deceased")
 
-    response = ours.post(f"/patients/{world.patient.id}/resume")
+    response = ours.post(f"/patients/{world.patient.id}/resume", body)
 
-    assert response.status_code == 409
-    assert response.json["detail"]
+    assert response.status_code == 422
+    assert response.json["errors"] == {"note": ["Say why the death that is on record is taken back."]}
+    assert ours.get(f"/patients/{world.patient.id}").json["status"] == "deceased"
+
+
+def test_a_death_recorded_of_the_wrong_patient_is_taken_back_and_care_begins_anew(ours: Caller, world: World) -> None:
+    path = f"/patients/{world.patient.id}"
+    ours.post(f"{path}/deceased")
+    enrolment = {"external_id": "again", "patient": {"id": str(world.patient.id)}, "started_on": str(world.today)}
+    refused = ours.post("/episodes", enrolment)
+    ended = ours.get(f"/episodes/{world.episode.id}").json
+
+    resumed = [ours.post(f"{path}/resume", {"note": "Wrong patient"}).json["status"] for _ in range(2)]
+
+    timeline = ours.get(f"/episodes/{world.episode.id}/timeline").json
+    assert refused.status_code == 409
+    assert "resume the patient first, with a note" in refused.json["detail"]
+    assert resumed == ["active", "active"]
+    assert ours.get(f"/episodes/{world.episode.id}").json == ended
+    assert {one["state"] for one in timeline["administrations"]} == {"completed", "cancelled"}
+    assert [(one["kind"], one["note"]) for one in timeline["patient_changes"]][-2:] == [
+        ("deceased", ""),
+        ("resumed", "Wrong patient"),
+    ]
+    assert ours.post("/episodes", enrolment).status_code == 201

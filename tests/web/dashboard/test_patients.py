@@ -291,6 +291,54 @@ def test_a_step_that_cannot_be_taken_says_why_and_keeps_what_was_typed(staffed: 
 
 
 @pages
+def test_taking_a_death_back_says_first_what_it_does_and_wants_to_know_why(staffed: Desk) -> None:
+    patient = staffed.patient()
+    staffed.episode(patient)
+    path = f"/patients/{patient.id}/resume"
+    staffed.post(f"/patients/{patient.id}/deceased")
+
+    page = staffed.client.get(f"/patients/{patient.id}").text
+    before = staffed.shown(path)
+    blank = staffed.post(path, status="deceased", step__note=" ")
+    taken = [staffed.post(path, status="deceased", step__note="Wrong patient") for _ in range(2)]
+
+    assert f'href="{path}">Take back the recorded death</a>' in page
+    for said in (
+        "What the death cancelled stays cancelled, and the courses of care that it closed stay closed.",
+        "Reports of the past do not change.",
+        "add a new course of care",
+    ):
+        assert said in before
+    assert "Note (optional)" not in before
+    assert blank.status_code == 422
+    assert "Say why the death that is on record is taken back." in blank.text
+    assert [answer.status_code for answer in taken] == [303, 303]
+    after = staffed.shown(f"/patients/{patient.id}")
+    assert "The death is taken back" in after
+    assert "Can be emailed" in after
+    assert "Add a course of care" in after
+    assert after.count("Follow-up resumed: Wrong patient, by staff") == 1
+
+
+@pages
+def test_whoever_meant_to_end_a_pause_takes_no_death_back_that_was_recorded_meanwhile(staffed: Desk) -> None:
+    patient = staffed.patient()
+    staffed.post(f"/patients/{patient.id}/pause")
+    form = staffed.client.get(f"/patients/{patient.id}/resume").text
+    staffed.post(f"/patients/{patient.id}/deceased")
+
+    pressed = staffed.post(f"/patients/{patient.id}/resume", status="paused", step__note="Back from holiday")
+
+    assert 'name="status" value="paused"' in form
+    assert pressed.status_code == 409
+    assert "Something else was recorded of the patient meanwhile." in pressed.text
+    assert 'name="status" value="deceased"' in pressed.text
+    assert "Take back the recorded death" in pressed.text
+    with staffed.runtime.reading() as session:
+        assert session.get_one(Patient, patient.id).status == "deceased"
+
+
+@pages
 def test_details_are_changed_only_by_those_who_saw_them_as_they_are(staffed: Desk) -> None:
     patient = staffed.patient(email="old@example.org")
     form = staffed.client.get(f"/patients/{patient.id}/change").text

@@ -164,6 +164,21 @@ def test_a_patient_who_has_died_is_so_in_fhir(ours: Caller, world: World, runtim
     assert (shown["active"], shown["deceasedBoolean"]) == (False, True)
 
 
+def test_a_patient_whose_death_was_taken_back_is_alive_in_fhir_and_shown_as_changed(
+    ours: Caller, world: World, runtime: Runtime, clock: Clock
+) -> None:
+    with runtime.transaction() as session:
+        patient = session.get_one(Patient, world.patient.id)
+        standing.mark_deceased(session, patient, actor=builders.ACTOR, now=clock.now())
+        clock.advance(days=1)
+        standing.resume(session, patient, note="Wrong patient", actor=builders.ACTOR, now=clock.now())
+
+    [shown] = found(ours, "Patient?_lastUpdated=ge2026-03-03")
+
+    assert shown["active"]
+    assert "deceasedBoolean" not in shown
+
+
 @pytest.mark.parametrize(
     ("changes", "moves"),
     [
