@@ -12,11 +12,10 @@ from prom_service.services.clinics import zone_of
 NOON = dt.time(12)
 ENDED = ("withdrawn", "deceased")
 """Statuses, and kinds of changes, of a patient who no longer takes part."""
-ENDED_ON = (
-    select(PatientChange.effective_on)
+ENDINGS = (  # The newest first.
+    select(PatientChange.effective_on, PatientChange.recorded_at)
     .where(PatientChange.patient_id == bindparam("patient"), PatientChange.kind.in_(ENDED))
     .order_by(PatientChange.recorded_at.desc(), PatientChange.id.desc())
-    .limit(1)
 )
 
 
@@ -78,7 +77,7 @@ def check_moment(
     """
     if at > now:
         raise InvalidInputError({"answered_at": ["Must not lie in the future."]})
-    in_time = at < now and _was_taking_part(session, episode, patient, at)
+    in_time = at < now and _was_taking_part(session, administration, episode, patient, at)
     if administration.state == "completed" and (in_time or patient.status not in ENDED):
         return  # The same answers again, or an amendment: both are welcome, also after the window.
     if in_time:
@@ -92,22 +91,30 @@ def check_any_day(
 ) -> None:
     """Raise ``AnswersClosedError`` when answers entered ``now`` are taken of no day at all."""
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    last = [dt.datetime.combine(day, NOON, zone) for day in _last_days(session, episode, patient)]
+    last = [dt.datetime.combine(day, NOON, zone) for day in _last_days(session, administration, episode, patient)]
     latest = min(now, administration.closes_at - dt.timedelta(minutes=1), *last)
     if latest < administration.opens_at:
         check_open(administration, episode, patient, at=now)
     check_moment(session, administration, episode, patient, latest, now)
 
 
-def _was_taking_part(session: Session, episode: Episode, patient: Patient, at: dt.datetime) -> bool:
+def _was_taking_part(
+    session: Session, administration: Administration, episode: Episode, patient: Patient, at: dt.datetime
+) -> bool:
     """Say whether ``at`` lies before the end of the day on which the patient's part, or the episode, ended."""
     zone = zone_of(patient, session.get_one(Clinic, episode.clinic_id))
-    return at.astimezone(zone).date() <= min(_last_days(session, episode, patient), default=dt.date.max)
+    last_days = _last_days(session, administration, episode, patient)
+    return at.astimezone(zone).date() <= min(last_days, default=dt.date.max)
 
 
-def _last_days(session: Session, episode: Episode, patient: Patient) -> list[dt.date]:
-    """Return the days on which the episode and the patient's part in it ended."""
+def _last_days(session: Session, administration: Administration, episode: Episode, patient: Patient) -> list[dt.date]:
+    """Return the days on which the episode and the patient's part in it ended.
+
+    What ended with the patient's part stays so when the patient takes part again.
+    """
     last_days = [episode.closed_on] if episode.closed_on else []
-    if patient.status in ENDED:
-        last_days.append(session.scalars(ENDED_ON, {"patient": patient.id}).one())
+    cancelled_at = administration.cancelled_at if administration.cancelled_reason in ENDED else None
+    if cancelled_at is not None or patient.status in ENDED:
+        endings = session.execute(ENDINGS, {"patient": patient.id}).all()
+        last_days.append(next(on for on, at in endings if cancelled_at is None or at <= cancelled_at))
     return last_days

@@ -271,3 +271,36 @@ def test_answers_on_paper_count_until_the_day_on_which_the_patient_s_part_ended(
         else:
             with pytest.raises(AnswersClosedError):
                 enter()
+
+
+@pytest.mark.parametrize("act", [standing.withdraw, standing.mark_deceased])
+@pytest.mark.parametrize(("days", "taken"), [(0, True), (1, False), (3, False)], ids=["on the day", "after", "again"])
+def test_what_ended_with_the_patient_s_part_takes_no_later_paper_when_the_patient_takes_part_again(
+    runtime: Runtime, clock: Clock, act: Act, days: int, taken: bool
+) -> None:
+    """It ended on 2 March, was resumed two days later, and once more ended and resumed since."""
+    ended_at = clock.now()
+    with runtime.transaction() as session:
+        clinic = builders.a_clinic(session, now=ended_at)
+        patient = builders.a_patient(session, clinic, now=ended_at)
+        episode = builders.an_episode(session, clinic, patient, now=ended_at)
+        for _ in range(2):
+            act(session, patient, actor="test", now=clock.now())
+            clock.advance(days=2)
+            standing.resume(session, patient, note="A mistake", actor="test", now=clock.now())
+        baseline = builders.the_administration(session, episode, "baseline")
+        enter = partial(
+            submission.submit,
+            session,
+            baseline,
+            mode="paper",
+            answers=builders.complete_answers(baseline, episode),
+            answered_at=ended_at + dt.timedelta(days=days, hours=-1),
+            now=clock.now(),
+        )
+
+        if taken:
+            assert enter().kind == "first"
+        else:
+            with pytest.raises(AnswersClosedError):
+                enter()

@@ -43,6 +43,10 @@ class Choices:
         return [one for one in self._clinic.model.patients if one.status != "deceased"]
 
     @property
+    def dead(self) -> list[Patient]:
+        return [one for one in self._clinic.model.patients if one.status == "deceased"]
+
+    @property
     def taking_part(self) -> list[Patient]:
         return [one for one in self._clinic.model.patients if one.status not in ENDED]
 
@@ -128,7 +132,7 @@ class Choices:
         return [
             one
             for one in self._clinic.model.administrations
-            if one.window.opens_at < self._clinic.now and not one.episode.ended
+            if one.window.opens_at < self._clinic.now and not one.episode.ended and one.state != "cancelled"
         ]
 
     @property

@@ -36,6 +36,10 @@ class Clinic:
     def now(self) -> dt.datetime:
         return self.clock.now()
 
+    @property
+    def its_today(self) -> dt.date:
+        return local(self.now, self.model.zone).date()
+
     def today(self, episode: Episode) -> dt.date:
         return min(local(self.now, episode.patient.zone).date(), self.now.date())
 

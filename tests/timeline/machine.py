@@ -245,7 +245,7 @@ class Timeline(RuleBasedStateMachine):
     @some("taking_part")
     @rule(patient=one_of_the("taking_part"), days=st.sampled_from((None, 0, 3, 20)))
     def pause(self, patient: Patient, days: int | None) -> None:
-        until = None if days is None else self.clinic.now.date() + days * DAY
+        until = None if days is None else self.clinic.its_today + days * DAY
         self.clinic.service.change_standing(patient.id, standing.pause, until=until)
         patient.status, patient.paused_until = "paused", until
 
@@ -267,7 +267,16 @@ class Timeline(RuleBasedStateMachine):
         patient.end("deceased")
         for episode in patient.episodes:
             if episode.closed_on is None:
-                episode.closed_on = max(self.clinic.now.date(), episode.started_on)
+                episode.closed_on = max(self.clinic.its_today, episode.started_on)
+
+    @some("dead")
+    @rule(patient=one_of_the("dead"))
+    def take_the_death_back(self, patient: Patient) -> None:
+        """It was somebody else who had died: what ended stays ended, and the patient may be enrolled again."""
+        change = self.clinic.service.change_standing
+        refused(lambda: change(patient.id, standing.resume), InvalidInputError)
+        change(patient.id, standing.resume, note="recorded of the wrong patient")
+        patient.status, patient.paused_until = "active", None
 
     @some("old_episodes")
     @rule(episode=one_of_the("old_episodes"), days=st.sampled_from((0, 0, 2, 10)))
