@@ -243,7 +243,8 @@ def take_step(patient_id: uuid.UUID, step: str) -> Response | tuple[str, int]:
     try:
         with audit.writing() as session:
             held = directory.find_patient(session, chosen_clinic(), patient_id)
-            _check_seen(session, held, step, seen)
+            if step == "resume":
+                _check_seen(session, held, seen)
             chosen.act(session, held, **details, actor=person.actor, now=prom.now())
     except InvalidInputError as error:
         return _step_page(patient, step, forms.under("step", error.errors)), 422
@@ -257,10 +258,10 @@ def _step(name: str, status: str) -> Step:
     return TAKE_BACK if (name, status) == ("resume", "deceased") else STEPS[name]
 
 
-def _check_seen(session: Session, patient: Patient, step: str, seen: str) -> None:
+def _check_seen(session: Session, patient: Patient, seen: str) -> None:
     """Refuse to resume from another standing than the one ``seen``: it would do something else than was said."""
     hold(session, patient)
-    if step == "resume" and patient.status not in ("active", seen):
+    if patient.status not in ("active", seen):
         raise ConflictError("Something else was recorded of the patient meanwhile. Read again what this would do.")
 
 
